@@ -1,0 +1,11 @@
+#include "manycore/errors.h"
+
+namespace manycore {
+
+// Out of line, so that the type information lives in one library and `catch` works across library borders.
+Error::~Error() = default;
+UserError::~UserError() = default;
+ResourceError::~ResourceError() = default;
+Bug::~Bug() = default;
+
+}  // namespace manycore

@@ -1,0 +1,16 @@
+// Every upward call of the engine. A room below Python never knows who answers; the Python layer fills these in at import,
+// a C++ program may leave them null. Set once before threads start, read without locks afterwards.
+#pragma once
+
+#include "manycore/export.h"
+
+namespace manycore::base {
+
+struct Hooks {
+  // Has the user asked to stop (Ctrl-C)? Called by long loops between blocks, on the calling thread only.
+  bool (*interrupted)() = nullptr;
+};
+
+MANYCORE_API Hooks& hooks();
+
+}  // namespace manycore::base

@@ -1,0 +1,30 @@
+// parallel_for over index ranges on oneTBB, inside one arena with the configured number of threads. The calling thread takes
+// part. Chunks are aligned to `grain` so that a caller can make results independent of the thread count. Exceptions of a
+// body reach the caller; remaining chunks are skipped. Below two chunks it runs inline with no cost beyond the call.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+
+#include "manycore/export.h"
+
+namespace manycore::sched {
+
+MANYCORE_API int thread_count();
+
+// A non-owning reference to a callable; the callable outlives the call.
+class RangeBody {
+ public:
+  template <class F>
+  RangeBody(const F& f) : context_(&f), call_([](const void* c, int64_t b, int64_t e) { (*static_cast<const F*>(c))(b, e); }) {}
+  void operator()(int64_t begin, int64_t end) const { call_(context_, begin, end); }
+
+ private:
+  const void* context_;
+  void (*call_)(const void*, int64_t, int64_t);
+};
+
+// body(begin, end) for disjoint ranges that cover [0, count), each boundary but the last a multiple of `grain`.
+MANYCORE_API void parallel_for(int64_t count, int64_t grain, RangeBody body);
+
+}  // namespace manycore::sched

@@ -1,0 +1,23 @@
+// What ran where: bytes and calls processed natively and by fallback, in total and (when asked) by site. Adding to the totals
+// is one thread-local add; by-site recording takes a lock and is off unless a report was asked for.
+#pragma once
+
+#include <cstdint>
+
+#include "manycore/export.h"
+
+namespace manycore::trace {
+
+struct Totals {
+  int64_t native_calls = 0;
+  int64_t native_bytes = 0;  // bytes of array operands read plus bytes of results written
+  int64_t fallback_calls = 0;
+  int64_t fallback_bytes = 0;
+};
+
+MANYCORE_API void count_native(int64_t bytes);
+MANYCORE_API void count_fallback(int64_t bytes);
+MANYCORE_API Totals totals();  // sum over all threads so far
+MANYCORE_API void reset_totals();
+
+}  // namespace manycore::trace
