@@ -1,6 +1,7 @@
 // Buffer: one block of bytes that arrays share by reference. Either from the pool (memory/pool.h, 64-byte aligned) or
 // foreign memory with a release function. Reference counts are atomic: the last owner, on whichever thread, releases.
-// A buffer never moves. Reading and writing the bytes is not synchronised here.
+// A buffer never moves. Reading and writing the bytes is not synchronised here. Small blocks are one piece: this header, then
+// the bytes; the header of a large block lives apart.
 #pragma once
 
 #include <atomic>
@@ -13,6 +14,10 @@
 
 namespace manycore {
 
+namespace memory {
+class Pool;
+}
+
 class MANYCORE_API Buffer {
  public:
   // From the pool; uninitialised. Throws ResourceError naming the account, its limit and the request when it cannot fit.
@@ -23,29 +28,37 @@ class MANYCORE_API Buffer {
 
   std::byte* data() const { return data_; }
   int64_t nbytes() const { return nbytes_; }
-  bool is_foreign() const { return foreign_ != nullptr; }
+  bool is_foreign() const { return kind_ == Kind::kForeign; }
   bool is_writeable() const { return writeable_; }
   void* owner() const;  // what wrap() was given: the Python layer finds the original object by it; null for pool memory
 
   void retain() { references_.fetch_add(1, std::memory_order_relaxed); }
   void release() {
-    // Release on the way down, acquire for the one that frees: it must see every other owner's last writes.
-    if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) destroy();
+    // Release on the way down, acquire for the one that frees: it must see every other owner's last writes. A sole owner needs
+    // no locked instruction: nobody else is left who could retain.
+    if (references_.load(std::memory_order_acquire) == 1 || references_.fetch_sub(1, std::memory_order_acq_rel) == 1) destroy();
   }
   int64_t references() const { return references_.load(std::memory_order_relaxed); }
 
  private:
   struct Foreign;
-  friend class Pool;
+  friend class memory::Pool;
+  enum class Kind : uint8_t { kSmall, kMedium, kLarge, kForeign };
+
   Buffer() = default;
   ~Buffer() = default;
   void destroy();
 
   std::byte* data_ = nullptr;
   int64_t nbytes_ = 0;
-  int64_t capacity_ = 0;  // what the account was charged
-  Foreign* foreign_ = nullptr;
+  int64_t charged_ = 0;  // what the account was charged for this block; small blocks are charged by the slab
+  union {
+    Foreign* foreign_ = nullptr;  // while in use, when kind_ is kForeign
+    Buffer* next_;                // while free, in the pool's lists
+  };
   std::atomic<int64_t> references_{1};
+  uint16_t size_class_ = 0;
+  Kind kind_ = Kind::kSmall;
   bool writeable_ = true;
 };
 

@@ -35,6 +35,13 @@ class MANYCORE_API ResourceError : public Error {
   ~ResourceError() override;
 };
 
+// The user asked to stop (Ctrl-C) while a loop ran; its results are gone, arrays that existed before are as they were.
+class MANYCORE_API Interrupted : public Error {
+ public:
+  using Error::Error;
+  ~Interrupted() override;
+};
+
 // A broken invariant of the engine. Never caught to go on; reported with the place.
 class MANYCORE_API Bug : public Error {
  public:

@@ -6,6 +6,7 @@ namespace manycore {
 Error::~Error() = default;
 UserError::~UserError() = default;
 ResourceError::~ResourceError() = default;
+Interrupted::~Interrupted() = default;
 Bug::~Bug() = default;
 
 }  // namespace manycore

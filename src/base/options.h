@@ -1,5 +1,7 @@
 // Options in force: read once from the environment at load, changed by name afterwards. One row in options.def adds one.
-// Reading is lock-free and cheap; set_option may be called from any thread, later operations see it.
+// Reading is lock-free and cheap; set_option may be called from any thread, later operations see it. A size given as a
+// percentage reads as a negative number: -50 is 50 % of what the machine has, and who uses it asks the machine.
+// A bad value in the environment throws UserError(kValue) at the first read.
 #pragma once
 
 #include <cstdint>

@@ -10,7 +10,16 @@
 
 namespace manycore::sched {
 
+inline constexpr int64_t kMaxThreads = 1024;
+inline constexpr int64_t kChunksBetweenPolls = 64;
+
+// Threads that loops run on: the option `threads`, or every core of this process; 1 in a child made by fork, where the
+// workers of the parent do not exist.
 MANYCORE_API int thread_count();
+
+// What happens when the user interrupts (base/hooks.h, asked on the calling thread between chunks): stop throws Interrupted;
+// finish goes on. Loops that write into existing arrays finish, so that nobody sees half of an update.
+enum class Interrupts : uint8_t { kStop, kFinish };
 
 // A non-owning reference to a callable; the callable outlives the call.
 class RangeBody {
@@ -25,6 +34,6 @@ class RangeBody {
 };
 
 // body(begin, end) for disjoint ranges that cover [0, count), each boundary but the last a multiple of `grain`.
-MANYCORE_API void parallel_for(int64_t count, int64_t grain, RangeBody body);
+MANYCORE_API void parallel_for(int64_t count, int64_t grain, RangeBody body, Interrupts interrupts = Interrupts::kStop);
 
 }  // namespace manycore::sched

@@ -1,0 +1,26 @@
+// Whole pages from the system. No bookkeeping: who maps also unmaps, with the same size.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "manycore/export.h"
+
+namespace manycore::os {
+
+inline constexpr int64_t kPageBytes = 4096;
+inline constexpr int64_t kHugePageBytes = int64_t{2} << 20;
+
+// Zeroed private memory; `bytes` is a multiple of kPageBytes, `alignment` a power of two. Null when the system refuses.
+std::byte* map_pages(int64_t bytes, int64_t alignment = kPageBytes);
+void unmap_pages(std::byte* pages, int64_t bytes);
+
+// Give the contents back to the system: the range reads as zero afterwards and costs a page fault per page.
+void drop_pages(std::byte* pages, int64_t bytes);
+// The kernel may take these pages when it runs short; until then their contents stay and writing keeps them. Only where huge
+// pages make it cheap (80 MB: 0.04 ms, against 4.5 ms in small pages).
+void let_kernel_take(std::byte* pages, int64_t bytes);
+// Ask for huge pages where the system grants them on request; a hint, never an error.
+void prefer_huge_pages(std::byte* pages, int64_t bytes);
+
+}  // namespace manycore::os

@@ -1,0 +1,110 @@
+#include "trace/counters.h"
+
+#include <atomic>
+#include <mutex>
+#include <vector>
+
+namespace manycore::trace {
+namespace {
+
+// Written by one thread only, read by any: plain loads and stores, atomic so that a reader never sees a torn number.
+struct ThreadTotals {
+  std::atomic<int64_t> native_calls{0};
+  std::atomic<int64_t> native_bytes{0};
+  std::atomic<int64_t> fallback_calls{0};
+  std::atomic<int64_t> fallback_bytes{0};
+};
+
+void add(std::atomic<int64_t>& counter, int64_t amount) {
+  counter.store(counter.load(std::memory_order_relaxed) + amount, std::memory_order_relaxed);
+}
+
+struct Registry {
+  std::mutex mutex;
+  std::vector<ThreadTotals*> threads;
+  Totals ended;    // of threads that are gone
+  Totals removed;  // what reset_totals() subtracts
+};
+
+// Leaked: threads may end after static destruction.
+Registry& registry() {
+  static Registry* instance = new Registry();
+  return *instance;
+}
+
+void add_to(Totals& sum, const ThreadTotals& part) {
+  sum.native_calls += part.native_calls.load(std::memory_order_relaxed);
+  sum.native_bytes += part.native_bytes.load(std::memory_order_relaxed);
+  sum.fallback_calls += part.fallback_calls.load(std::memory_order_relaxed);
+  sum.fallback_bytes += part.fallback_bytes.load(std::memory_order_relaxed);
+}
+
+struct Registration {
+  ThreadTotals* totals;
+  Registration();
+  ~Registration();
+};
+
+// A plain pointer is the cheapest thread-local there is; the registration beside it is touched once per thread.
+__attribute__((tls_model("initial-exec"))) thread_local ThreadTotals* current = nullptr;
+
+Registration::Registration() : totals(new ThreadTotals()) {
+  std::lock_guard lock(registry().mutex);
+  registry().threads.push_back(totals);
+}
+
+Registration::~Registration() {
+  Registry& all = registry();
+  std::lock_guard lock(all.mutex);
+  add_to(all.ended, *totals);
+  std::erase(all.threads, totals);
+  current = nullptr;
+  delete totals;
+}
+
+ThreadTotals& register_thread() {
+  thread_local Registration registration;
+  current = registration.totals;
+  return *current;
+}
+
+ThreadTotals& mine() { return current ? *current : register_thread(); }
+
+Totals sum_locked(Registry& all) {
+  Totals sum = all.ended;
+  for (const ThreadTotals* part : all.threads) add_to(sum, *part);
+  return sum;
+}
+
+}  // namespace
+
+void count_native(int64_t bytes) {
+  ThreadTotals& totals = mine();
+  add(totals.native_calls, 1);
+  add(totals.native_bytes, bytes);
+}
+
+void count_fallback(int64_t bytes) {
+  ThreadTotals& totals = mine();
+  add(totals.fallback_calls, 1);
+  add(totals.fallback_bytes, bytes);
+}
+
+Totals totals() {
+  Registry& all = registry();
+  std::lock_guard lock(all.mutex);
+  Totals sum = sum_locked(all);
+  sum.native_calls -= all.removed.native_calls;
+  sum.native_bytes -= all.removed.native_bytes;
+  sum.fallback_calls -= all.removed.fallback_calls;
+  sum.fallback_bytes -= all.removed.fallback_bytes;
+  return sum;
+}
+
+void reset_totals() {
+  Registry& all = registry();
+  std::lock_guard lock(all.mutex);
+  all.removed = sum_locked(all);
+}
+
+}  // namespace manycore::trace
