@@ -5,6 +5,7 @@ Source: M. Gardner, "Mathematical Games", Scientific American 223 (October 1970)
 Bill Gosper's of the same year.
 """
 # tolerance: exact
+# quick: --size 300 --steps 60
 
 import argparse
 from pathlib import Path
@@ -41,9 +42,14 @@ def first_board(size, rng):
 def step(board):
     """The next generation, in place; the cells on the edge stay dead."""
     neighbours = (
-        board[:-2, :-2] + board[:-2, 1:-1] + board[:-2, 2:]
-        + board[1:-1, :-2] + board[1:-1, 2:]
-        + board[2:, :-2] + board[2:, 1:-1] + board[2:, 2:]
+        board[:-2, :-2]
+        + board[:-2, 1:-1]
+        + board[:-2, 2:]
+        + board[1:-1, :-2]
+        + board[1:-1, 2:]
+        + board[2:, :-2]
+        + board[2:, 1:-1]
+        + board[2:, 2:]
     )
     alive = board[1:-1, 1:-1] == 1
     board[1:-1, 1:-1] = (neighbours == 3) | (alive & (neighbours == 2))
@@ -75,8 +81,7 @@ def main():
     left.set(title="The gun's corner at the end", xlabel="column [cells]", ylabel="row [cells]")
     age = args.steps - last_alive[: args.size // 2, : args.size // 2]
     image = middle.imshow(age, cmap="magma_r", vmin=0, vmax=args.steps)
-    middle.set(title="Time since each cell lived", xlabel="column [cells]",
-               ylabel="row [cells]")
+    middle.set(title="Time since each cell lived", xlabel="column [cells]", ylabel="row [cells]")
     figure.colorbar(image, ax=middle, label="generations since last alive")
     right.plot(population)
     right.set(title="Population", xlabel="generation", ylabel="living cells")

@@ -7,6 +7,7 @@ Edges: the 3 x 3 operator of I. Sobel and G. Feldman (1968).
 Photograph: the summer palace that scikit-learn's wheel carries (china.jpg, 427 x 640, CC BY).
 """
 # tolerance: exact
+# quick: --enlarge 1 --steps 4
 
 import argparse
 import math
@@ -75,11 +76,14 @@ def perona_malik(image, steps, kappa, rate=0.2):
 def sepia(image):
     """Old photograph: every channel becomes a mixture of the three."""
     red, green, blue = image[..., 0], image[..., 1], image[..., 2]
-    toned = np.stack([
-        0.393 * red + 0.769 * green + 0.189 * blue,
-        0.349 * red + 0.686 * green + 0.168 * blue,
-        0.272 * red + 0.534 * green + 0.131 * blue,
-    ], axis=-1)
+    toned = np.stack(
+        [
+            0.393 * red + 0.769 * green + 0.189 * blue,
+            0.349 * red + 0.686 * green + 0.168 * blue,
+            0.272 * red + 0.534 * green + 0.131 * blue,
+        ],
+        axis=-1,
+    )
     return np.minimum(toned, 1.0)
 
 
@@ -106,14 +110,16 @@ def main():
 
     print(f"photograph of {image.shape[0]} x {image.shape[1]} pixels")
     for name, picture in results.items():
-        print(f"{name.split(',')[0]}: mean {picture.mean(dtype=np.float64):.8f},"
-              f" contrast {picture.std(dtype=np.float64):.8f}")
-    np.savez(args.output / "image_filters.npz",
-             **{name.split(",")[0].lower().replace(" ", "_").replace("-", "_"): picture[::4, ::4]
-                for name, picture in results.items()})
+        print(f"{name.split(',')[0]}: mean {picture.mean(dtype=np.float64):.8f}, contrast {picture.std(dtype=np.float64):.8f}")
+    np.savez(
+        args.output / "image_filters.npz",
+        **{
+            name.split(",")[0].lower().replace(" ", "_").replace("-", "_"): picture[::4, ::4] for name, picture in results.items()
+        },
+    )
 
     figure, axes = plt.subplots(2, 3, figsize=(15, 7.4), layout="constrained")
-    for axis, (name, picture) in zip(axes.flat, results.items()):
+    for axis, (name, picture) in zip(axes.flat, results.items(), strict=True):
         if picture.ndim == 2:
             shown = axis.imshow(picture, cmap="gray", vmin=0.0, vmax=0.25)
             figure.colorbar(shown, ax=axis, label="gradient [1/pixel]", shrink=0.8)

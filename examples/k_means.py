@@ -5,6 +5,7 @@ Data: the UCI optical digits (8 x 8 pixels) that scikit-learn's wheel carries.
 Source: S. Lloyd, "Least squares quantization in PCM", IEEE Trans. Inf. Theory 28 (1982).
 """
 # tolerance: exact
+# quick: --starts 2
 
 import argparse
 from pathlib import Path
@@ -56,8 +57,7 @@ def main():
     centers, cluster, inertia = best
 
     # Name each cluster by the digit that most of its members show.
-    names = np.array([np.bincount(digit[cluster == k], minlength=10).argmax()
-                      for k in range(args.clusters)])
+    names = np.array([np.bincount(digit[cluster == k], minlength=10).argmax() for k in range(args.clusters)])
     correct = names[cluster] == digit
     print(f"{len(points)} images, {args.clusters} clusters, {args.starts} starts")
     print("inertia of each start:", " ".join(f"{value:.6f}" for value in inertias))
@@ -69,7 +69,7 @@ def main():
     figure, axes = plt.subplots(2, columns, figsize=(2 * columns, 4.6), layout="constrained")
     for axis in axes.flat:
         axis.axis("off")
-    for axis, k in zip(axes.flat, order):
+    for axis, k in zip(axes.flat[: len(order)], order, strict=True):
         image = axis.imshow(centers[k].reshape(8, 8), cmap="gray_r", vmin=0.0, vmax=1.0)
         axis.set_title(f"“{names[k]}”, {np.sum(cluster == k)} images")
     figure.colorbar(image, ax=axes, label="mean ink [fraction of full]", shrink=0.6)

@@ -7,6 +7,7 @@ map", Proceedings of the IEEE 69 (1981).
 Data: the Jacksboro fault in Tennessee (USGS), 344 x 403 points, which Matplotlib's wheel carries.
 """
 # tolerance: rtol=1e-12
+# quick: --zoom 1 --suns 8
 
 import argparse
 from pathlib import Path
@@ -59,29 +60,29 @@ def main():
         total += light(slope, aspect, azimuth)
     total /= args.suns
 
-    table = pd.DataFrame({
-        "height": height.ravel(), "slope": np.degrees(slope).ravel(), "light": total.ravel(),
-    })
+    table = pd.DataFrame(
+        {
+            "height": height.ravel(),
+            "slope": np.degrees(slope).ravel(),
+            "light": total.ravel(),
+        }
+    )
     table["band"] = pd.cut(table["height"], np.arange(200.0, 1100.0, 100.0))
-    bands = table.groupby("band", observed=True).agg(
-        points=("height", "size"), slope=("slope", "mean"), light=("light", "mean"))
+    bands = table.groupby("band", observed=True).agg(points=("height", "size"), slope=("slope", "mean"), light=("light", "mean"))
     fit = stats.linregress(table["slope"], table["light"])
 
     print(f"{height.shape[0]} x {height.shape[1]} points, {args.suns} suns")
     print(bands.to_string(float_format="{:.6f}".format))
-    print(f"light = {fit.intercept:.8f} {fit.slope:+.8f} x slope in degrees,"
-          f" correlation {fit.rvalue:.8f}")
+    print(f"light = {fit.intercept:.8f} {fit.slope:+.8f} x slope in degrees, correlation {fit.rvalue:.8f}")
     bands.to_csv(args.output / "mixed_libraries.csv")
     np.savez(args.output / "mixed_libraries.npz", light=total[::3, ::3], slope=slope[::3, ::3])
 
-    figure, (left, right) = plt.subplots(1, 2, figsize=(14, 5), layout="constrained",
-                                         width_ratios=[3, 2])
+    figure, (left, right) = plt.subplots(1, 2, figsize=(14, 5), layout="constrained", width_ratios=[3, 2])
     kilometres = np.array(height.shape) * SPACING / args.zoom / 1000.0
     extent = [0.0, kilometres[1], 0.0, kilometres[0]]
     image = left.imshow(height, cmap="terrain", extent=extent, vmin=0.0)
     left.imshow(light(slope, aspect, np.radians(135.0)), cmap="gray", extent=extent, alpha=0.45)
-    left.set(title="Jacksboro fault, sun in the north-west", xlabel="east [km]",
-             ylabel="north [km]")
+    left.set(title="Jacksboro fault, sun in the north-west", xlabel="east [km]", ylabel="north [km]")
     figure.colorbar(image, ax=left, label="height [m]")
     right.hexbin(table["slope"], table["light"], gridsize=60, bins="log", cmap="Blues", mincnt=1)
     line = np.array([0.0, table["slope"].max()])

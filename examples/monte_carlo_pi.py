@@ -4,6 +4,7 @@ The share estimates pi/4; its standard error falls as one over the square root o
 Source: N. Metropolis and S. Ulam, "The Monte Carlo Method", J. Am. Stat. Assoc. 44 (1949).
 """
 # tolerance: exact
+# quick: --batches 4 --points 500000
 
 import argparse
 from pathlib import Path
@@ -41,13 +42,17 @@ def main():
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.6), layout="constrained")
     shown = slice(0, 4000)
     left.plot(x[shown][inside[shown]], y[shown][inside[shown]], ".", markersize=2, label="inside")
-    left.plot(x[shown][~inside[shown]], y[shown][~inside[shown]], ".", markersize=2,
-              label="outside")
-    left.set(title="The first 4000 points of the last batch", xlabel="x [-]", ylabel="y [-]",
-             aspect="equal", xlim=(0, 1), ylim=(0, 1))
+    left.plot(x[shown][~inside[shown]], y[shown][~inside[shown]], ".", markersize=2, label="outside")
+    left.set(
+        title="The first 4000 points of the last batch",
+        xlabel="x [-]",
+        ylabel="y [-]",
+        aspect="equal",
+        xlim=(0, 1),
+        ylim=(0, 1),
+    )
     left.legend(loc="upper right", markerscale=5, framealpha=0.95)
-    right.fill_between(points / 1e6, np.pi - error, np.pi + error, alpha=0.3,
-                       label="± one standard error")
+    right.fill_between(points / 1e6, np.pi - error, np.pi + error, alpha=0.3, label="± one standard error")
     right.plot(points / 1e6, estimate, label="estimate")
     right.axhline(np.pi, color="black", linewidth=1, label="π")
     right.set(title="Convergence", xlabel="points [millions]", ylabel="estimate of π [-]")

@@ -7,6 +7,7 @@ Source: I. T. Jolliffe, Principal Component Analysis, 2nd edition (2002), sectio
 The small singular vectors' entries pass through zero, hence the absolute tolerance.
 """
 # tolerance: rtol=1e-12 atol=1e-12
+# quick: --stride 12
 
 import argparse
 from pathlib import Path
@@ -64,19 +65,27 @@ def main():
         scores = tiles @ components[:count].T
         rebuilt[count] = mosaic(scores @ components[:count] + mean, height, width)
         errors[count] = np.sqrt(((rebuilt[count] - china[:height, :width]) ** 2).mean())
-        print(f"{count:3d} components explain {explained[count - 1]:.8%} of the variance,"
-              f" error of the rebuilt picture {errors[count]:.8f}")
+        print(
+            f"{count:3d} components explain {explained[count - 1]:.8%} of the variance,"
+            f" error of the rebuilt picture {errors[count]:.8f}"
+        )
     scores = centered @ components[:16].T
-    print("standard deviations of the first scores:",
-          " ".join(f"{value:.8f}" for value in scores.std(axis=0)[:6]))
-    np.savez(args.output / "pca_svd.npz", singular=singular, components=components[:16],
-             errors=list(errors.values()))
+    print(
+        "standard deviations of the first scores:",
+        " ".join(f"{value:.8f}" for value in scores.std(axis=0)[:6]),
+    )
+    np.savez(
+        args.output / "pca_svd.npz",
+        singular=singular,
+        components=components[:16],
+        errors=list(errors.values()),
+    )
 
     figure = plt.figure(figsize=(15, 7), layout="constrained")
     grid = figure.add_gridspec(2, 3)
     pictures = [("Photograph", china[:height, :width])]
     pictures += [(f"{count} of {data.shape[1]} components", rebuilt[count]) for count in (1, 4, 16)]
-    for place, (title, picture) in zip([(0, 0), (0, 1), (0, 2), (1, 0)], pictures):
+    for place, (title, picture) in zip([(0, 0), (0, 1), (0, 2), (1, 0)], pictures, strict=True):
         axis = figure.add_subplot(grid[place])
         axis.imshow(np.clip(picture, 0.0, 1.0))
         axis.set_title(title)
