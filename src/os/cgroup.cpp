@@ -79,7 +79,8 @@ CgroupLimits cgroup_limits() {
     size_t first = line.find(':');
     size_t second = line.find(':', first + 1);
     if (first == std::string::npos || second == std::string::npos) continue;
-    std::string controllers = "," + line.substr(first + 1, second - first - 1) + ",";
+    std::string controllers = ",";
+    controllers.append(line, first + 1, second - first - 1).append(",");
     for (const std::string& path : with_ancestors(line.substr(second + 1))) {
       if (controllers == ",,") {
         read_memory(limits, "/sys/fs/cgroup" + path, "/memory.max", "/memory.current", "inactive_file");

@@ -96,8 +96,12 @@ ByteRange byte_range(const View& view) {
 
 std::string shape_text(const Dims& shape) {
   std::string text = "(";
-  for (int axis = 0; axis < shape.size(); ++axis) text += (axis ? "," : "") + std::to_string(shape[axis]);
-  return text + (shape.size() == 1 ? ",)" : ")");
+  for (int axis = 0; axis < shape.size(); ++axis) {
+    if (axis > 0) text += ',';
+    text += std::to_string(shape[axis]);
+  }
+  text += shape.size() == 1 ? ",)" : ")";
+  return text;
 }
 
 }  // namespace manycore

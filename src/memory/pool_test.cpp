@@ -1,0 +1,247 @@
+#include "memory/pool.h"
+
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstring>
+#include <mutex>
+#include <random>
+#include <thread>
+#include <vector>
+
+#include "base/options.h"
+#include "manycore/errors.h"
+#include "os/memory_limit.h"
+
+namespace manycore::memory {
+namespace {
+
+// The account's cap for one test; cached blocks go at both ends so that tests do not see each other's.
+struct Cap {
+  explicit Cap(int64_t bytes) {
+    Pool::instance().trim(INT64_MAX);
+    base::set_option("memory_limit", std::to_string(bytes));
+  }
+  ~Cap() {
+    base::set_option("memory_limit", "0");
+    Pool::instance().trim(INT64_MAX);
+  }
+};
+
+BufferRef make(int64_t nbytes) { return BufferRef::adopt(Buffer::allocate(nbytes)); }
+
+TEST(Pool, SizeClassesHoldWhatIsAskedAndWasteAtMostAQuarter) {
+  for (int64_t nbytes = 0; nbytes <= kSmallLimit; ++nbytes) {
+    int64_t held = Pool::small_class_bytes(Pool::small_class(nbytes));
+    ASSERT_GE(held, nbytes);
+    ASSERT_LE(held - nbytes, std::max<int64_t>(63, nbytes / 4)) << nbytes;
+    ASSERT_EQ(held % 64, 0);
+    ASSERT_EQ(Pool::small_class(held), Pool::small_class(nbytes));
+  }
+  std::mt19937_64 random(7);
+  for (int i = 0; i < 100000; ++i) {
+    int64_t nbytes = static_cast<int64_t>(random() >> (64 - 16 - i % 44)) + kSmallLimit + 1;
+    int64_t held = Pool::big_class_bytes(Pool::big_class(nbytes));
+    ASSERT_GE(held, nbytes);
+    ASSERT_LE(held - nbytes, nbytes / 8 + (nbytes > kMediumLimit ? (int64_t{2} << 20) : 4096)) << nbytes;
+    ASSERT_EQ(held % (nbytes > kMediumLimit ? int64_t{2} << 20 : 4096), 0) << nbytes;
+    ASSERT_EQ(Pool::big_class(held), Pool::big_class(nbytes)) << nbytes;
+  }
+}
+
+TEST(Pool, BlocksAreAlignedDisjointAndWritable) {
+  std::vector<BufferRef> all;
+  std::mt19937 random(8);
+  for (int i = 0; i < 400; ++i) {
+    int64_t nbytes = std::uniform_int_distribution<int64_t>(0, i % 3 == 0 ? 1 << 20 : 3000)(random);
+    all.push_back(make(nbytes));
+    ASSERT_EQ(reinterpret_cast<uintptr_t>(all.back()->data()) % 64, 0u);
+    ASSERT_EQ(all.back()->nbytes(), nbytes);
+    std::memset(all.back()->data(), i & 255, static_cast<size_t>(nbytes));
+  }
+  for (int i = 0; i < 400; ++i)
+    for (int64_t k = 0; k < all[static_cast<size_t>(i)]->nbytes(); ++k)
+      ASSERT_EQ(all[static_cast<size_t>(i)]->data()[k], std::byte(i & 255));
+}
+
+TEST(Pool, ABlockJustFreedIsUsedAgain) {
+  for (int64_t nbytes : {int64_t{100}, int64_t{30000}, int64_t{800000}, int64_t{80000000}}) {
+    std::byte* before = make(nbytes)->data();
+    PoolStatistics start = Pool::instance().statistics();
+    EXPECT_EQ(make(nbytes)->data(), before) << nbytes;
+    PoolStatistics end = Pool::instance().statistics();
+    EXPECT_EQ(end.fresh_blocks, start.fresh_blocks);
+    EXPECT_EQ(end.reused_blocks - start.reused_blocks, nbytes > kSmallLimit);
+  }
+}
+
+TEST(Pool, ZeroedBlocksAreZeroEvenWhenUsedBefore) {
+  for (int64_t nbytes : {int64_t{1}, int64_t{1000}, int64_t{100000}, int64_t{5000000}, int64_t{40000000}}) {
+    {
+      BufferRef dirty = make(nbytes);
+      std::memset(dirty->data(), 0xff, static_cast<size_t>(nbytes));
+    }
+    BufferRef clean = BufferRef::adopt(Buffer::allocate_zeroed(nbytes));
+    for (int64_t i = 0; i < nbytes; ++i) ASSERT_EQ(clean->data()[i], std::byte{0}) << nbytes << " " << i;
+  }
+}
+
+TEST(Pool, ForeignMemoryIsReleasedOnceAndNotCharged) {
+  int released = 0;
+  int owner = 0;
+  std::byte block[16];
+  make(0);  // warm, so that no slab is charged below
+  int64_t held = Account::arrays().held();
+  {
+    BufferRef wrapped = BufferRef::adopt(Buffer::wrap(block, int64_t{1} << 50, false, [&] { ++released; }, &owner));
+    BufferRef second = wrapped;
+    EXPECT_EQ(wrapped->data(), block);
+    EXPECT_TRUE(wrapped->is_foreign());
+    EXPECT_FALSE(wrapped->is_writeable());
+    EXPECT_EQ(wrapped->owner(), &owner);
+    EXPECT_EQ(Account::arrays().held(), held);
+    EXPECT_EQ(wrapped->references(), 2);
+  }
+  EXPECT_EQ(released, 1);
+  BufferRef next = make(0);
+  EXPECT_FALSE(next->is_foreign());
+  EXPECT_TRUE(next->is_writeable());
+  EXPECT_EQ(next->owner(), nullptr);
+}
+
+TEST(Account, ARequestOverTheLimitNamesAccountLimitAndRequest) {
+  make(100);
+  Cap cap(1'000'000'000);
+  int64_t held = Account::arrays().held();
+  try {
+    make(80'000'000'000);
+    FAIL() << "nothing was thrown";
+  } catch (const ResourceError& error) {
+    EXPECT_EQ(std::string(error.what()),
+              "allocate: 80.0 GB asked, account \"arrays\" holds " + os::bytes_text(held) +
+                  " of its limit 1.0 GB (option memory_limit); try a smaller shape or dtype, or work in pieces, or raise "
+                  "--memory-limit");
+  }
+  EXPECT_THROW(make(INT64_MAX), ResourceError);
+  EXPECT_THROW(make(INT64_MAX / 2), ResourceError);
+  EXPECT_EQ(Account::arrays().held(), held);
+}
+
+TEST(Account, LiveBlocksNeverPassTheLimitAndCachedOnesGoFirst) {
+  Cap cap(200'000'000);
+  std::vector<BufferRef> live;
+  int64_t before = Account::arrays().held();
+  while (true) {
+    try {
+      live.push_back(make(20'000'000));
+    } catch (const ResourceError&) {
+      break;
+    }
+  }
+  EXPECT_LE(Account::arrays().held(), 200'000'000);
+  EXPECT_GE(static_cast<int64_t>(live.size()), (200'000'000 - before) / 21'000'000);
+  live.clear();
+  EXPECT_LE(Pool::instance().statistics().cached_bytes, 50'000'000);  // a quarter of the limit
+  EXPECT_NO_THROW(make(150'000'000));  // what is cached gives way
+  EXPECT_LE(Account::arrays().held(), 200'000'000);
+}
+
+TEST(Account, APercentageIsOfTheMachine) {
+  base::set_option("memory_limit", "50%");
+  EXPECT_NEAR(static_cast<double>(Account::arrays().limit()), static_cast<double>(os::memory_limit().bytes) / 2, 1e6);
+  base::set_option("memory_limit", "0");
+  EXPECT_EQ(Account::arrays().limit(), os::memory_limit().bytes);
+  EXPECT_STREQ(Account::arrays().limit_source(), os::memory_limit().source);
+}
+
+TEST(Account, ChargesByManyThreadsNeverPassTheLimit) {
+  Cap cap(100'000'000);
+  std::atomic<bool> passed{false};
+  std::vector<std::thread> threads;
+  std::atomic<int64_t> refused{0};
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&, t] {
+      std::mt19937 random(static_cast<unsigned>(t));
+      std::vector<BufferRef> mine;
+      for (int i = 0; i < 2000; ++i) {
+        try {
+          mine.push_back(make(std::uniform_int_distribution<int64_t>(1, 6'000'000)(random)));
+        } catch (const ResourceError&) {
+          ++refused;
+          mine.clear();
+        }
+        if (Account::arrays().held() > 100'000'000) passed = true;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_FALSE(passed);
+  EXPECT_GT(refused, 0);
+}
+
+// Blocks made by one thread, checked and freed by another, of all kinds.
+TEST(Pool, ThreadsMayFreeWhatOthersAllocated) {
+  struct Mailbox {
+    std::mutex mutex;
+    std::vector<BufferRef> buffers;
+  };
+  Mailbox boxes[4];
+  std::atomic<int> wrong{0};
+  auto check = [&](const BufferRef& buffer) {
+    auto* bytes = reinterpret_cast<unsigned char*>(buffer->data());
+    for (int64_t i = 0; i < buffer->nbytes(); i += 61) wrong += bytes[i] != static_cast<unsigned char>(buffer->nbytes());
+  };
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&, t] {
+      std::mt19937 random(static_cast<unsigned>(100 + t));
+      for (int i = 0; i < 5000; ++i) {
+        int64_t nbytes = std::uniform_int_distribution<int64_t>(1, i % 50 == 0 ? 500'000 : 2'000)(random);
+        BufferRef buffer = make(nbytes);
+        std::memset(buffer->data(), static_cast<int>(nbytes & 255), static_cast<size_t>(nbytes));
+        Mailbox& box = boxes[random() % 4];
+        std::vector<BufferRef> received;
+        {
+          std::lock_guard lock(box.mutex);
+          box.buffers.push_back(std::move(buffer));
+          if (box.buffers.size() > 20) received.swap(box.buffers);
+        }
+        for (const BufferRef& each : received) check(each);
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(wrong, 0);
+}
+
+TEST(Pool, AChildMadeByForkWhileThreadsAllocateCanAllocate) {
+  std::atomic<bool> stop{false};
+  std::thread busy([&] {
+    while (!stop) {
+      make(1'000'000);
+      make(100);
+    }
+  });
+  for (int i = 0; i < 20; ++i) {
+    pid_t child = fork();
+    if (child == 0) {
+      alarm(20);  // a lock left held would hang: end, and fail in the parent
+      for (int k = 0; k < 100; ++k) {
+        BufferRef small = make(100);
+        BufferRef big = make(3'000'000);
+        std::memset(big->data(), 1, 3'000'000);
+      }
+      _exit(7);
+    }
+    int status = 0;
+    waitpid(child, &status, 0);
+    ASSERT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 7) << status;
+  }
+  stop = true;
+  busy.join();
+}
+
+}  // namespace
+}  // namespace manycore::memory
