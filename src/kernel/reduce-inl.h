@@ -1,0 +1,70 @@
+// Loop templates of reductions, compiled once per SIMD target (hence the toggled guard).
+#if defined(MANYCORE_KERNEL_REDUCE_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef MANYCORE_KERNEL_REDUCE_INL_H_
+#undef MANYCORE_KERNEL_REDUCE_INL_H_
+#else
+#define MANYCORE_KERNEL_REDUCE_INL_H_
+#endif
+
+#include "kernel/reduce.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace manycore::kernel::HWY_NAMESPACE {
+
+// accumulators[j] = F(accumulators[j], row[j]). Contiguous rows are taken four at a time in blocks that stay in the first-level
+// cache: each accumulator is loaded and stored once per four rows, in the same order per element.
+template <class A, class E, class F>
+void fold_rows(std::byte* accumulators, int64_t accumulator_stride, const std::byte* input, int64_t stride, int64_t n,
+               int64_t rows, int64_t row_stride) {
+  if (accumulator_stride != sizeof(A) || stride != sizeof(E)) {
+    for (int64_t i = 0; i < rows; ++i, input += row_stride) {
+      for (int64_t j = 0; j < n; ++j) {
+        A& accumulator = *reinterpret_cast<A*>(accumulators + j * accumulator_stride);
+        accumulator = F{}(accumulator, *reinterpret_cast<const E*>(input + j * stride));
+      }
+    }
+    return;
+  }
+  constexpr int64_t kBlock = 2048;
+  for (int64_t first = 0; first < n; first += kBlock) {
+    const int64_t count = n - first < kBlock ? n - first : kBlock;
+    A* acc = reinterpret_cast<A*>(accumulators) + first;
+    const std::byte* row = input + first * static_cast<int64_t>(sizeof(E));
+    int64_t i = 0;
+    for (; i + 4 <= rows; i += 4, row += 4 * row_stride) {
+      const E* a = reinterpret_cast<const E*>(row);
+      const E* b = reinterpret_cast<const E*>(row + row_stride);
+      const E* c = reinterpret_cast<const E*>(row + 2 * row_stride);
+      const E* d = reinterpret_cast<const E*>(row + 3 * row_stride);
+#pragma GCC ivdep
+      for (int64_t j = 0; j < count; ++j) acc[j] = F{}(F{}(F{}(F{}(acc[j], a[j]), b[j]), c[j]), d[j]);
+    }
+    for (; i < rows; ++i, row += row_stride) {
+      const E* a = reinterpret_cast<const E*>(row);
+#pragma GCC ivdep
+      for (int64_t j = 0; j < count; ++j) acc[j] = F{}(acc[j], a[j]);
+    }
+  }
+}
+
+// One after the other in a local; the compiler vectorises where the order is free (integers).
+template <class A, class E, class F>
+void fold_run(std::byte* accumulator, const std::byte* input, int64_t stride, int64_t n) {
+  A value = *reinterpret_cast<A*>(accumulator);
+  if (stride == sizeof(E)) {
+    const E* x = reinterpret_cast<const E*>(input);
+    for (int64_t i = 0; i < n; ++i) value = F{}(value, x[i]);
+  } else {
+    for (int64_t i = 0; i < n; ++i) value = F{}(value, *reinterpret_cast<const E*>(input + i * stride));
+  }
+  *reinterpret_cast<A*>(accumulator) = value;
+}
+
+template <class A, class E, class F>
+constexpr ReduceLoops fold_loops(bool exact) {
+  return {&fold_run<A, E, F>, &fold_rows<A, E, F>, exact};
+}
+
+}  // namespace manycore::kernel::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+#endif  // toggle
