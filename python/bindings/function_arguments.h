@@ -1,0 +1,39 @@
+// Reading the arguments of native functions: parse() sorts positional and keyword arguments into named places, the rest reads
+// NumPy's usual kinds of argument. All answer false instead of raising: the caller then lets NumPy read the same arguments,
+// which answers or raises its own exception. Needs the GIL.
+#pragma once
+
+#include <optional>
+#include <span>
+
+#include "bindings/array_object.h"
+
+namespace manycore::python {
+
+// A call on its way to a native function, which declines by setting `declined` and returning null without an exception.
+struct FunctionCall {
+  PyObject* const* args;
+  Py_ssize_t nargs;
+  PyObject* kwnames;
+  const char* declined = nullptr;
+
+  PyObject* decline(const char* reason) {
+    declined = reason;
+    return nullptr;
+  }
+};
+
+// values[k] is the argument called names[k], or null. False (declined) for too many, unknown or repeated arguments.
+bool parse(FunctionCall& call, std::span<const char* const> names, PyObject** values);
+
+bool casting_from(PyObject* object, Casting* casting);
+// An int, or a tuple or list of ints.
+bool shape_from(PyObject* object, Dims* shape);
+// An int that fits; true and false are not taken for ints.
+bool integer_from(PyObject* object, int64_t* value);
+// None: no axes given, all of them.
+bool axes_from(PyObject* object, std::optional<Dims>* axes);
+// Absent, None or numpy._NoValue.
+bool not_given(PyObject* value);
+
+}  // namespace manycore::python

@@ -1,0 +1,163 @@
+#include "bindings/function_object.h"
+
+#include <cstddef>
+#include <string_view>
+#include <unordered_map>
+
+#include "bindings/fallback.h"
+#include "bindings/real_numpy.h"
+#include "bindings/trace.h"
+
+namespace manycore::python {
+namespace {
+
+std::unordered_map<PyObject*, FunctionObject*> known_functions;
+
+std::unordered_map<std::string_view, NativeFunction>& native_functions() {
+  static std::unordered_map<std::string_view, NativeFunction> table;
+  return table;
+}
+
+FunctionObject* self_of(PyObject* object) { return reinterpret_cast<FunctionObject*>(object); }
+
+PyObject* call_function(PyObject* self, PyObject* const* args, size_t nargsf, PyObject* kwnames) {
+  const FunctionObject& function = *self_of(self);
+  if (function.native != nullptr) {
+    FunctionCall call{args, PyVectorcall_NARGS(nargsf), kwnames};
+    std::string error;
+    PyObject* result = guarded([&]() -> PyObject* {
+      try {
+        return function.native(call);
+      } catch (const UserError& refused) {
+        error = refused.what();
+        return nullptr;
+      }
+    });
+    if (result != nullptr || PyErr_Occurred() != nullptr) return result;
+    if (!error.empty()) return retry_with_numpy(function.real, args, nargsf, kwnames, function.name.c_str(), error.c_str());
+    if (function.implementation == nullptr) {
+      return call_fallback(function.real, args, nargsf, kwnames, function.name.c_str(), call.declined);
+    }
+  }
+  if (function.implementation != nullptr) return PyObject_Vectorcall(function.implementation, args, nargsf, kwnames);
+  return call_fallback(function.real, args, nargsf, kwnames, function.name.c_str(), function.reason.c_str());
+}
+
+PyObject* get_attribute(PyObject* self, PyObject* name) {
+  PyObject* value = PyObject_GenericGetAttr(self, name);
+  if (value != nullptr || !PyErr_ExceptionMatches(PyExc_AttributeError)) return value;
+  PyErr_Clear();
+  return PyObject_GetAttr(self_of(self)->real, name);
+}
+
+PyObject* represent(PyObject* self) { return PyObject_Repr(self_of(self)->real); }
+
+template <const char* kName>
+PyObject* real_attribute(PyObject* self, void*) {
+  return PyObject_GetAttrString(self_of(self)->real, kName);
+}
+constexpr char kDocName[] = "__doc__", kNameName[] = "__name__", kQualifiedName[] = "__qualname__", kModuleName[] = "__module__";
+
+PyObject* real_function(PyObject* self, void*) { return Py_NewRef(self_of(self)->real); }
+PyObject* is_native(PyObject* self, void*) {
+  return PyBool_FromLong(self_of(self)->native != nullptr || self_of(self)->implementation != nullptr);
+}
+
+// As for ufuncs: copy.copy(numpy.sum) is numpy.sum.
+PyObject* reduce_for_pickle(PyObject* self, PyObject*) {
+  PyObject* copy = PyImport_ImportModule("copy");
+  PyObject* function = copy != nullptr ? PyObject_GetAttrString(copy, "copy") : nullptr;
+  Py_XDECREF(copy);
+  return function != nullptr ? Py_BuildValue("N(O)", function, self_of(self)->real) : nullptr;
+}
+PyObject* copy_self(PyObject* self, PyObject*) { return Py_NewRef(self); }
+
+PyMethodDef methods[] = {{"__reduce__", reduce_for_pickle, METH_NOARGS, nullptr},
+                         {"__copy__", copy_self, METH_NOARGS, nullptr},
+                         {"__deepcopy__", copy_self, METH_O, nullptr},
+                         {nullptr, nullptr, 0, nullptr}};
+PyGetSetDef attributes[] = {{"__doc__", real_attribute<kDocName>, nullptr, nullptr, nullptr},
+                            {"__name__", real_attribute<kNameName>, nullptr, nullptr, nullptr},
+                            {"__qualname__", real_attribute<kQualifiedName>, nullptr, nullptr, nullptr},
+                            {"__module__", real_attribute<kModuleName>, nullptr, nullptr, nullptr},
+                            {"__wrapped__", real_function, nullptr, nullptr, nullptr},
+                            {"is_native", is_native, nullptr, nullptr, nullptr},
+                            {nullptr, nullptr, nullptr, nullptr, nullptr}};
+
+std::string text_attribute(PyObject* object, const char* name, const char* otherwise) {
+  PyObject* value = PyObject_GetAttrString(object, name);
+  const char* text = value != nullptr && PyUnicode_Check(value) ? PyUnicode_AsUTF8(value) : nullptr;
+  std::string result(text != nullptr ? text : otherwise);
+  Py_XDECREF(value);
+  PyErr_Clear();
+  return result;
+}
+
+PyObject* module_function_for(PyObject*, PyObject* args, PyObject* kwargs) {
+  static const char* names[] = {"real", "implementation", nullptr};
+  PyObject *real = nullptr, *implementation = Py_None;
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|O:function_for", const_cast<char**>(names), &real, &implementation)) return nullptr;
+  FunctionObject* function = function_for(real);
+  if (function != nullptr && implementation != Py_None) Py_XSETREF(function->implementation, Py_NewRef(implementation));
+  return Py_XNewRef(reinterpret_cast<PyObject*>(function));
+}
+
+PyMethodDef module_methods[] = {
+    {"function_for", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(module_function_for)), METH_VARARGS | METH_KEYWORDS,
+     "function_for(real, implementation=None): ours for a function of NumPy, optionally implemented by a Python callable."},
+    {nullptr, nullptr, 0, nullptr}};
+
+void add_rows(const NativeFunctionRow* row) {
+  for (; row->name != nullptr; ++row) native_functions().emplace(row->name, row->function);
+}
+
+}  // namespace
+
+PyTypeObject FunctionType{};
+
+FunctionObject* function_for(PyObject* real) {
+  auto found = known_functions.find(real);
+  if (found != known_functions.end()) return found->second;
+  FunctionObject* function = PyObject_New(FunctionObject, &FunctionType);
+  if (function == nullptr) return nullptr;
+  const std::string short_name = text_attribute(real, "__name__", "function");
+  const std::string name = text_attribute(real, "__module__", "numpy") + "." + short_name;
+  function->vectorcall = call_function;
+  function->real = Py_NewRef(real);
+  function->implementation = nullptr;
+  new (&function->name) std::string(name);
+  new (&function->reason) std::string("no native implementation of " + name);
+  auto native = native_functions().find(name);
+  function->native = native != native_functions().end() ? native->second : nullptr;
+  known_functions.emplace(real, function);
+  return function;
+}
+
+FunctionObject* implemented_function(PyObject* real) {
+  FunctionObject* function = function_for(real);
+  if (function == nullptr) PyErr_Clear();
+  const bool implemented = function != nullptr && (function->native != nullptr || function->implementation != nullptr);
+  return implemented ? function : nullptr;
+}
+
+bool register_functions(PyObject* module) {
+  for (const NativeFunctionRow* rows :
+       {kCreationFunctions, kReductionFunctions, kShapeFunctions, kSelectionFunctions, kProductFunctions}) {
+    add_rows(rows);
+  }
+  Py_SET_REFCNT(&FunctionType, 1);
+  FunctionType.tp_name = "manycore.numpy.function";
+  FunctionType.tp_basicsize = sizeof(FunctionObject);
+  FunctionType.tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL;
+  FunctionType.tp_vectorcall_offset = offsetof(FunctionObject, vectorcall);
+  FunctionType.tp_call = PyVectorcall_Call;
+  FunctionType.tp_getattro = get_attribute;
+  FunctionType.tp_repr = represent;
+  FunctionType.tp_methods = methods;
+  FunctionType.tp_getset = attributes;
+  if (PyType_Ready(&FunctionType) < 0) return false;
+  return PyModule_AddObjectRef(module, "function", reinterpret_cast<PyObject*>(&FunctionType)) == 0 &&
+         PyModule_AddFunctions(module, module_methods) == 0;
+}
+
+}  // namespace manycore::python

@@ -1,0 +1,198 @@
+#include "bindings/ufunc_call.h"
+
+#include "bindings/function_arguments.h"
+#include "bindings/fallback.h"
+#include "bindings/real_numpy.h"
+#include "evaluate/matmul.h"
+
+namespace manycore::python {
+namespace {
+
+PyObject* result_object(Array&& result, PyObject* output) { return output != nullptr ? Py_NewRef(output) : wrap_or_scalar(std::move(result)); }
+
+// The keywords of a call, as NumPy documents them for every ufunc.
+struct Keywords {
+  PyObject* out = nullptr;
+  PyObject* where = nullptr;
+  PyObject* dtype = nullptr;
+  PyObject* casting = nullptr;
+  const char* declined = nullptr;  // a keyword that only NumPy serves
+};
+
+Keywords read_keywords(PyObject* const* values, PyObject* kwnames) {
+  Keywords keywords;
+  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(kwnames); ++i) {
+    PyObject* name = PyTuple_GET_ITEM(kwnames, i);
+    PyObject* value = values[i];
+    if (PyUnicode_CompareWithASCIIString(name, "out") == 0) {
+      keywords.out = value;
+    } else if (PyUnicode_CompareWithASCIIString(name, "where") == 0) {
+      if (value != Py_True) keywords.where = value;
+    } else if (PyUnicode_CompareWithASCIIString(name, "dtype") == 0) {
+      if (value != Py_None) keywords.dtype = value;
+    } else if (PyUnicode_CompareWithASCIIString(name, "casting") == 0) {
+      keywords.casting = value;
+    } else if (PyUnicode_CompareWithASCIIString(name, "subok") == 0) {
+      if (value != Py_True && value != Py_False) keywords.declined = "argument subok";
+    } else if (PyUnicode_CompareWithASCIIString(name, "order") == 0) {
+      if (!PyUnicode_Check(value) || PyUnicode_CompareWithASCIIString(value, "K") != 0) keywords.declined = "argument order";
+    } else {
+      keywords.declined = "arguments that only NumPy serves";
+    }
+  }
+  return keywords;
+}
+
+// out= as NumPy takes it: one array, or a tuple with an array or None for each output.
+bool spread_outputs(PyObject* out, int count, PyObject** outputs) {
+  if (out == Py_None) return true;
+  if (!PyTuple_CheckExact(out)) {
+    outputs[0] = out;
+    return count == 1;
+  }
+  if (PyTuple_GET_SIZE(out) != count) return false;
+  for (int i = 0; i < count; ++i) {
+    if (PyTuple_GET_ITEM(out, i) != Py_None) outputs[i] = PyTuple_GET_ITEM(out, i);
+  }
+  return true;
+}
+
+// The full call, natively. Null with `refusal` filled or an exception set.
+PyObject* call_native(const UfuncObject& ufunc, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames, Refusal* refusal) {
+  const auto decline = [&](const char* reason) {
+    refusal->declined = reason;
+    return static_cast<PyObject*>(nullptr);
+  };
+  if (!ufunc.is_native) return decline("no native kernel");
+  if (nargs < ufunc.inputs || nargs > ufunc.inputs + ufunc.outputs) return decline("number of arguments");
+  Keywords keywords;
+  if (kwnames != nullptr) keywords = read_keywords(args + nargs, kwnames);
+  if (keywords.declined != nullptr) return decline(keywords.declined);
+
+  Inputs inputs;
+  if (const int taken = inputs.add_all(args, ufunc.inputs); taken != 1) {
+    return taken == 0 ? decline("type of an operand") : nullptr;
+  }
+  PyObject* outputs[2] = {nullptr, nullptr};
+  if (keywords.out != nullptr && !spread_outputs(keywords.out, ufunc.outputs, outputs)) return decline("argument out");
+  for (Py_ssize_t i = ufunc.inputs; i < nargs; ++i) {
+    if (args[i] != Py_None) outputs[i - ufunc.inputs] = args[i];
+  }
+  if (!inputs.has_array() && outputs[0] == nullptr && outputs[1] == nullptr) return decline(nullptr);
+
+  evaluate::ElementwiseOptions options;
+  Array output_arrays[2];
+  for (int i = 0; i < 2; ++i) {
+    if (outputs[i] == nullptr) continue;
+    if (const int taken = take_output(outputs[i], &output_arrays[i]); taken != 1) return taken == 0 ? decline("argument out") : nullptr;
+    options.outputs[i] = &output_arrays[i];
+  }
+  Array where;
+  if (keywords.where != nullptr) {
+    const int taken = take_array(keywords.where, &where);
+    if (taken < 0) return nullptr;
+    if (taken == 0 || where.dtype() != DType::kBool) return decline("argument where");
+    options.where = &where.view();
+  }
+  if (keywords.dtype != nullptr) {
+    DType dtype;
+    if (!dtype_from_descr(keywords.dtype, &dtype)) return decline("argument dtype");
+    options.dtype = dtype;
+  }
+  if (keywords.casting != nullptr && !casting_from(keywords.casting, &options.casting)) return decline("argument casting");
+  return run_operation(ufunc.operation, inputs, options, outputs, ufunc.name.c_str(), refusal);
+}
+
+// The answer of NumPy where the engine did not give one.
+PyObject* answer_of_numpy(const UfuncObject& ufunc, PyObject* const* args, size_t nargsf, PyObject* kwnames, const Refusal& refusal) {
+  if (!refusal.error.empty()) {
+    return retry_with_numpy(ufunc.real, args, nargsf, kwnames, ufunc.qualified_name.c_str(), refusal.error.c_str());
+  }
+  return call_fallback(ufunc.real, args, nargsf, kwnames, ufunc.qualified_name.c_str(), refusal.declined);
+}
+
+PyObject* matmul_native(const UfuncObject& ufunc, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames, Refusal* refusal) {
+  const auto decline = [&](const char* reason) {
+    refusal->declined = reason;
+    return static_cast<PyObject*>(nullptr);
+  };
+  if (nargs < 2 || nargs > 3) return decline("number of arguments");
+  Keywords keywords;
+  if (kwnames != nullptr) keywords = read_keywords(args + nargs, kwnames);
+  if (keywords.declined != nullptr) return decline(keywords.declined);
+  if (keywords.where != nullptr || keywords.dtype != nullptr || keywords.casting != nullptr) return decline("keyword arguments");
+  PyObject* output = nullptr;
+  if (keywords.out != nullptr && !spread_outputs(keywords.out, 1, &output)) return decline("argument out");
+  if (nargs == 3 && args[2] != Py_None) output = args[2];
+  return guarded([&]() -> PyObject* {
+    Array a, b, out;
+    for (int i = 0; i < 2; ++i) {
+      const int taken = take_array(args[i], i == 0 ? &a : &b);
+      if (taken != 1) return taken == 0 ? decline("type of an operand") : nullptr;
+    }
+    evaluate::ElementwiseOptions options;
+    if (output != nullptr) {
+      if (const int taken = take_output(output, &out); taken != 1) return taken == 0 ? decline("argument out") : nullptr;
+      options.outputs[0] = &out;
+    }
+    unsigned status = 0;
+    options.status = &status;
+    try {
+      Array result;
+      {
+        ReleaseForLarge released(a.size() + b.size());
+        result = evaluate::matmul(a.view(), b.view(), options);
+      }
+      if (status != 0 && report_floating_point(status, "matmul") < 0) return nullptr;
+      return result_object(std::move(result), output);
+    } catch (const UserError& error) {
+      refusal->error = error.what();
+      return nullptr;
+    }
+  });
+}
+
+}  // namespace
+
+PyObject* run_operation(op::Op operation, const Inputs& inputs, evaluate::ElementwiseOptions& options, PyObject* const* outputs,
+                        const char* name, Refusal* refusal) {
+  return guarded([&]() -> PyObject* {
+    unsigned status = 0;
+    options.status = &status;
+    Array results[2];
+    const int count = op::info(operation).outputs;
+    try {
+      ReleaseForLarge released(inputs.largest());
+      evaluate::elementwise(operation, inputs.operands(), {results, static_cast<size_t>(count)}, options);
+    } catch (const UserError& error) {
+      refusal->error = error.what();
+      return nullptr;
+    }
+    if (status != 0 && report_floating_point(status, name) < 0) return nullptr;
+    PyObject* first = result_object(std::move(results[0]), outputs[0]);
+    if (count == 1 || first == nullptr) return first;
+    PyObject* second = result_object(std::move(results[1]), outputs[1]);
+    return second != nullptr ? Py_BuildValue("NN", first, second) : (Py_DECREF(first), nullptr);
+  });
+}
+
+PyObject* call_plain(const UfuncObject& ufunc, PyObject* const* args) {
+  return ufunc_vectorcall(const_cast<PyObject*>(reinterpret_cast<const PyObject*>(&ufunc)), args, static_cast<size_t>(ufunc.inputs),
+                          nullptr);
+}
+
+PyObject* ufunc_vectorcall(PyObject* self, PyObject* const* args, size_t nargsf, PyObject* kwnames) {
+  const UfuncObject& ufunc = *reinterpret_cast<UfuncObject*>(self);
+  Refusal refusal;
+  const Py_ssize_t nargs = PyVectorcall_NARGS(nargsf);
+  PyObject* result = guarded([&]() -> PyObject* {
+    return ufunc.is_matmul ? matmul_native(ufunc, args, nargs, kwnames, &refusal)
+                           : call_native(ufunc, args, nargs, kwnames, &refusal);
+  });
+  if (result != nullptr || PyErr_Occurred() != nullptr) return result;
+  // Numbers only: NumPy's scalar result is as native as it gets.
+  if (!refusal.refused()) return call_numpy(ufunc.real, args, nargsf, kwnames);
+  return answer_of_numpy(ufunc, args, nargsf, kwnames, refusal);
+}
+
+}  // namespace manycore::python

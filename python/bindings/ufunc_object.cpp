@@ -1,0 +1,186 @@
+#include "bindings/ufunc_object.h"
+
+#include <cstddef>
+#include <unordered_map>
+
+#include "bindings/operators.h"
+#include "bindings/real_numpy.h"
+
+namespace manycore::python {
+namespace {
+
+std::unordered_map<PyObject*, UfuncObject*> known_ufuncs;
+UfuncObject* by_operation[op::kOpCount];
+
+std::optional<evaluate::Reduction> reduction_of(const std::string& name) {
+  using evaluate::Reduction;
+  static const std::unordered_map<std::string, Reduction> table = {
+      {"add", Reduction::kSum},           {"multiply", Reduction::kProd},         {"minimum", Reduction::kMin},
+      {"maximum", Reduction::kMax},       {"fmin", Reduction::kFmin},             {"fmax", Reduction::kFmax},
+      {"logical_and", Reduction::kAll},   {"logical_or", Reduction::kAny},        {"logical_xor", Reduction::kLogicalXor},
+      {"bitwise_and", Reduction::kBitwiseAnd}, {"bitwise_or", Reduction::kBitwiseOr}, {"bitwise_xor", Reduction::kBitwiseXor}};
+  auto found = table.find(name);
+  return found == table.end() ? std::nullopt : std::optional(found->second);
+}
+
+UfuncObject* self_of(PyObject* object) { return reinterpret_cast<UfuncObject*>(object); }
+
+PyObject* get_attribute(PyObject* self, PyObject* name) {
+  PyObject* value = PyObject_GenericGetAttr(self, name);
+  if (value != nullptr || !PyErr_ExceptionMatches(PyExc_AttributeError)) return value;
+  PyErr_Clear();
+  return PyObject_GetAttr(self_of(self)->real, name);
+}
+
+PyObject* represent(PyObject* self) { return PyObject_Repr(self_of(self)->real); }
+
+template <const char* kName>
+PyObject* real_attribute(PyObject* self, void*) {
+  return PyObject_GetAttrString(self_of(self)->real, kName);
+}
+constexpr char kDocName[] = "__doc__", kNameName[] = "__name__", kQualifiedName[] = "__qualname__", kModuleName[] = "__module__",
+               kSignatureName[] = "__signature__";
+
+PyObject* real_class(PyObject*, void*) { return Py_NewRef(reinterpret_cast<PyObject*>(real_numpy().ufunc)); }
+
+// Pickled as NumPy's own ufunc: copy.copy(numpy.add) is numpy.add, with or without this package.
+PyObject* reduce_for_pickle(PyObject* self, PyObject*) {
+  PyObject* copy = PyImport_ImportModule("copy");
+  PyObject* function = copy != nullptr ? PyObject_GetAttrString(copy, "copy") : nullptr;
+  Py_XDECREF(copy);
+  return function != nullptr ? Py_BuildValue("N(O)", function, self_of(self)->real) : nullptr;
+}
+
+PyObject* real_ufunc(PyObject* self, void*) { return Py_NewRef(self_of(self)->real); }
+
+// A ufunc is a constant of the program: copies are itself.
+PyObject* copy_self(PyObject* self, PyObject*) { return Py_NewRef(self); }
+
+PyObject* list_attributes(PyObject* self, PyObject*) { return PyObject_Dir(self_of(self)->real); }
+
+#define MANYCORE_METHOD(name) \
+  {#name, reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(ufunc_##name)), METH_FASTCALL | METH_KEYWORDS, nullptr}
+PyMethodDef methods[] = {MANYCORE_METHOD(reduce),
+                         MANYCORE_METHOD(accumulate),
+                         MANYCORE_METHOD(reduceat),
+                         MANYCORE_METHOD(outer),
+                         MANYCORE_METHOD(at),
+                         {"__reduce__", reduce_for_pickle, METH_NOARGS, nullptr},
+                         {"__copy__", copy_self, METH_NOARGS, nullptr},
+                         {"__deepcopy__", copy_self, METH_O, nullptr},
+                         {"__dir__", list_attributes, METH_NOARGS, nullptr},
+                         {nullptr, nullptr, 0, nullptr}};
+#undef MANYCORE_METHOD
+
+PyGetSetDef attributes[] = {{"__doc__", real_attribute<kDocName>, nullptr, nullptr, nullptr},
+                            {"__name__", real_attribute<kNameName>, nullptr, nullptr, nullptr},
+                            {"__qualname__", real_attribute<kQualifiedName>, nullptr, nullptr, nullptr},
+                            {"__module__", real_attribute<kModuleName>, nullptr, nullptr, nullptr},
+                            {"__signature__", real_attribute<kSignatureName>, nullptr, nullptr, nullptr},
+                            {"__class__", real_class, nullptr, nullptr, nullptr},
+                            {"__wrapped__", real_ufunc, nullptr, nullptr, nullptr},
+                            {nullptr, nullptr, nullptr, nullptr, nullptr}};
+
+// isinstance(x, manycore.numpy.ufunc) holds for NumPy's ufuncs too; issubclass likewise.
+PyObject* instance_check(PyObject*, PyObject* object) {
+  return PyBool_FromLong(is_ufunc(object) || PyObject_TypeCheck(object, real_numpy().ufunc));
+}
+PyObject* subclass_check(PyObject*, PyObject* type) {
+  const bool is_type = PyType_Check(type);
+  return PyBool_FromLong(is_type && (type == reinterpret_cast<PyObject*>(&UfuncType) ||
+                                     PyType_IsSubtype(reinterpret_cast<PyTypeObject*>(type), real_numpy().ufunc)));
+}
+PyMethodDef meta_methods[] = {{"__instancecheck__", instance_check, METH_O, nullptr},
+                              {"__subclasscheck__", subclass_check, METH_O, nullptr},
+                              {nullptr, nullptr, 0, nullptr}};
+PyTypeObject UfuncMetaType{};
+
+PyObject* module_ufunc(PyObject*, PyObject* real) {
+  if (!PyObject_TypeCheck(real, real_numpy().ufunc)) {
+    PyErr_Format(PyExc_TypeError, "ufunc: wrong argument, expected a numpy.ufunc, got %.200s", Py_TYPE(real)->tp_name);
+    return nullptr;
+  }
+  return Py_XNewRef(reinterpret_cast<PyObject*>(ufunc_for(real)));
+}
+
+PyMethodDef module_methods[] = {{"ufunc_for", module_ufunc, METH_O, "ufunc_for(numpy_ufunc): ours for a ufunc of NumPy."},
+                                {nullptr, nullptr, 0, nullptr}};
+
+bool prepare_types() {
+  Py_SET_REFCNT(&UfuncMetaType, 1);
+  Py_SET_REFCNT(&UfuncType, 1);
+  UfuncMetaType.tp_name = "manycore.numpy.ufunc_type";
+  UfuncMetaType.tp_base = &PyType_Type;
+  UfuncMetaType.tp_flags = Py_TPFLAGS_DEFAULT;
+  UfuncMetaType.tp_methods = meta_methods;
+  if (PyType_Ready(&UfuncMetaType) < 0) return false;
+  Py_SET_TYPE(&UfuncType, &UfuncMetaType);
+  UfuncType.tp_name = "manycore.numpy.ufunc";
+  UfuncType.tp_basicsize = sizeof(UfuncObject);
+  UfuncType.tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL;
+  UfuncType.tp_vectorcall_offset = offsetof(UfuncObject, vectorcall);
+  UfuncType.tp_call = PyVectorcall_Call;
+  UfuncType.tp_getattro = get_attribute;
+  UfuncType.tp_repr = represent;
+  UfuncType.tp_methods = methods;
+  UfuncType.tp_getset = attributes;
+  return PyType_Ready(&UfuncType) == 0;
+}
+
+}  // namespace
+
+PyTypeObject UfuncType{};
+
+UfuncObject* ufunc_for(PyObject* real) {
+  auto found = known_ufuncs.find(real);
+  if (found != known_ufuncs.end()) return found->second;
+  PyObject* name = PyObject_GetAttrString(real, "__name__");
+  PyObject* inputs = PyObject_GetAttrString(real, "nin");
+  PyObject* outputs = PyObject_GetAttrString(real, "nout");
+  const char* text = name != nullptr ? PyUnicode_AsUTF8(name) : nullptr;
+  UfuncObject* ufunc = nullptr;
+  if (text != nullptr && inputs != nullptr && outputs != nullptr) ufunc = PyObject_New(UfuncObject, &UfuncType);
+  if (ufunc != nullptr) {
+    ufunc->vectorcall = ufunc_vectorcall;
+    ufunc->real = Py_NewRef(real);
+    ufunc->inputs = static_cast<int>(PyLong_AsLong(inputs));
+    ufunc->outputs = static_cast<int>(PyLong_AsLong(outputs));
+    new (&ufunc->name) std::string(text);
+    new (&ufunc->qualified_name) std::string("numpy." + ufunc->name);
+    // Only NumPy's own ufunc of that name: somebody's frompyfunc called "add" is not.
+    PyObject* original = PyObject_GetAttrString(real_numpy().module, text);
+    PyErr_Clear();
+    const bool is_original = original == real;
+    Py_XDECREF(original);
+    ufunc->is_matmul = is_original && ufunc->name == "matmul";
+    ufunc->is_native = is_original && op::find(ufunc->name, &ufunc->operation) &&
+                       op::info(ufunc->operation).inputs == ufunc->inputs && op::info(ufunc->operation).outputs == ufunc->outputs;
+    new (&ufunc->reduction) std::optional<evaluate::Reduction>(is_original ? reduction_of(ufunc->name) : std::nullopt);
+    if (ufunc->is_native) by_operation[static_cast<int>(ufunc->operation)] = ufunc;
+    known_ufuncs.emplace(real, ufunc);
+  }
+  Py_XDECREF(name);
+  Py_XDECREF(inputs);
+  Py_XDECREF(outputs);
+  return ufunc;
+}
+
+UfuncObject* ufunc_of(op::Op operation) {
+  UfuncObject*& known = by_operation[static_cast<int>(operation)];
+  if (known == nullptr) {
+    PyObject* real = PyObject_GetAttrString(real_numpy().module, op::info(operation).name);
+    if (real != nullptr && PyObject_TypeCheck(real, real_numpy().ufunc)) known = ufunc_for(real);
+    PyErr_Clear();
+    Py_XDECREF(real);
+  }
+  return known;
+}
+
+
+bool register_ufunc_type(PyObject* module) {
+  if (!load_real_numpy() || !prepare_types()) return false;
+  return PyModule_AddObjectRef(module, "ufunc", reinterpret_cast<PyObject*>(&UfuncType)) == 0 &&
+         PyModule_AddFunctions(module, module_methods) == 0;
+}
+
+}  // namespace manycore::python

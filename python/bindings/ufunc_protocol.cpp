@@ -1,0 +1,122 @@
+// __array_ufunc__ and __array_function__: what NumPy calls when its own functions meet our arrays (in library code, or with a
+// real array on the left), and what other types' overrides call.
+#include "bindings/fallback.h"
+#include "bindings/function_object.h"
+#include "bindings/operators.h"
+#include "bindings/real_numpy.h"
+#include "bindings/ufunc_object.h"
+
+namespace manycore::python {
+namespace {
+
+enum class Participant { kPlain, kSubclass, kOverride };
+
+// kOverride: brings its own __array_ufunc__, which comes first (NEP 13). kSubclass: an ndarray subclass that inherits NumPy's.
+Participant participant(PyObject* object) {
+  if (is_array(object) || is_real_array(object)) return Participant::kPlain;
+  PyObject* protocol = _PyType_Lookup(Py_TYPE(object), real_numpy().text_array_ufunc);
+  if (protocol == nullptr) return Participant::kPlain;
+  if (PyObject_TypeCheck(object, real_numpy().generic)) return Participant::kPlain;
+  if (PyObject_TypeCheck(object, real_numpy().ndarray) && protocol == real_numpy().ndarray_ufunc) return Participant::kSubclass;
+  return Participant::kOverride;
+}
+
+// The strongest kind among a tuple's items, None aside.
+Participant strongest(PyObject* tuple, Py_ssize_t first, Participant so_far) {
+  for (Py_ssize_t i = first; i < PyTuple_GET_SIZE(tuple); ++i) {
+    const Participant kind = participant(PyTuple_GET_ITEM(tuple, i));
+    if (kind > so_far) so_far = kind;
+  }
+  return so_far;
+}
+
+// `callable` or its method of that name; a new reference.
+PyObject* bound(PyObject* callable, PyObject* method) {
+  if (PyUnicode_CompareWithASCIIString(method, "__call__") == 0) return Py_NewRef(callable);
+  return PyObject_GetAttr(callable, method);
+}
+
+// The arguments after the first `skip` of `args`, with `kwargs`, through call_fallback.
+PyObject* through_numpy(PyObject* function, PyObject* args, Py_ssize_t skip, PyObject* kwargs, const char* name, const char* reason) {
+  const Py_ssize_t positional = PyTuple_GET_SIZE(args) - skip;
+  const Py_ssize_t keywords = kwargs != nullptr ? PyDict_GET_SIZE(kwargs) : 0;
+  PyObject* names = keywords > 0 ? PyTuple_New(keywords) : nullptr;
+  PyObject** values = PyMem_New(PyObject*, static_cast<size_t>(positional + keywords + 1));
+  PyObject* result = nullptr;
+  if (values != nullptr && (keywords == 0 || names != nullptr)) {
+    for (Py_ssize_t i = 0; i < positional; ++i) values[i] = PyTuple_GET_ITEM(args, skip + i);
+    PyObject *key, *value;
+    Py_ssize_t position = 0, k = 0;
+    while (keywords > 0 && PyDict_Next(kwargs, &position, &key, &value)) {
+      PyTuple_SET_ITEM(names, k, Py_NewRef(key));
+      values[positional + k++] = value;
+    }
+    result = call_fallback(function, values, static_cast<size_t>(positional), names, name, reason);
+  }
+  PyMem_Free(values);
+  Py_XDECREF(names);
+  return result;
+}
+
+bool is_known_type(PyObject* type) {
+  return type == reinterpret_cast<PyObject*>(&ArrayType) ||
+         (PyType_Check(type) && PyType_IsSubtype(reinterpret_cast<PyTypeObject*>(type), real_numpy().ndarray));
+}
+
+}  // namespace
+
+PyObject* array_ufunc(PyObject*, PyObject* args, PyObject* kwargs) {
+  if (PyTuple_GET_SIZE(args) < 2 || !PyObject_TypeCheck(PyTuple_GET_ITEM(args, 0), real_numpy().ufunc) ||
+      !PyUnicode_Check(PyTuple_GET_ITEM(args, 1))) {
+    PyErr_SetString(PyExc_TypeError, "__array_ufunc__: wrong arguments, expected a ufunc and the name of a method first");
+    return nullptr;
+  }
+  Participant kind = strongest(args, 2, Participant::kPlain);
+  PyObject* out = kwargs != nullptr ? PyDict_GetItemString(kwargs, "out") : nullptr;
+  if (out != nullptr && PyTuple_Check(out)) kind = strongest(out, 0, kind);
+  if (kind == Participant::kOverride) Py_RETURN_NOTIMPLEMENTED;
+  UfuncObject* ufunc = ufunc_for(PyTuple_GET_ITEM(args, 0));
+  if (ufunc == nullptr) return nullptr;
+  PyObject* method = PyTuple_GET_ITEM(args, 1);
+  if (kind == Participant::kSubclass) {
+    PyObject* function = bound(ufunc->real, method);
+    if (function == nullptr) return nullptr;
+    PyObject* result =
+        through_numpy(function, args, 2, kwargs, ufunc->qualified_name.c_str(), "operand is a subclass of ndarray");
+    Py_DECREF(function);
+    return result;
+  }
+  PyObject* function = bound(reinterpret_cast<PyObject*>(ufunc), method);
+  if (function == nullptr) return nullptr;
+  PyObject* result = PyObject_VectorcallDict(function, &PyTuple_GET_ITEM(args, 2), static_cast<size_t>(PyTuple_GET_SIZE(args) - 2), kwargs);
+  Py_DECREF(function);
+  return result;
+}
+
+PyObject* array_function(PyObject*, PyObject* args, PyObject* kwargs) {
+  PyObject *function, *types, *arguments, *keywords;
+  static const char* names[] = {"func", "types", "args", "kwargs", nullptr};
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OOO!O!:__array_function__", const_cast<char**>(names), &function, &types,
+                                   &PyTuple_Type, &arguments, &PyDict_Type, &keywords)) {
+    return nullptr;
+  }
+  PyObject* iterator = PyObject_GetIter(types);
+  if (iterator == nullptr) return nullptr;
+  bool all_known = true, subclass = false;
+  while (PyObject* type = PyIter_Next(iterator)) {
+    all_known = all_known && is_known_type(type);
+    subclass = subclass || (type != reinterpret_cast<PyObject*>(&ArrayType) &&
+                            type != reinterpret_cast<PyObject*>(real_numpy().ndarray));
+    Py_DECREF(type);
+  }
+  Py_DECREF(iterator);
+  if (PyErr_Occurred() != nullptr) return nullptr;
+  if (!all_known) Py_RETURN_NOTIMPLEMENTED;
+  FunctionObject* ours = function_for(function);
+  if (ours == nullptr) return nullptr;
+  if (subclass) return through_numpy(function, arguments, 0, keywords, ours->name.c_str(), "operand is a subclass of ndarray");
+  return PyObject_VectorcallDict(reinterpret_cast<PyObject*>(ours), &PyTuple_GET_ITEM(arguments, 0),
+                                 static_cast<size_t>(PyTuple_GET_SIZE(arguments)), keywords);
+}
+
+}  // namespace manycore::python
