@@ -1,0 +1,10 @@
+// The calls between a user's modules and libraries; see crossing.cpp. `register_crossing` itself is declared in
+// array_object.h with the other registrations.
+#pragma once
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+namespace manycore::python {
+bool register_crossing(PyObject* module);
+}  // namespace manycore::python

@@ -1,0 +1,12 @@
+"""manycore runs the NumPy programs that people already have on all of their hardware, with the same answers.
+
+``manycore run script.py`` runs an unmodified program; ``import manycore.numpy as np`` uses the arrays directly;
+``manycore.install()`` and ``%load_ext manycore`` do for a session what ``manycore run`` does for a program.
+"""
+
+from __future__ import annotations
+
+from manycore._core import __version__
+from manycore.install import install, load_ipython_extension, uninstall, unload_ipython_extension
+
+__all__ = ["__version__", "install", "load_ipython_extension", "uninstall", "unload_ipython_extension"]

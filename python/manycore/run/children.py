@@ -1,0 +1,56 @@
+"""Processes that a program starts through multiprocessing run under the same hook.
+
+Fork inherits it. Spawn and forkserver send the child a pickled dict before it imports the main module: it gets one more
+entry, whose unpickling installs the hook there.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing.spawn
+from typing import Any
+
+from manycore import _core
+
+KEY = "manycore"
+plain_preparation_data = multiprocessing.spawn.get_preparation_data
+
+
+class Reinstall:
+    """Pickles as the call that installs the hook in the child."""
+
+    def __init__(self, rule: str, settings: dict[str, Any]) -> None:
+        self.rule = rule
+        self.settings = settings
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return install_in_child, (self.rule, self.settings)
+
+
+def install() -> None:
+    multiprocessing.spawn.get_preparation_data = preparation_data
+
+
+def uninstall() -> None:
+    multiprocessing.spawn.get_preparation_data = plain_preparation_data
+
+
+def preparation_data(name: str) -> dict[str, Any]:
+    """In place of multiprocessing.spawn.get_preparation_data."""
+    from manycore.run import import_hook
+
+    data = plain_preparation_data(name)
+    if import_hook.policy is not None:
+        settings = {row["name"]: row["value"] for row in _core.option_rows() if row["source"] == "set"}
+        data[KEY] = Reinstall(import_hook.policy.to_json(), settings)
+    return data
+
+
+def install_in_child(rule: str, settings: dict[str, Any]) -> None:
+    """Runs in a child process, before its main module is imported."""
+    import manycore
+
+    for name, value in settings.items():
+        if name != "report":  # the parent's report; a child must not write over it
+            _core.set_option(name, value)
+    manycore.install(**json.loads(rule))

@@ -1,0 +1,203 @@
+"""Make the user's modules cross and give them ``manycore.numpy`` for ``numpy``; libraries keep the real one.
+
+What changes in the interpreter, all of it undone by ``uninstall``:
+
+* ``builtins.__import__`` and ``importlib.import_module`` look at the calling frame when ``numpy`` is asked for;
+* ``SourceLoader.get_code`` and ``builtins.compile`` send the source of user files through ``transform``; bytecode is cached
+  under a tag of its own, so it never mixes with plain Python's;
+* the helpers that transformed code calls stand in ``builtins`` under private names.
+"""
+
+from __future__ import annotations
+
+import _imp
+import ast
+import builtins
+import importlib
+import importlib._bootstrap_external as bootstrap  # type: ignore[import-not-found]
+import importlib.util
+import marshal
+import os
+import sys
+import types
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from manycore import _core
+from manycore.run import transform
+from manycore.run.user_code import UserCode
+
+F = TypeVar("F", bound=Callable[..., Any])
+ONLY_AST = ast.PyCF_ONLY_AST
+plain_compile = compile
+plain_get_code = bootstrap.SourceLoader.get_code
+policy: UserCode | None = None
+_undo: list[Callable[[], None]] = []
+
+
+def install(user_code: UserCode) -> None:
+    """Switch the hook on; a second call changes the rule about whose code is the user's."""
+    global policy
+    policy = user_code
+    first = not _undo
+    plain_import = builtins.__import__
+    _core.set_user_files(user_code.files, user_code.is_user_file, swap_import)
+    if not first:
+        return
+    ours_import, ours_import_module = _core.make_user_imports(plain_import, importlib.import_module)
+    _put(builtins, "__import__", ours_import)
+    _put(importlib, "import_module", ours_import_module)
+    _put(builtins, "compile", _core.make_user_compile(plain_compile, transformed_source))
+    _put(bootstrap.SourceLoader, "get_code", get_code)
+    add_helpers()
+
+
+def add_helpers() -> None:
+    """Put what transformed code calls into builtins; it stays there, since code that was transformed goes on needing it."""
+    setattr(builtins, transform.CALL, _core.crossing_call)
+    setattr(builtins, transform.CALLEE, _core.crossing_callee)
+    setattr(builtins, transform.MODULE, _core.user_module)
+
+
+def uninstall() -> None:
+    """Put everything back, except the helpers."""
+    while _undo:
+        _undo.pop()()
+
+
+def is_installed() -> bool:
+    return bool(_undo)
+
+
+def _put(place: Any, name: str, value: Any) -> None:
+    old = getattr(place, name)
+    setattr(place, name, value)
+    _undo.append(lambda: setattr(place, name, old))
+
+
+# NumPy ----------------------------------------------------------------------------------------------------------------
+
+
+def swap_import(name: str, fromlist: Any) -> types.ModuleType | None:
+    """What user code gets for ``import numpy`` or a submodule: the package for a plain import, the module itself when names
+    are taken from it (or ``fromlist`` is True). None lets the plain import raise its own error."""
+    package = importlib.import_module("manycore.numpy")
+    if name == "numpy":
+        module = package
+    else:
+        found = _numpy_submodule(package, name)
+        if found is None:
+            return None
+        module = found
+    if not fromlist:
+        return package
+    if fromlist is not True:
+        for attribute in fromlist:
+            if not hasattr(module, attribute) and attribute != "*":
+                _numpy_submodule(package, f"{name}.{attribute}")
+    return module
+
+
+def _numpy_submodule(package: types.ModuleType, name: str) -> types.ModuleType | None:
+    """Ours, else what ``manycore.numpy`` has under this name, else NumPy's own."""
+    try:
+        return importlib.import_module("manycore." + name)
+    except ModuleNotFoundError:
+        pass
+    try:
+        real = importlib.import_module(name)
+    except ImportError:
+        return None
+    module: Any = package
+    for part in name.split(".")[1:]:
+        module = getattr(module, part, None)
+    return module if isinstance(module, types.ModuleType) else real
+
+
+# User modules ---------------------------------------------------------------------------------------------------------
+
+
+def as_import_frame(function: F) -> F:
+    """Let the interpreter take this function's frame out of tracebacks, as it does with the import system's own."""
+    function.__code__ = function.__code__.replace(  # type: ignore[attr-defined]
+        co_filename="<frozen importlib._bootstrap_external>", co_name="_call_with_frames_removed"
+    )
+    return function
+
+
+@as_import_frame
+def get_code(self: Any, fullname: str) -> types.CodeType:
+    """In place of SourceLoader.get_code: code of user files is transformed."""
+    path = self.get_filename(fullname)
+    if policy is None or not policy.is_user_file(path):
+        return plain_get_code(self, fullname)  # type: ignore[no-any-return]
+    return _cached_code(self, path) or plain_get_code(self, fullname)
+
+
+def _cached_code(loader: Any, path: str) -> types.CodeType | None:
+    assert policy is not None
+    try:
+        cache = importlib.util.cache_from_source(path, optimization=f"{sys.flags.optimize or ''}manycore{transform.VERSION}")
+        stats = loader.path_stats(path)
+        stamp = (round(stats["mtime"] * 1e9), stats["size"], importlib.util.MAGIC_NUMBER)
+    except (NotImplementedError, OSError, AttributeError):
+        cache, stamp = None, None
+    code = _read_cache(cache, stamp, path)
+    if code is not None:
+        return code
+    asked: dict[str, str] = {}
+    try:
+        code = compile_user(loader.get_data(path), path, asked)
+    except (SyntaxError, ValueError):
+        return None  # the plain loader raises it again, from its own frames
+    if cache is not None and not sys.dont_write_bytecode and hasattr(loader, "set_data"):
+        loader.set_data(cache, marshal.dumps((stamp, asked, code)))
+    return code
+
+
+def _read_cache(cache: str | None, stamp: Any, path: str) -> types.CodeType | None:
+    """Cached code, when the source and the kind of every package that it imports are as they were."""
+    assert policy is not None
+    if cache is None:
+        return None
+    try:
+        with open(cache, "rb") as file:
+            was, asked, code = marshal.loads(file.read())
+    except (OSError, ValueError, EOFError, TypeError):
+        return None
+    if was != stamp or any(policy.kind_of_package(name) != kind for name, kind in asked.items()):
+        return None
+    _imp._fix_co_filename(code, path)
+    return code  # type: ignore[no-any-return]
+
+
+def compile_user(source: bytes | str, path: str, asked: dict[str, str] | None = None) -> types.CodeType:
+    """Compile the source of a user file; ``asked`` collects the kinds of packages that decided."""
+    tree = plain_compile(source, path, "exec", ONLY_AST, dont_inherit=True)
+    assert isinstance(tree, ast.Module)
+    transform.transform(tree, lambda name: is_foreign_package(name, asked))
+    code = plain_compile(tree, path, "exec", dont_inherit=True)
+    assert isinstance(code, types.CodeType)
+    return code
+
+
+def is_foreign_package(name: str, asked: dict[str, str] | None = None) -> bool:
+    """Is this top-level package a library's, other than NumPy and the standard library?"""
+    assert policy is not None
+    kind = policy.kind_of_package(name)
+    if asked is not None:
+        asked[name] = kind
+    return kind == "foreign"
+
+
+def transformed_source(source: Any, filename: str, flags: int, dont_inherit: bool) -> ast.Module | None:
+    """For ``compile()`` called on a user file by a library (coverage, pytest, cProfile, runpy): the tree to compile instead, or
+    None when the plain call shall go on as it is."""
+    if flags & ONLY_AST or not os.path.isfile(filename):
+        return None
+    try:
+        tree = source if isinstance(source, ast.Module) else plain_compile(source, filename, "exec", flags | ONLY_AST, dont_inherit)
+        changed = isinstance(tree, ast.Module) and transform.transform(tree, is_foreign_package)
+    except (SyntaxError, ValueError, TypeError):
+        return None
+    return tree if changed and isinstance(tree, ast.Module) else None

@@ -1,0 +1,81 @@
+"""What some libraries need to be told, when the program imports them: pytest caches the bytecode of rewritten test modules,
+cloudpickle sends code to processes that have not loaded manycore.
+"""
+
+from __future__ import annotations
+
+import importlib.abc
+import importlib.machinery
+import sys
+import types
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from manycore.run import import_hook, transform
+
+
+def _patch_pytest(module: Any) -> None:
+    if "manycore" not in module.PYC_TAIL:
+        module.PYC_TAIL = f"-manycore{transform.VERSION}{module.PYC_TAIL}"
+
+
+def _patch_cloudpickle(module: Any) -> None:
+    plain_reduce = module._code_reduce
+
+    def reduce_code(code: types.CodeType) -> Any:
+        make, arguments = plain_reduce(code)[:2]
+        return make_code, (make, *arguments)
+
+    module.CloudPickler._dispatch_table[types.CodeType] = reduce_code
+
+
+def make_code(make: Callable[..., types.CodeType], *arguments: Any) -> types.CodeType:
+    """Unpickles code that was sent by value, in a process that may not have loaded manycore yet."""
+    import_hook.add_helpers()
+    return make(*arguments)
+
+
+PATCHES: dict[str, Callable[[Any], None]] = {
+    "_pytest.assertion.rewrite": _patch_pytest,
+    "cloudpickle.cloudpickle": _patch_cloudpickle,
+    "joblib.externals.cloudpickle.cloudpickle": _patch_cloudpickle,
+}
+
+
+class Watcher(importlib.abc.MetaPathFinder):
+    """Sees the modules of PATCHES being imported and patches them right after."""
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None, target: types.ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        patch = PATCHES.get(name)
+        if patch is None:
+            return None
+        spec = importlib.machinery.PathFinder.find_spec(name, path, target)
+        if spec is None or spec.loader is None:
+            return None
+        loader: Any = spec.loader
+        plain_exec = loader.exec_module
+
+        def exec_module(module: types.ModuleType) -> None:
+            plain_exec(module)
+            patch(module)
+
+        loader.exec_module = exec_module
+        return spec
+
+
+_watcher = Watcher()
+
+
+def install() -> None:
+    if _watcher not in sys.meta_path:
+        sys.meta_path.insert(0, _watcher)
+        for name, patch in PATCHES.items():
+            if name in sys.modules:
+                patch(sys.modules[name])
+
+
+def uninstall() -> None:
+    if _watcher in sys.meta_path:
+        sys.meta_path.remove(_watcher)

@@ -1,0 +1,140 @@
+"""Run a program the way the interpreter does: same ``__main__``, ``sys.argv``, ``sys.path``, tracebacks and exit status.
+
+The program sees no frame of manycore below its own (``_core.call_at_top``), and an exception that nobody catches is printed
+before frames of ours could join its traceback.
+"""
+
+from __future__ import annotations
+
+import builtins
+import difflib
+import importlib.machinery
+import io
+import os
+import runpy
+import sys
+import types
+from collections.abc import Callable
+from typing import Any
+
+from manycore import _core, install
+from manycore.run import import_hook
+from manycore.run.options import Parsed, UsageError
+
+
+def run(parsed: Parsed) -> int:
+    """Run the program of a command line; SystemExit and KeyboardInterrupt go to the interpreter, which knows what to do."""
+    for name, value in parsed.settings.items():
+        _core.set_option(name, value)
+    start = _start_of(parsed.program)
+    install.install(parsed.include, parsed.exclude)
+    _start_report(parsed)
+    ended = start()
+    if ended is None:  # interrupted: the interpreter ends the process by the signal, after an excepthook that adds nothing
+        sys.excepthook = lambda *_: None
+        raise KeyboardInterrupt
+    return 0 if ended else 1
+
+
+def _start_report(parsed: Parsed) -> None:
+    where = _core.get_option("report")
+    if where and where not in ("0", "off"):
+        from manycore.report import at_exit
+
+        at_exit.start(where, parsed.program)
+
+
+def _start_of(program: list[str]) -> Callable[[], bool | None]:
+    if program[0] == "-m":
+        return lambda: _run_module(program[1], program[2:])
+    if program[0] == "-c":
+        return lambda: _run_text(program[1].encode(), "<string>", ["-c", *program[2:]])
+    if program[0] == "-":
+        return lambda: _run_text(sys.stdin.buffer.read(), "<stdin>", program)
+    path = os.path.abspath(program[0])
+    if os.path.isdir(path) or _is_archive(path):
+        return lambda: _run_package(path, program)
+    if not os.path.isfile(path):
+        raise UsageError(_missing(program[0]))
+    return lambda: _run_script(path, program)
+
+
+def _missing(name: str) -> str:
+    folder = os.path.dirname(name) or "."
+    try:
+        scripts = sorted(entry for entry in os.listdir(folder) if entry.endswith(".py"))
+    except OSError:
+        return f"run: no file {name!r}, expected a Python script, and there is no folder {folder!r}"
+    near = difflib.get_close_matches(os.path.basename(name), scripts, 1)
+    guess = f"; did you mean {os.path.join(folder, near[0]) if folder != '.' else near[0]!r}?" if near else ""
+    return f"run: no file {name!r}, expected a Python script{guess}"
+
+
+def _is_archive(path: str) -> bool:
+    if not os.path.isfile(path):
+        return False
+    with open(path, "rb") as file:
+        return file.read(4) == b"PK\x03\x04"
+
+
+def _main_module(loader: Any) -> dict[str, Any]:
+    """A fresh ``__main__`` with the attributes that the interpreter gives it, in its order."""
+    module = types.ModuleType("__main__")
+    module.__dict__.update(__loader__=loader, __annotations__={}, __builtins__=builtins)
+    sys.modules["__main__"] = module
+    return module.__dict__
+
+
+def _set_path(first: str) -> None:
+    """The program's folder replaces ours at the front of sys.path, unless python was told to put none there."""
+    if not sys.flags.safe_path:
+        sys.path[0] = first
+
+
+def _run_script(path: str, argv: list[str]) -> bool | None:
+    sys.argv = list(argv)
+    _set_path(os.path.dirname(os.path.realpath(path)))
+    namespace = _main_module(importlib.machinery.SourceFileLoader("__main__", path))
+    namespace.update(__file__=path, __cached__=None)
+    with io.open_code(path) as file:
+        source = file.read()
+    if path.endswith(".pyc"):
+        code = runpy.read_code(io.BytesIO(source))  # type: ignore[attr-defined]
+        return call_at_top(exec, code, namespace)
+    return _execute(source, path, namespace)
+
+
+def _run_text(source: bytes, filename: str, argv: list[str]) -> bool | None:
+    sys.argv = list(argv)
+    _set_path("")
+    return _execute(source, filename, _main_module(importlib.machinery.BuiltinImporter))
+
+
+def _execute(source: bytes, filename: str, namespace: dict[str, Any]) -> bool | None:
+    try:
+        code = import_hook.compile_user(source, filename)
+    except (SyntaxError, ValueError):
+        # Compiled once more with nothing of ours on the stack, so that the error is printed as the interpreter prints it.
+        return call_at_top(import_hook.plain_compile, source, filename, "exec", 0, True)
+    del source
+    return call_at_top(exec, code, namespace)
+
+
+def _run_module(name: str, arguments: list[str]) -> bool | None:
+    sys.argv = ["-m", *arguments]
+    _set_path(os.getcwd())
+    _main_module(importlib.machinery.BuiltinImporter)
+    return call_at_top(runpy._run_module_as_main, name)  # type: ignore[attr-defined]
+
+
+def _run_package(path: str, argv: list[str]) -> bool | None:
+    sys.argv = list(argv)
+    _set_path(path)
+    _main_module(importlib.machinery.BuiltinImporter)
+    return call_at_top(runpy._run_module_as_main, "__main__", False)  # type: ignore[attr-defined]
+
+
+def call_at_top(function: Callable[..., Any], *arguments: Any) -> bool | None:
+    """True when the call ended well, False after an exception that was printed, None after Ctrl-C."""
+    ended: bool | None = _core.call_at_top(function, *arguments)
+    return ended

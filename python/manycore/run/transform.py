@@ -1,0 +1,88 @@
+"""Rewrite a user's module so that its calls into libraries cross (see docs/decisions/0001-crossing.md).
+
+``lib.f(x)`` becomes ``__manycore_call__(lib.f, x)`` and ``lib.f(*xs)`` becomes ``__manycore_callee__(lib.f)(*xs)``;
+``sys.modules[name]`` becomes ``__manycore_module__(sys.modules[name])``. The names are builtins, so that the user's own
+namespaces stay as they are. Every node keeps its position: tracebacks, coverage and debuggers see the source as it stands.
+
+>>> tree = ast.parse("import scipy.fft as f, math\\ny = f.fft(x)\\nz = math.sin(1)")
+>>> transform(tree, lambda package: package == "scipy")
+True
+>>> print(ast.unparse(tree).splitlines()[1])
+y = __manycore_call__(f.fft, x)
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterable
+
+from manycore.run.flow import Flow, Scope
+
+VERSION = 1  # of the rewriting; stands in the name of cached bytecode
+CALL = "__manycore_call__"
+CALLEE = "__manycore_callee__"
+MODULE = "__manycore_module__"
+MANY_ARGUMENTS = 15  # above, the compiler makes a plain call of a method call
+
+
+def transform(tree: ast.Module, is_foreign: Callable[[str], bool], known: Iterable[str] = ()) -> bool:
+    """Rewrite in place; True when something changed. ``is_foreign(package)`` decides about top-level packages, ``known``
+    are names of the module that hold values of libraries already (earlier cells of a notebook)."""
+    flow = Flow(tree, is_foreign, known)
+    # All questions before the first change: a rewritten call no longer looks like a library's.
+    crossing = [call for call, scope in flow.calls if flow.crosses(call, scope)]
+    reads: list[ast.expr] = [call for call, scope in flow.calls if _reads_modules(call, scope, flow)]
+    reads += [node for node, scope in flow.subscripts if flow.imported_as(node.value, scope) == "sys.modules"]
+    for call in crossing:
+        _cross(call)
+    for node in reads:
+        _wrap_read(node)
+    return bool(crossing or reads)
+
+
+def foreign_names(tree: ast.Module, is_foreign: Callable[[str], bool], known: Iterable[str] = ()) -> set[str]:
+    """The module's names that may hold values of libraries."""
+    return set(Flow(tree, is_foreign, known).top.foreign)
+
+
+def _cross(call: ast.Call) -> None:
+    callee = call.func
+    if any(isinstance(a, ast.Starred) for a in call.args) or any(k.arg is None for k in call.keywords):
+        call.func = ast.copy_location(ast.Call(_builtin(CALLEE, callee), [callee], []), callee)
+        return
+    _move_to_method(call, callee)
+    call.func = _builtin(CALL, callee)
+    call.args.insert(0, callee)
+
+
+def _move_to_method(call: ast.Call, callee: ast.expr) -> None:
+    """The compiler places a method call that spans lines at the method's name; a call of the helper has to say so."""
+    if not isinstance(callee, ast.Attribute) or callee.end_lineno is None or callee.end_col_offset is None:
+        return
+    if callee.lineno == callee.end_lineno or len(call.args) + len(call.keywords) >= MANY_ARGUMENTS:
+        return
+    call.lineno = callee.end_lineno
+    call.col_offset = callee.end_col_offset - len(callee.attr)
+
+
+def _reads_modules(call: ast.Call, scope: Scope, flow: Flow) -> bool:
+    method = call.func
+    return (
+        isinstance(method, ast.Attribute)
+        and method.attr == "get"
+        and flow.imported_as(method.value, scope) == "sys.modules"
+    )
+
+
+def _wrap_read(node: ast.expr) -> None:
+    """Turn the node into a call around a copy of itself, since its parent is not at hand."""
+    inner = type(node)(**{name: getattr(node, name) for name in node._fields})  # type: ignore[arg-type]
+    ast.copy_location(inner, node)
+    call = ast.copy_location(ast.Call(_builtin(MODULE, node), [inner], []), node)
+    node.__class__ = ast.Call  # type: ignore[assignment]
+    node.__dict__.clear()
+    node.__dict__.update(call.__dict__)
+
+
+def _builtin(name: str, place: ast.expr) -> ast.Name:
+    return ast.copy_location(ast.Name(name, ast.Load()), place)
