@@ -3,7 +3,7 @@
 import subprocess
 from pathlib import Path
 
-from conftest import ROOT, Installed
+from installed import ROOT, Installed
 
 EXPECTED = (ROOT / "examples/cpp/expected.txt").read_text()
 

@@ -5,7 +5,7 @@ import subprocess
 import zipfile
 from pathlib import Path
 
-from conftest import ROOT, Installed
+from installed import ROOT, Installed
 
 LIBRARIES_IN_USE = """
 import os, re

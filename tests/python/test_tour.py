@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from manycore.report import tour
 from manycore.run.compare import script_tolerance
 
