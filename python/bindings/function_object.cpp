@@ -6,6 +6,7 @@
 
 #include "bindings/fallback.h"
 #include "bindings/real_numpy.h"
+#include "bindings/real_values.h"
 #include "bindings/trace.h"
 
 namespace manycore::python {
@@ -40,6 +41,7 @@ PyObject* call_function(PyObject* self, PyObject* const* args, size_t nargsf, Py
     }
   }
   if (function.implementation != nullptr) return PyObject_Vectorcall(function.implementation, args, nargsf, kwnames);
+  if (!function.is_counted) return call_numpy(function.real, args, nargsf, kwnames);
   return call_fallback(function.real, args, nargsf, kwnames, function.name.c_str(), function.reason.c_str());
 }
 
@@ -94,17 +96,39 @@ std::string text_attribute(PyObject* object, const char* name, const char* other
 }
 
 PyObject* module_function_for(PyObject*, PyObject* args, PyObject* kwargs) {
-  static const char* names[] = {"real", "implementation", nullptr};
+  static const char* names[] = {"real", "implementation", "counted", nullptr};
   PyObject *real = nullptr, *implementation = Py_None;
-  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|O:function_for", const_cast<char**>(names), &real, &implementation)) return nullptr;
+  int counted = -1;
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|Op:function_for", const_cast<char**>(names), &real, &implementation, &counted)) {
+    return nullptr;
+  }
   FunctionObject* function = function_for(real);
+  if (function != nullptr && counted >= 0) function->is_counted = counted != 0;
   if (function != nullptr && implementation != Py_None) Py_XSETREF(function->implementation, Py_NewRef(implementation));
   return Py_XNewRef(reinterpret_cast<PyObject*>(function));
 }
 
+// through_numpy(name, reason, function, *args, **kwargs)
+PyObject* module_through_numpy(PyObject*, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
+  const char* name = nargs >= 3 ? PyUnicode_AsUTF8(args[0]) : nullptr;
+  const char* reason = name != nullptr ? PyUnicode_AsUTF8(args[1]) : nullptr;
+  if (reason == nullptr) {
+    if (PyErr_Occurred() == nullptr) PyErr_SetString(PyExc_TypeError, "through_numpy: expected a name, a reason and a function");
+    return nullptr;
+  }
+  return call_fallback(args[2], args + 3, static_cast<size_t>(nargs - 3), kwnames, name, reason);
+}
+
+PyObject* module_to_real(PyObject*, PyObject* object) { return RealValues().to_real(object); }
+PyObject* module_from_real(PyObject*, PyObject* object) { return RealValues().from_real(Py_NewRef(object)); }
+
 PyMethodDef module_methods[] = {
+    {"through_numpy", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(module_through_numpy)), METH_FASTCALL | METH_KEYWORDS,
+     "through_numpy(name, reason, function, *args, **kwargs): a counted fallback."},
+    {"to_real", module_to_real, METH_O, "Zero-copy numpy arrays in the place of ours, also inside tuples, lists and dicts."},
+    {"from_real", module_from_real, METH_O, "Ours in the place of numpy arrays, also inside tuples, lists and dicts."},
     {"function_for", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(module_function_for)), METH_VARARGS | METH_KEYWORDS,
-     "function_for(real, implementation=None): ours for a function of NumPy, optionally implemented by a Python callable."},
+     "function_for(real, implementation=None, counted=True): ours for a function of NumPy, optionally implemented in Python."},
     {nullptr, nullptr, 0, nullptr}};
 
 void add_rows(const NativeFunctionRow* row) {
@@ -125,6 +149,7 @@ FunctionObject* function_for(PyObject* real) {
   function->vectorcall = call_function;
   function->real = Py_NewRef(real);
   function->implementation = nullptr;
+  function->is_counted = true;
   new (&function->name) std::string(name);
   new (&function->reason) std::string("no native implementation of " + name);
   auto native = native_functions().find(name);

@@ -21,6 +21,7 @@ struct FunctionObject {
   PyObject* implementation;  // a Python callable, or null
   std::string name;          // "numpy.sum"
   std::string reason;        // why it falls back when neither is there
+  bool is_counted;           // false: it asks about arrays, prints, reads or saves them, and computes no elements
 };
 
 extern PyTypeObject FunctionType;

@@ -4,6 +4,8 @@
 #include <mutex>
 #include <vector>
 
+#include "base/hooks.h"
+
 namespace manycore::trace {
 namespace {
 
@@ -82,6 +84,7 @@ void count_native(int64_t bytes) {
   ThreadTotals& totals = mine();
   add(totals.native_calls, 1);
   add(totals.native_bytes, bytes);
+  if (auto* const counted = base::hooks().counted_native; counted != nullptr) counted(bytes);
 }
 
 void count_fallback(int64_t bytes) {

@@ -1,0 +1,29 @@
+"""NumPy's whole namespace over manycore's arrays: ``import manycore.numpy as np``.
+
+Every public name of the installed NumPy is here. Dtypes, scalar types, constants and exceptions are NumPy's own objects;
+universal functions and functions are ours: run by the engine where it can, by NumPy on zero-copy views where not, which is
+counted and shows in the report with its line and its reason.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from manycore.numpy._namespace import fill, find
+
+fill(globals())
+del fill
+
+__all__ = [name for name in dir() if not name.startswith("_") and name not in ("annotations", "Any", "find")]
+
+
+def __getattr__(name: str) -> Any:
+    value = find(name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    import numpy
+
+    return sorted(set(dir(numpy)) | set(__all__))

@@ -1,0 +1,2 @@
+# To a type checker this namespace is NumPy's.
+from numpy import *

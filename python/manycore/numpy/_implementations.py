@@ -1,0 +1,132 @@
+"""Which functions run NumPy's own Python code over our names (_rebase.py), and the few that are written out here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy
+
+from manycore import _core
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# Python code on top of functions that are native, so that the result is NumPy's and the work is ours. What needs sorting,
+# searching or text stays one fallback as a whole: taking it apart would only cross more often.
+REBASED = """
+    allclose angle append array_equal array_split atleast_1d atleast_2d atleast_3d average block broadcast_arrays column_stack
+    copy corrcoef cov cross cumulative_prod cumulative_sum diag diagflat diff dsplit dstack expand_dims fix flatnonzero
+    flip fliplr flipud fromfunction gradient hsplit hstack identity imag indices isclose iscomplex isneginf isposinf isreal kron
+    matrix_transpose meshgrid moveaxis nan_to_num nanargmax nanargmin nancumprod nancumsum nanmax nanmean nanmin nanprod nanstd
+    nansum nanvar outer polyval ptp real resize roll rollaxis rot90 row_stack select sinc split stack tensordot tile trapezoid
+    tri tril triu unstack vander vsplit vstack argwhere
+""".split()
+REBASED_LINALG = "norm matrix_norm vector_norm multi_dot trace diagonal cross outer tensordot matrix_transpose".split()
+
+
+def _on_first_call(real: Any) -> Callable[..., Any]:
+    """Rebase a function when it is first called: most programs use few of them."""
+
+    def first_call(*args: Any, **kwargs: Any) -> Any:
+        from manycore.numpy._rebase import rebase
+
+        implementation = rebase(real)
+        _core.function_for(real, implementation)
+        return implementation(*args, **kwargs)
+
+    return first_call
+
+
+def linspace(
+    start: Any, stop: Any, num: Any = 50, endpoint: Any = True, retstep: Any = False, dtype: Any = None, axis: Any = 0, **rest: Any
+) -> Any:
+    """numpy.linspace between two Python numbers: its own operations, in its own order."""
+    plain = isinstance(start, (int, float)) and isinstance(stop, (int, float)) and type(num) is int and not rest and axis == 0
+    if not plain or dtype not in (None, float, numpy.float64) or num < 0:
+        return _through_numpy("linspace", numpy.linspace, start, stop, num, endpoint, retstep, dtype, axis, **rest)
+    delta = float(stop) - float(start)
+    intervals = num - 1 if endpoint else num
+    step = delta / intervals if intervals > 0 else numpy.nan
+    if not -numpy.inf < delta < numpy.inf or step == 0:
+        return _through_numpy("linspace", numpy.linspace, start, stop, num, endpoint, retstep, dtype, axis)
+    y = _core.function_for(numpy.arange)(0, num, dtype=numpy.float64)
+    y *= step if intervals > 0 else delta
+    y += float(start)
+    if endpoint and num > 1:
+        y[-1] = stop
+    return (y, numpy.float64(step)) if retstep else y
+
+
+def vdot(a: Any, b: Any, /) -> Any:
+    asarray, ravel, dot = (_core.function_for(f) for f in (numpy.asarray, numpy.ravel, numpy.dot))
+    a, b = ravel(asarray(a)), ravel(asarray(b))
+    return dot(a.conj() if a.dtype.kind == "c" else a, b)
+
+
+def inner(a: Any, b: Any, /) -> Any:
+    asarray, dot, tensordot = (_core.function_for(f) for f in (numpy.asarray, numpy.dot, numpy.tensordot))
+    a, b = asarray(a), asarray(b)
+    if a.ndim == 0 or b.ndim == 0:
+        return a * b
+    if a.ndim == 1 and b.ndim == 1:
+        return dot(a, b)
+    return tensordot(a, b, (-1, -1))
+
+
+def _through_numpy(name: str, function: Any, *args: Any, **kwargs: Any) -> Any:
+    return _core.through_numpy(f"numpy.{name}", "arguments that only NumPy serves", function, *args, **kwargs)
+
+
+def register() -> None:
+    """Tell the function objects about their Python implementations."""
+    for name in REBASED:
+        real = getattr(numpy, name, None)
+        if real is not None:
+            _core.function_for(real, _on_first_call(real))
+    for name in REBASED_LINALG:
+        real = getattr(numpy.linalg, name)
+        _core.function_for(real, _on_first_call(real))
+    for real, implementation in ((numpy.linspace, linspace), (numpy.vdot, vdot), (numpy.inner, inner)):
+        _core.function_for(real, implementation)
+
+
+def _rebased_class(name: str) -> Callable[[], Any]:
+    def make() -> Any:
+        from manycore.numpy._rebase import rebase_class
+
+        return rebase_class(getattr(numpy, name))
+
+    return make
+
+
+def _rebased_instance(name: str) -> Callable[[], Any]:
+    def make() -> Any:
+        from manycore.numpy._rebase import rebase_class
+
+        real = getattr(numpy, name)
+        made = rebase_class(type(real))()
+        made.__dict__.update(vars(real))
+        return made
+
+    return make
+
+
+def _nditer() -> Any:
+    class nditer(numpy.nditer):  # noqa: N801  NumPy's name
+        """numpy.nditer over our arrays' memory."""
+
+        def __new__(cls, op: Any, *args: Any, **kwargs: Any) -> nditer:
+            return super().__new__(cls, _core.to_real(op), *_core.to_real(args), **_core.to_real(kwargs))
+
+        def __init__(self, op: Any, *args: Any, **kwargs: Any) -> None:
+            super().__init__(_core.to_real(op), *_core.to_real(args), **_core.to_real(kwargs))
+
+    return nditer
+
+
+# Classes and index helpers, made when asked for.
+SPECIAL: dict[str, Callable[[], Any]] = {
+    "vectorize": _rebased_class("vectorize"),
+    "nditer": _nditer,
+    **{name: _rebased_instance(name) for name in ("mgrid", "ogrid", "r_", "c_")},
+}

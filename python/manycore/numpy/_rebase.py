@@ -1,0 +1,120 @@
+"""NumPy's own Python functions, run over our names.
+
+Much of NumPy is Python code on top of a few compiled functions: `vstack` is `atleast_2d` and `concatenate`. Such a function
+is executed here as it is installed, with one change: the names that it looks up in its module (`concatenate`, `_nx`, `ufuncs`,
+private helpers) are ours. What it returns and raises is therefore NumPy's by construction, and the work in it is native.
+"""
+
+from __future__ import annotations
+
+import types
+from typing import Any
+
+import numpy
+
+from manycore import _core
+from manycore.numpy._namespace import FUNCTION_TYPES
+
+# Functions made for these modules' names are found by the real object's identity.
+_globals: dict[int, dict[str, Any]] = {}
+_functions: dict[int, Any] = {}
+_modules: dict[str, RebasedModule] = {}
+_kept: list[Any] = []  # what the identities above belong to
+
+
+class RebasedModule:
+    """A module of NumPy as rebased code sees it: every attribute goes through rebased()."""
+
+    def __init__(self, real: types.ModuleType) -> None:
+        self._real = real
+
+    def __getattr__(self, name: str) -> Any:
+        value = rebased(getattr(self._real, name))
+        self.__dict__[name] = value
+        return value
+
+
+def rebased(value: Any) -> Any:
+    """What rebased code finds where NumPy's code finds `value`."""
+    if isinstance(value, numpy.ufunc):
+        return _core.ufunc_for(value)
+    if value is numpy.ndarray:
+        return _core.ndarray
+    if isinstance(value, types.ModuleType):
+        if value.__name__ == "numpy" or value.__name__.startswith("numpy."):
+            return _modules.setdefault(value.__name__, RebasedModule(value))
+        return value
+    if isinstance(value, FUNCTION_TYPES):
+        if str(getattr(value, "__module__", "")).split(".")[0] != "numpy":
+            return value
+        if isinstance(value, types.FunctionType):
+            return rebase(value)
+        if _is_public(value):
+            return _core.function_for(value)
+    if type(value).__name__ == "_array_converter" or getattr(value, "__name__", "") == "_array_converter":
+        from manycore.numpy._array_converter import ArrayConverter
+
+        return ArrayConverter
+    return value
+
+
+def _is_public(function: Any) -> bool:
+    name = getattr(function, "__name__", "")
+    home = {"numpy": numpy, "numpy.linalg": numpy.linalg}.get(str(function.__module__))
+    return home is not None and getattr(home, name, None) is function
+
+
+def _globals_of(function: types.FunctionType) -> dict[str, Any]:
+    real = function.__globals__
+    known = _globals.get(id(real))
+    if known is None:
+        # A name is translated when its module is first used here: about 0.2 ms for a module of 300 names.
+        known = _globals[id(real)] = LazyGlobals(real)
+        _kept.append(real)
+    return known
+
+
+class LazyGlobals(dict[str, Any]):
+    """The globals of a module of NumPy; a name is translated when it is first looked up."""
+
+    def __init__(self, real: dict[str, Any]) -> None:
+        super().__init__(__name__=real["__name__"], __builtins__=real["__builtins__"])
+        self._real = real
+
+    def __missing__(self, name: str) -> Any:
+        value = rebased(self._real[name])
+        self[name] = value
+        return value
+
+
+def rebase(function: Any) -> Any:
+    """`function` of NumPy over our names; private helpers come along."""
+    known = _functions.get(id(function))
+    if known is not None:
+        return known
+    implementation = getattr(function, "_implementation", function)
+    code = implementation.__code__
+    made = types.FunctionType(
+        code, _globals_of(implementation), implementation.__name__, implementation.__defaults__, implementation.__closure__
+    )
+    made.__kwdefaults__ = implementation.__kwdefaults__
+    made.__doc__ = implementation.__doc__
+    made.__qualname__ = implementation.__qualname__
+    _functions[id(function)] = made
+    _kept.append(function)
+    return made
+
+
+def rebase_class(real: type) -> type:
+    """A class of NumPy whose methods are rebased; its bases too."""
+    members: dict[str, Any] = {}
+    for name, value in vars(real).items():
+        if name in ("__dict__", "__weakref__"):
+            continue
+        if isinstance(value, types.FunctionType):
+            value = rebase(value)
+        elif isinstance(value, staticmethod):
+            value = staticmethod(rebased(value.__func__))
+        members[name] = value
+    bases = tuple(rebase_class(base) if base.__module__.startswith("numpy") else base for base in real.__bases__)
+    return type(real)(real.__name__, bases, members)
