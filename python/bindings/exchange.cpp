@@ -1,0 +1,201 @@
+#include "bindings/exchange.h"
+
+#include <mutex>
+#include <vector>
+
+namespace manycore::python {
+
+namespace {
+
+void deallocate_memory(PyObject* object) {
+  reinterpret_cast<MemoryObject*>(object)->buffer.~BufferRef();
+  PyObject_Free(object);
+}
+
+// Owners whose last array died on a thread without the GIL: taking it there could deadlock with a caller that waits for the
+// engine, so they wait for the main thread's next pending call.
+std::mutex waiting_lock;
+std::vector<PyObject*>* waiting_owners = new std::vector<PyObject*>;
+
+int release_waiting(void*) {
+  std::vector<PyObject*> owners;
+  {
+    std::lock_guard<std::mutex> lock(waiting_lock);
+    owners.swap(*waiting_owners);
+  }
+  for (PyObject* owner : owners) Py_DECREF(owner);
+  return 0;
+}
+
+void release_owner(PyObject* owner) {
+  if (!Py_IsInitialized()) return;
+  if (PyGILState_Check()) {
+    Py_DECREF(owner);
+    return;
+  }
+  {
+    std::lock_guard<std::mutex> lock(waiting_lock);
+    waiting_owners->push_back(owner);
+  }
+  Py_AddPendingCall(release_waiting, nullptr);
+}
+
+MemoryObject* memory_of(PyObject* base) { return Py_TYPE(base) == &MemoryType ? reinterpret_cast<MemoryObject*>(base) : nullptr; }
+
+// The first thing behind a chain of exact real ndarrays (and memoryviews: NumPy reads our buffer protocol before __array__).
+PyObject* root_of(PyArrayObject* real) {
+  PyObject* base = PyArray_BASE(real);
+  while (base) {
+    if (PyArray_CheckExact(base)) {
+      base = PyArray_BASE(reinterpret_cast<PyArrayObject*>(base));
+    } else if (PyMemoryView_Check(base) && PyMemoryView_GET_BASE(base)) {
+      base = PyMemoryView_GET_BASE(base);
+    } else {
+      break;
+    }
+  }
+  return base;
+}
+
+View view_of(PyArrayObject* real, DType dtype) {
+  View view;
+  view.data = reinterpret_cast<std::byte*>(PyArray_DATA(real));
+  view.dtype = dtype;
+  const int ndim = PyArray_NDIM(real);
+  view.shape = Dims(std::span<const int64_t>(PyArray_DIMS(real), static_cast<size_t>(ndim)));
+  view.strides = Dims(std::span<const int64_t>(PyArray_STRIDES(real), static_cast<size_t>(ndim)));
+  return view;
+}
+
+bool lies_within(const ByteRange& range, const Buffer* buffer) {
+  return range.begin >= buffer->data() && range.end <= buffer->data() + buffer->nbytes();
+}
+
+// The buffer of ours that a real array was made from, or null.
+Buffer* buffer_behind(PyObject* root) {
+  if (!root) return nullptr;
+  if (MemoryObject* memory = memory_of(root)) return memory->buffer.get();
+  return is_array(root) ? array_of(root).buffer().get() : nullptr;
+}
+
+// NumPy takes a null pointer as a request for memory; an empty array's is never read.
+char* data_for_numpy(const View& view) {
+  static char nothing[16];
+  return view.data ? reinterpret_cast<char*>(view.data) : nothing;
+}
+
+bool has_layout(PyArrayObject* real, const ArrayObject* self) {
+  const View& view = self->array.view();
+  const int ndim = view.ndim();
+  if (PyArray_BYTES(real) != data_for_numpy(view) || PyArray_NDIM(real) != ndim) return false;
+  if (static_cast<bool>(PyArray_ISWRITEABLE(real)) != self->writeable) return false;
+  if (reinterpret_cast<PyObject*>(PyArray_DESCR(real)) != descr_of(view.dtype)) {
+    DType dtype;
+    if (!dtype_from_native_descr(PyArray_DESCR(real), &dtype) || dtype != view.dtype) return false;
+  }
+  return std::equal(view.shape.begin(), view.shape.end(), PyArray_DIMS(real)) &&
+         std::equal(view.strides.begin(), view.strides.end(), PyArray_STRIDES(real));
+}
+
+PyObject* base_for(PyArrayObject* real, PyObject* root) {
+  PyObject* base = PyArray_BASE(real);
+  if (MemoryObject* memory = root ? memory_of(root) : nullptr) {
+    if (!memory->origin) return nullptr;
+    base = memory->origin->base && is_array(memory->origin->base) ? memory->origin->base : reinterpret_cast<PyObject*>(memory->origin);
+  }
+  Py_XINCREF(base);
+  return base;
+}
+
+}  // namespace
+
+PyTypeObject MemoryType = [] {
+  PyTypeObject type = {PyVarObject_HEAD_INIT(nullptr, 0)};
+  type.tp_name = "manycore.Memory";
+  type.tp_basicsize = sizeof(MemoryObject);
+  type.tp_dealloc = deallocate_memory;
+  type.tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION;
+  type.tp_doc = "The owner of array memory that a real NumPy array shows.";
+  return type;
+}();
+
+bool register_exchange() { return PyType_Ready(&MemoryType) == 0; }
+
+BufferRef buffer_over(std::byte* data, int64_t nbytes, bool writeable, PyObject* owner) {
+  BufferRef buffer = BufferRef::adopt(Buffer::wrap(data, nbytes, writeable, [owner] { release_owner(owner); }, owner));
+  Py_INCREF(owner);
+  return buffer;
+}
+
+Array array_over(PyArrayObject* real, DType dtype) {
+  View view = view_of(real, dtype);
+  const ByteRange range = byte_range(view);
+  Buffer* ours = buffer_behind(root_of(real));
+  if (ours && lies_within(range, ours)) {
+    ours->retain();
+    return Array(BufferRef::adopt(ours), std::move(view));
+  }
+  auto* begin = const_cast<std::byte*>(range.begin ? range.begin : view.data);
+  return Array(buffer_over(begin, range.end - range.begin, PyArray_ISWRITEABLE(real), reinterpret_cast<PyObject*>(real)), std::move(view));
+}
+
+PyObject* real_over(const View& view, bool writeable, PyObject* base) {
+  PyArray_Descr* descr = descr_table[static_cast<int>(view.dtype)];
+  Py_INCREF(descr);
+  PyObject* real = PyArray_NewFromDescr(&PyArray_Type, descr, view.ndim(), view.shape.data(), view.strides.data(), data_for_numpy(view),
+                                        writeable ? NPY_ARRAY_WRITEABLE : 0, nullptr);
+  if (!real || !base) {
+    Py_XDECREF(base);
+    return real;
+  }
+  if (PyArray_SetBaseObject(reinterpret_cast<PyArrayObject*>(real), base) < 0) {
+    Py_DECREF(real);
+    return nullptr;
+  }
+  return real;
+}
+
+void drop_numpy_view(ArrayObject* self) {
+  if (!self->numpy_view) return;
+  PyObject* base = PyArray_BASE(reinterpret_cast<PyArrayObject*>(self->numpy_view));
+  MemoryObject* memory = base ? memory_of(base) : nullptr;
+  if (memory && memory->origin == self) memory->origin = nullptr;
+  Py_CLEAR(self->numpy_view);
+}
+
+PyObject* to_numpy(PyObject* object) {
+  auto* self = reinterpret_cast<ArrayObject*>(object);
+  if (self->numpy_view) {
+    if (has_layout(reinterpret_cast<PyArrayObject*>(self->numpy_view), self)) return Py_NewRef(self->numpy_view);
+    drop_numpy_view(self);
+  }
+  auto* memory = PyObject_New(MemoryObject, &MemoryType);
+  if (!memory) return nullptr;
+  new (&memory->buffer) BufferRef(self->array.buffer());
+  memory->origin = self;
+  PyObject* real = real_over(self->array.view(), self->writeable, reinterpret_cast<PyObject*>(memory));
+  if (!real) return nullptr;
+  self->numpy_view = Py_NewRef(real);
+  return real;
+}
+
+PyObject* from_numpy(PyObject* object) {
+  DType dtype;
+  if (!is_usable_real(object, &dtype)) return Py_NewRef(object);
+  auto* real = reinterpret_cast<PyArrayObject*>(object);
+  PyObject* root = root_of(real);
+  MemoryObject* memory = root ? memory_of(root) : nullptr;
+  if (memory && memory->origin && memory->origin->numpy_view == object && has_layout(real, memory->origin)) {
+    return Py_NewRef(reinterpret_cast<PyObject*>(memory->origin));
+  }
+  return guarded([&]() -> PyObject* {
+    auto* self = reinterpret_cast<ArrayObject*>(wrap(array_over(real, dtype)));
+    if (!self) return nullptr;
+    self->writeable = PyArray_ISWRITEABLE(real);
+    self->base = base_for(real, root);
+    self->numpy_view = Py_NewRef(object);
+    return reinterpret_cast<PyObject*>(self);
+  });
+}
+
+}  // namespace manycore::python

@@ -1,0 +1,136 @@
+// Reading by index: array[...]. Integers and plain slices, the two that loops repeat, are answered before anything is parsed.
+#include "bindings/array_type.h"
+#include "bindings/exchange.h"
+#include "bindings/index_plan.h"
+#include "evaluate/assign.h"
+#include "evaluate/index.h"
+#include "trace/counters.h"
+
+namespace manycore::python {
+
+namespace {
+
+// A view of `self` without its first axis, at `position` (already in range).
+PyObject* row(PyObject* self, int64_t position) {
+  const Array& array = array_of(self);
+  const View& view = array.view();
+  std::byte* data = view.data + position * view.strides[0];
+  if (view.ndim() == 1) return scalar_from(data, view.dtype);
+  return guarded([&] {
+    View rest;
+    rest.data = data;
+    rest.dtype = view.dtype;
+    rest.shape = Dims(std::span<const int64_t>(view.shape).subspan(1));
+    rest.strides = Dims(std::span<const int64_t>(view.strides).subspan(1));
+    return wrap_view(array.with_view(std::move(rest)), self);
+  });
+}
+
+// The element at a tuple of integers, one per axis; null without an exception when the tuple is anything else.
+std::byte* element_at(const View& view, PyObject* tuple) {
+  const Py_ssize_t count = PyTuple_GET_SIZE(tuple);
+  if (count != view.ndim()) return nullptr;
+  std::byte* data = view.data;
+  for (int i = 0; i < count; ++i) {
+    PyObject* item = PyTuple_GET_ITEM(tuple, i);
+    int64_t position;
+    if (!PyLong_CheckExact(item) || !position_on_axis(item, view.shape[i], &position)) return nullptr;
+    data += position * view.strides[i];
+  }
+  return data;
+}
+
+PyObject* slice_first_axis(PyObject* self, PyObject* slice) {
+  const Array& array = array_of(self);
+  Py_ssize_t start;
+  Py_ssize_t stop;
+  Py_ssize_t step;
+  if (PySlice_Unpack(slice, &start, &stop, &step) < 0) return nullptr;
+  return guarded([&] {
+    View view = array.view();
+    const Py_ssize_t count = PySlice_AdjustIndices(view.shape[0], &start, &stop, step);
+    view.shape[0] = count;
+    if (count > 0) {  // NumPy leaves pointer and stride of an empty slice as they were
+      view.data += start * view.strides[0];
+      view.strides[0] *= step;
+    }
+    return wrap_view(array.with_view(std::move(view)), self);
+  });
+}
+
+// Index dimensions first in memory, then moved to their place: NumPy's layout, on which later sums depend.
+Array gather_in_numpys_layout(const IndexPlan& plan) {
+  std::vector<View> indices;
+  int index_dims = 0;
+  for (const Array& index : plan.indices) {
+    indices.push_back(index.view());
+    index_dims = std::max(index_dims, index.ndim());
+  }
+  evaluate::AdvancedIndex advanced{indices, plan.axes, 0};
+  Array result = evaluate::gather(plan.view, advanced);
+  if (plan.result_axis == 0) return result;
+  Dims order;
+  for (int i = 0; i < plan.result_axis; ++i) order.push_back(index_dims + i);
+  for (int i = 0; i < index_dims; ++i) order.push_back(i);
+  for (int i = index_dims + plan.result_axis; i < result.ndim(); ++i) order.push_back(i);
+  return result.transpose(order);
+}
+
+PyObject* read_advanced(const IndexPlan& plan) {
+  return guarded([&] {
+    Array result;
+    {
+      ReleaseGil released(std::max(plan.view.size(), plan.indices[0].size()));
+      result = plan.kind == IndexKind::kMask ? evaluate::select(plan.view, plan.indices[0].view()) : gather_in_numpys_layout(plan);
+    }
+    return wrap(std::move(result));
+  });
+}
+
+PyObject* read_by_numpy(PyObject* self, PyObject* index) {
+  PyObject* args[] = {self, index};
+  return call_fallback(real_method("__getitem__"), args, 2, nullptr, "ndarray.__getitem__", "kind of index");
+}
+
+}  // namespace
+
+PyObject* array_item(PyObject* self, Py_ssize_t position) {
+  const Array& array = array_of(self);
+  if (array.ndim() == 0) {
+    PyErr_SetString(PyExc_IndexError, "too many indices for array: array is 0-dimensional, but 1 were indexed");
+    return nullptr;
+  }
+  if (position < 0) position += array.shape()[0];
+  if (position < 0 || position >= array.shape()[0]) {
+    PyErr_Format(PyExc_IndexError, "index %zd is out of bounds for axis 0 with size %zd", position,
+                 static_cast<Py_ssize_t>(array.shape()[0]));
+    return nullptr;
+  }
+  return row(self, position);
+}
+
+PyObject* array_subscript(PyObject* self, PyObject* index) {
+  const Array& array = array_of(self);
+  if (array.ndim() > 0) {
+    if (PyLong_CheckExact(index)) {
+      int64_t position;
+      if (position_on_axis(index, array.shape()[0], &position)) return row(self, position);
+    } else if (PySlice_Check(index)) {
+      return slice_first_axis(self, index);
+    } else if (PyTuple_CheckExact(index)) {
+      if (std::byte* element = element_at(array.view(), index)) return scalar_from(element, array.dtype());
+    }
+  }
+  IndexPlan plan;
+  if (plan_index(array.view(), index, &plan) < 0) return nullptr;
+  switch (plan.kind) {
+    case IndexKind::kDeclined: return read_by_numpy(self, index);
+    case IndexKind::kElement: return scalar_from(plan.view.data, plan.view.dtype);
+    case IndexKind::kView:
+      if (plan.copies) return guarded([&] { return wrap(evaluate::copy(plan.view)); });
+      return guarded([&] { return wrap_view(array.with_view(std::move(plan.view)), self); });
+    default: return read_advanced(plan);
+  }
+}
+
+}  // namespace manycore::python

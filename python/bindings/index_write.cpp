@@ -1,0 +1,163 @@
+// Writing by index: array[...] = value.
+#include "bindings/array_type.h"
+#include "bindings/exchange.h"
+#include "bindings/index_plan.h"
+#include "bindings/scalar.h"
+#include "evaluate/assign.h"
+#include "evaluate/index.h"
+
+namespace manycore::python {
+
+namespace {
+
+// NumPy converts Python numbers with setitem, which raises where a cast would wrap or warn: those are left to it.
+bool fits_quietly(const Scalar& value, DType dtype) {
+  if (value.weak == Weak::kStrong || value.weak == Weak::kInteger) return true;
+  if (value.weak == Weak::kComplex) return is_complex(dtype);
+  return is_inexact(dtype) || dtype == DType::kBool;
+}
+
+int store_by_numpy(const Array& destination, PyObject* value) {
+  PyObject* ours = wrap(destination);
+  PyObject* real = ours ? to_numpy(ours) : nullptr;
+  PyObject* real_value = is_array(value) ? to_numpy(value) : Py_NewRef(value);
+  int status = -1;
+  if (real && real_value) status = PyArray_CopyObject(reinterpret_cast<PyArrayObject*>(real), real_value);
+  Py_XDECREF(real_value);
+  Py_XDECREF(real);
+  Py_XDECREF(ours);
+  return status;
+}
+
+// The values of an advanced assignment as an array that broadcasts; scalars as zero-dimensional arrays of the right dtype.
+// 1, 0 (left to NumPy) or -1.
+int values_for(PyObject* value, DType dtype, Array* values) {
+  OperandHolder holder;
+  const int converted = convert_operand(value, &holder);
+  if (converted != 1) return converted;
+  if (!holder.is_scalar) {
+    *values = std::move(holder.array);
+    return warn_discards_imaginary(values->dtype(), dtype) < 0 ? -1 : 1;
+  }
+  if (!fits_quietly(holder.scalar, dtype)) return 0;
+  if (warn_discards_imaginary(holder.scalar.dtype, dtype) < 0) return -1;
+  *values = Array::empty(Dims(), dtype);
+  unsigned status = 0;
+  evaluate::fill(values->view(), holder.scalar, &status);
+  return report_floating_point(status, "cast") < 0 ? -1 : 1;
+}
+
+int write_advanced(const IndexPlan& plan, const Array& values) {
+  unsigned status = 0;
+  {
+    ReleaseGil released(std::max(plan.view.size(), plan.indices[0].size()));
+    if (plan.kind == IndexKind::kMask) {
+      evaluate::assign_selected(plan.view, plan.indices[0].view(), values.view(), &status);
+    } else {
+      std::vector<View> indices;
+      for (const Array& index : plan.indices) indices.push_back(index.view());
+      evaluate::scatter(plan.view, {indices, plan.axes, plan.result_axis}, values.view(), &status);
+    }
+  }
+  return report_floating_point(status, "cast");
+}
+
+int write_by_numpy(PyObject* self, PyObject* index, PyObject* value, const char* reason) {
+  PyObject* args[] = {self, index, value};
+  PyObject* done = call_fallback(real_method("__setitem__"), args, 3, nullptr, "ndarray.__setitem__", reason);
+  if (!done) return -1;
+  Py_DECREF(done);
+  return 0;
+}
+
+// The engine's complaints about shapes and bounds are NumPy's to word.
+int write_advanced_or_by_numpy(PyObject* self, PyObject* index, PyObject* value, const IndexPlan& plan) {
+  return guarded([&]() -> int {
+    Array values;
+    const int taken = values_for(value, plan.view.dtype, &values);
+    if (taken < 0) return -1;
+    if (taken == 0) return write_by_numpy(self, index, value, "kind of value");
+    try {
+      return write_advanced(plan, values);
+    } catch (const UserError&) {
+      return write_by_numpy(self, index, value, "shape or bounds");
+    }
+  });
+}
+
+// The element that exact integers name, or null.
+std::byte* element_at(const View& view, PyObject* const* integers, Py_ssize_t count) {
+  if (count != view.ndim()) return nullptr;
+  std::byte* element = view.data;
+  for (int i = 0; i < count; ++i) {
+    int64_t position;
+    if (!PyLong_CheckExact(integers[i]) || !position_on_axis(integers[i], view.shape[i], &position)) return nullptr;
+    element += position * view.strides[i];
+  }
+  return element;
+}
+
+// array[i, j] = number, where it needs neither conversion rules nor warnings.
+bool store_one(PyObject* self, PyObject* index, PyObject* value) {
+  const View& view = array_of(self).view();
+  const bool is_tuple = PyTuple_CheckExact(index);
+  std::byte* element = is_tuple ? element_at(view, &PyTuple_GET_ITEM(index, 0), PyTuple_GET_SIZE(index)) : element_at(view, &index, 1);
+  return element && store_number(value, element, view.dtype);
+}
+
+}  // namespace
+
+int warn_discards_imaginary(DType from, DType to) {
+  if (!is_complex(from) || is_complex(to) || to == DType::kBool) return 0;
+  return PyErr_WarnEx(numpy_objects.complex_warning, "Casting complex values to real discards the imaginary part", 1);
+}
+
+int store_value(const Array& destination, PyObject* value) {
+  return guarded([&]() -> int {
+    OperandHolder holder;
+    const int converted = convert_operand(value, &holder);
+    if (converted < 0) return -1;
+    if (converted == 0) return store_by_numpy(destination, value);
+    const DType dtype = destination.dtype();
+    unsigned status = 0;
+    if (holder.is_scalar) {
+      if (!fits_quietly(holder.scalar, dtype)) return store_by_numpy(destination, value);
+      if (warn_discards_imaginary(holder.scalar.dtype, dtype) < 0) return -1;
+      ReleaseGil released(destination.size());
+      evaluate::fill(destination.view(), holder.scalar, &status);
+    } else {
+      if (warn_discards_imaginary(holder.array.dtype(), dtype) < 0) return -1;
+      ReleaseGil released(destination.size());
+      evaluate::assign(destination.view(), holder.array.view(), Casting::kUnsafe, &status);
+    }
+    return report_floating_point(status, "cast");
+  });
+}
+
+int array_assign_subscript(PyObject* self, PyObject* index, PyObject* value) {
+  auto* object = reinterpret_cast<ArrayObject*>(self);
+  if (!value) {
+    PyErr_SetString(PyExc_ValueError, "cannot delete array elements");
+    return -1;
+  }
+  if (!object->writeable) {
+    PyErr_SetString(PyExc_ValueError, "assignment destination is read-only");
+    return -1;
+  }
+  if (store_one(self, index, value)) return 0;
+  IndexPlan plan;
+  if (plan_index(object->array.view(), index, &plan) < 0) return -1;
+  switch (plan.kind) {
+    case IndexKind::kDeclined: return write_by_numpy(self, index, value, "kind of index");
+    case IndexKind::kElement:
+      // Storing an array or a sequence in one element has rules and errors of its own.
+      if (is_array(value) || !(PyFloat_Check(value) || PyLong_Check(value) || PyArray_CheckScalar(value))) {
+        return write_by_numpy(self, index, value, "kind of value");
+      }
+      [[fallthrough]];
+    case IndexKind::kView: return guarded([&] { return store_value(object->array.with_view(std::move(plan.view)), value); });
+    default: return write_advanced_or_by_numpy(self, index, value, plan);
+  }
+}
+
+}  // namespace manycore::python

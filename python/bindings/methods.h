@@ -1,0 +1,33 @@
+// Methods by kind, one file each; methods.cpp lists them all. Every function here has CPython's METH_FASTCALL | METH_KEYWORDS
+// signature. What arguments are not understood natively goes to NumPy's method of the same name.
+#pragma once
+
+#include "bindings/array_type.h"
+
+namespace manycore::python {
+
+#define MANYCORE_METHOD(name) PyObject* name(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyObject* keywords)
+
+// methods_shape.cpp
+MANYCORE_METHOD(method_reshape);
+MANYCORE_METHOD(method_transpose);
+MANYCORE_METHOD(method_ravel);
+MANYCORE_METHOD(method_flatten);
+MANYCORE_METHOD(method_squeeze);
+MANYCORE_METHOD(method_swapaxes);
+MANYCORE_METHOD(method_resize);
+
+// methods_copy.cpp
+MANYCORE_METHOD(method_copy);
+MANYCORE_METHOD(method_astype);
+MANYCORE_METHOD(method_view);
+MANYCORE_METHOD(method_fill);
+MANYCORE_METHOD(method_item);
+MANYCORE_METHOD(method_setflags);
+MANYCORE_METHOD(method_array);
+PyObject* method_shallow_copy(PyObject* self, PyObject*);  // __copy__
+PyObject* method_deep_copy(PyObject* self, PyObject*);     // __deepcopy__
+PyObject* method_size_of(PyObject* self, PyObject*);       // __sizeof__
+PyObject* method_complex(PyObject* self, PyObject*);       // __complex__
+
+}  // namespace manycore::python
