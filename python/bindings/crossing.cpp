@@ -280,7 +280,8 @@ PyObject* receive(PyObject* result, const HandedOver& handed) {
     return ours;
   }
   if (PyType_FastSubclass(type, Py_TPFLAGS_TUPLE_SUBCLASS) || type == &PyList_Type) return receive_items(result, handed);
-  return type == &PyDict_Type ? receive_values(result, handed) : result;
+  // Subclasses too: SciPy's OptimizeResult and scikit-learn's Bunch are dicts of arrays.
+  return PyType_FastSubclass(type, Py_TPFLAGS_DICT_SUBCLASS) ? receive_values(result, handed) : result;
 }
 
 inline bool may_hold_real(PyTypeObject* type) {

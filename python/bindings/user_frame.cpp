@@ -208,8 +208,9 @@ class RecursionRoom {
 // (inspect.stack, traceback.print_stack, warnings' stacklevel). Greenlets begin in the same way. An exception is printed the
 // interpreter's way, before frames of ours could join its traceback; None comes back then, else True. SystemExit passes.
 PyObject* call_at_top(PyObject*, PyObject* args) {
-  if (PyTuple_GET_SIZE(args) < 1) {
-    PyErr_SetString(PyExc_TypeError, "call_at_top: no callable, expected call_at_top(callable, *args)");
+  const Py_ssize_t count = PyTuple_GET_SIZE(args);
+  if (count < 1 || (PyCode_Check(PyTuple_GET_ITEM(args, 0)) && (count != 2 || !PyDict_Check(PyTuple_GET_ITEM(args, 1))))) {
+    PyErr_SetString(PyExc_TypeError, "call_at_top: expected call_at_top(callable, *args) or call_at_top(code, globals)");
     return nullptr;
   }
   PyObject* rest = PyTuple_GetSlice(args, 1, PyTuple_GET_SIZE(args));
@@ -218,7 +219,9 @@ PyObject* call_at_top(PyObject*, PyObject* args) {
   auto* frame = MANYCORE_CURRENT_FRAME(state);
   MANYCORE_CURRENT_FRAME(state) = nullptr;
   const RecursionRoom room(state);
-  PyObject* result = PyObject_Call(PyTuple_GET_ITEM(args, 0), rest, nullptr);
+  PyObject* first = PyTuple_GET_ITEM(args, 0);
+  PyObject* result = PyCode_Check(first) ? PyEval_EvalCode(first, PyTuple_GET_ITEM(args, 1), PyTuple_GET_ITEM(args, 1))
+                                         : PyObject_Call(first, rest, nullptr);
   Py_DECREF(rest);
   const bool interrupted = result == nullptr && PyErr_ExceptionMatches(PyExc_KeyboardInterrupt);
   if (result == nullptr && !PyErr_ExceptionMatches(PyExc_SystemExit)) PyErr_PrintEx(1);
@@ -239,7 +242,7 @@ PyMethodDef methods[] = {
     {"make_user_compile", make_user_compile, METH_VARARGS, "Wrap compile: source of user files is transformed."},
     {"user_module", user_module, METH_O, "The module that user code sees in place of one of NumPy's."},
     {"call_at_top", call_at_top, METH_VARARGS,
-     "Call as the interpreter calls a program: True when it ended well, False after an exception was printed, None after an interrupt."},
+     "Call, or run code, as the interpreter runs a program: True when it ended well, False after an exception was printed, None after an interrupt."},
     {"called_by_user", called_by_user, METH_NOARGS, "Is the caller the user's code?"},
     {nullptr, nullptr, 0, nullptr}};
 

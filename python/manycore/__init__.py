@@ -7,6 +7,6 @@
 from __future__ import annotations
 
 from manycore._core import __version__
-from manycore.install import install, load_ipython_extension, uninstall, unload_ipython_extension
+from manycore.session import install, load_ipython_extension, uninstall, unload_ipython_extension
 
 __all__ = ["__version__", "install", "load_ipython_extension", "uninstall", "unload_ipython_extension"]

@@ -27,7 +27,7 @@ def run(parsed: Parsed) -> int:
     for name, value in parsed.settings.items():
         _core.set_option(name, value)
     start = _start_of(parsed.program)
-    install.install(parsed.include, parsed.exclude)
+    install(parsed.include, parsed.exclude)
     _start_report(parsed)
     ended = start()
     if ended is None:  # interrupted: the interpreter ends the process by the signal, after an excepthook that adds nothing
@@ -100,7 +100,7 @@ def _run_script(path: str, argv: list[str]) -> bool | None:
         source = file.read()
     if path.endswith(".pyc"):
         code = runpy.read_code(io.BytesIO(source))  # type: ignore[attr-defined]
-        return call_at_top(exec, code, namespace)
+        return call_at_top(code, namespace)
     return _execute(source, path, namespace)
 
 
@@ -111,13 +111,18 @@ def _run_text(source: bytes, filename: str, argv: list[str]) -> bool | None:
 
 
 def _execute(source: bytes, filename: str, namespace: dict[str, Any]) -> bool | None:
-    try:
-        code = import_hook.compile_user(source, filename)
-    except (SyntaxError, ValueError):
-        # Compiled once more with nothing of ours on the stack, so that the error is printed as the interpreter prints it.
+    code = _compiled(source, filename)
+    if code is None:  # once more with nothing of ours on the stack: the error is printed as the interpreter prints it
         return call_at_top(import_hook.plain_compile, source, filename, "exec", 0, True)
     del source
-    return call_at_top(exec, code, namespace)
+    return call_at_top(code, namespace)
+
+
+def _compiled(source: bytes, filename: str) -> types.CodeType | None:
+    try:
+        return import_hook.compile_user(source, filename)
+    except (SyntaxError, ValueError):
+        return None
 
 
 def _run_module(name: str, arguments: list[str]) -> bool | None:
@@ -134,7 +139,7 @@ def _run_package(path: str, argv: list[str]) -> bool | None:
     return call_at_top(runpy._run_module_as_main, "__main__", False)  # type: ignore[attr-defined]
 
 
-def call_at_top(function: Callable[..., Any], *arguments: Any) -> bool | None:
-    """True when the call ended well, False after an exception that was printed, None after Ctrl-C."""
-    ended: bool | None = _core.call_at_top(function, *arguments)
+def call_at_top(what: Callable[..., Any] | types.CodeType, *arguments: Any) -> bool | None:
+    """Call a function or run code in a namespace: True when it ended well, False after an exception that was printed, None after Ctrl-C."""
+    ended: bool | None = _core.call_at_top(what, *arguments)
     return ended

@@ -6,7 +6,6 @@ libraries with real arrays. A module that was compiled before is not rewritten; 
 
 from __future__ import annotations
 
-import ast
 import sys
 from collections.abc import Iterable
 from typing import Any
@@ -38,23 +37,10 @@ def uninstall() -> None:
     import_hook.uninstall()
 
 
-class CellTransformer(ast.NodeTransformer):
-    """Rewrites the cells of an IPython session; names that hold values of libraries are remembered from cell to cell."""
-
-    def __init__(self) -> None:
-        self.known: set[str] = set()
-
-    def visit(self, node: ast.AST) -> ast.AST:
-        from manycore.run import import_hook, transform
-
-        if isinstance(node, ast.Module):
-            self.known |= transform.foreign_names(node, import_hook.is_foreign_package, self.known)
-            transform.transform(node, import_hook.is_foreign_package, self.known)
-        return node
-
-
 def load_ipython_extension(shell: Any) -> None:
     """``%load_ext manycore``: install, and put ``manycore.numpy`` where the session has NumPy already."""
+    from manycore.run.cells import CellTransformer
+
     install()
     shell.ast_transformers.append(CellTransformer())
     real = sys.modules.get("numpy")
@@ -66,5 +52,7 @@ def load_ipython_extension(shell: Any) -> None:
 
 def unload_ipython_extension(shell: Any) -> None:
     """``%unload_ext manycore``."""
+    from manycore.run.cells import CellTransformer
+
     shell.ast_transformers[:] = [t for t in shell.ast_transformers if not isinstance(t, CellTransformer)]
     uninstall()

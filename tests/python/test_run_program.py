@@ -1,0 +1,208 @@
+"""`manycore run` behaves as plain Python does: both are run as processes on the same files and compared."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+
+ENVIRONMENT = {key: value for key, value in os.environ.items() if not key.startswith("MANYCORE_")}
+
+
+def run(command: list[str], cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *command],
+        cwd=cwd,
+        env={**ENVIRONMENT, **environment},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def both(command: list[str], cwd: Path, **environment: str) -> tuple[subprocess.CompletedProcess[str], ...]:
+    return run(command, cwd, **environment), run(["-m", "manycore", "run", *command], cwd, **environment)
+
+
+def assert_same(command: list[str], cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    plain, ours = both(command, cwd, **environment)
+    assert (ours.stdout, ours.stderr, ours.returncode) == (plain.stdout, plain.stderr, plain.returncode)
+    return ours
+
+
+def write(folder: Path, name: str, text: str) -> str:
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(textwrap.dedent(text))
+    return name
+
+
+def test_main_module_is_that_of_plain_python(tmp_path: Path) -> None:
+    script = write(
+        tmp_path,
+        "sub/show.py",
+        """
+        import sys, inspect, traceback
+        print(sys.argv, __file__, __name__, __package__, __spec__, type(__loader__), __annotations__, __builtins__)
+        print([k for k in globals() if k.startswith("__")])
+        print(sys.path, sys.modules["__main__"].__dict__ is globals())
+        print(len(inspect.stack()))
+        traceback.print_stack()
+        def depth(n):
+            try:
+                return depth(n + 1)
+            except RecursionError:
+                return n
+        print(depth(0))
+        """,
+    )
+    assert_same([script, "--flag", "value"], tmp_path)
+
+
+def test_command_text_and_module_are_run_as_python_runs_them(tmp_path: Path) -> None:
+    write(tmp_path, "package/__init__.py", "print('package', __name__)\n")
+    write(tmp_path, "package/__main__.py", "import sys\nprint(sys.argv, __package__, __spec__.name, sys.path[0])\n")
+    assert_same(["-c", "import sys; print(sys.argv, sys.path[0], sorted(globals()))", "a"], tmp_path)
+    assert_same(["-m", "package", "a", "-b"], tmp_path)
+    assert_same(["package", "x"], tmp_path)
+    assert_same(["-m", "package.missing"], tmp_path)
+    assert_same(["-cprint(7)"], tmp_path)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import sys; sys.exit()",
+        "import sys; sys.exit(0)",
+        "import sys; sys.exit(3)",
+        "import sys; sys.exit('stopped by hand')",
+        "import sys; sys.exit([1])",
+        "raise SystemExit",
+        "raise KeyboardInterrupt",
+        "1 / 0",
+        "import os; os._exit(7)",
+        "import os, signal; os.kill(os.getpid(), signal.SIGTERM)",
+        "def f(:\n  pass",
+        "return 3",
+        "x = 'unclosed",
+        "raise ExceptionGroup('many', [ValueError(1), TypeError(2)])",
+        "import atexit; atexit.register(print, 'bye'); raise ValueError('x') from KeyError('y')",
+        "import sys; sys.excepthook = lambda *a: print('hook', a[0], a[2].tb_frame.f_code.co_name, a[2].tb_next); 1/0",
+        "import threading; t = threading.Thread(target=lambda: 1 / 0, name='T'); t.start(); t.join()",
+    ],
+)
+def test_exit_status_and_messages_are_those_of_plain_python(tmp_path: Path, text: str) -> None:
+    assert_same([write(tmp_path, "end.py", text)], tmp_path)
+
+
+def test_tracebacks_keep_lines_columns_and_frames(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        "model.py",
+        """
+        import _pytest.outcomes as lib
+        from pluggy import HookspecMarker, PluginManager
+
+        def deep(value):
+            manager = PluginManager("x")
+            return (manager
+                .get_plugins()
+                .union([1], value,
+                       3))
+
+        class Thing(PluginManager):
+            def __init__(self):
+                super().__init__("x", 2, 3, 4, 5)
+
+        def broken():
+            HookspecMarker(*5)
+
+        def twice():
+            PluginManager(**{"project_name": 1}, **{"project_name": 2})
+
+        def named():
+            lib.no_such_function(1)
+        """,
+    )
+    script = write(
+        tmp_path,
+        "main.py",
+        """
+        import traceback, model
+        for call in (lambda: model.deep(7), model.Thing, model.broken, model.twice, model.named):
+            try:
+                call()
+            except BaseException:
+                traceback.print_exc()
+        import bad_syntax
+        """,
+    )
+    write(tmp_path, "bad_syntax.py", "import pluggy\npluggy.HookspecMarker('x')\nif :\n")
+    ours = assert_same([script], tmp_path)
+    assert "^" in ours.stderr and "multiple values" in ours.stderr
+
+
+def test_warnings_name_the_users_line(tmp_path: Path) -> None:
+    script = write(
+        tmp_path,
+        "warn.py",
+        r"""
+        import warnings, pluggy
+        def old():
+            warnings.warn("old", DeprecationWarning, stacklevel=2)
+        old()
+        pluggy.HookspecMarker("x")
+        warnings.warn("top", stacklevel=5)
+        print("\d" if 1 is 1 else 2)
+        """,
+    )
+    assert_same([script], tmp_path)
+    strict = [run(["-W", "error", *command, script], tmp_path) for command in ([], ["-m", "manycore", "run"])]
+    assert strict[0].returncode == strict[1].returncode == 1
+    assert strict[0].stderr == strict[1].stderr
+
+
+def test_a_missing_script_is_named_with_a_guess(tmp_path: Path) -> None:
+    write(tmp_path, "heat.py", "")
+    done = run(["-m", "manycore", "run", "heta.py"], tmp_path)
+    assert done.returncode == 2
+    assert done.stderr == "manycore: run: no file 'heta.py', expected a Python script; did you mean 'heat.py'?\n"
+
+
+def test_unknown_options_name_the_choices(tmp_path: Path) -> None:
+    done = run(["-m", "manycore", "run", "--thread", "2", "x.py"], tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.startswith("manycore: run: option '--thread' is not known; did you mean --threads? choices: --threads, ")
+    done = run(["-m", "manycore", "walk"], tmp_path)
+    assert done.returncode == 2
+    assert done.stderr == "manycore: command 'walk' is not known; choices: run, verify, info\n"
+
+
+def test_ctrl_c_ends_the_process_as_plain_python_does(tmp_path: Path) -> None:
+    script = write(tmp_path, "wait.py", "import time\nprint('ready', flush=True)\ntime.sleep(60)\n")
+    results = []
+    for command in ([script], ["-m", "manycore", "run", script]):
+        process = subprocess.Popen(
+            [sys.executable, *command], cwd=tmp_path, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        assert process.stdout is not None and process.stderr is not None
+        assert process.stdout.readline() == "ready\n"
+        while "S" not in Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0]:
+            pass  # until it sleeps
+        process.send_signal(signal.SIGINT)
+        start = time.monotonic()
+        errors = process.stderr.read()
+        results.append((process.wait(30), errors))
+        assert time.monotonic() - start < 5
+        process.stdout.close()
+        process.stderr.close()
+    assert results[0] == results[1]
+    assert results[0][0] == -signal.SIGINT
