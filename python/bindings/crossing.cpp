@@ -384,7 +384,8 @@ bool register_crossing(PyObject* module) {
   Py_DECREF(numpy);
   if (type == nullptr) return false;
   ndarray_type = reinterpret_cast<PyTypeObject*>(type);  // kept for the life of the process
-  return PyType_Ready(&CrossingType) == 0 && PyModule_AddFunctions(module, methods) == 0 && register_user_frame(module);
+  return PyType_Ready(&CrossingType) == 0 && PyModule_AddFunctions(module, methods) == 0 && register_user_frame(module) &&
+         register_machine(module);
 }
 
 }  // namespace manycore::python

@@ -6,5 +6,6 @@
 #include <Python.h>
 
 namespace manycore::python {
-bool register_crossing(PyObject* module);
+bool register_crossing(PyObject* module);  // registers the three rooms of the front door: this, user_frame, machine
+bool register_machine(PyObject* module);
 }  // namespace manycore::python

@@ -2,8 +2,6 @@
 
 #include <cstring>
 
-#include "manycore/version.h"
-
 #if PY_VERSION_HEX < 0x030D0000
 #define MANYCORE_CURRENT_FRAME(tstate) (tstate)->cframe->current_frame
 #else
@@ -271,8 +269,6 @@ bool user_is_calling() {
   return user;
 }
 
-bool register_user_frame(PyObject* module) {
-  return PyModule_AddStringConstant(module, "__version__", MANYCORE_VERSION) == 0 && PyModule_AddFunctions(module, methods) == 0;
-}
+bool register_user_frame(PyObject* module) { return PyModule_AddFunctions(module, methods) == 0; }
 
 }  // namespace manycore::python

@@ -8,9 +8,6 @@ from pathlib import Path
 import pytest
 from test_run_program import both, run, write
 
-SHOW = "print(numpy.ndarray.__module__ != 'numpy' or numpy.zeros(2).__array_interface__ and type(numpy.zeros(2)).__module__)\n"
-
-
 def ours(command: list[str], cwd: Path, **environment: str) -> list[str]:
     done = run(["-m", "manycore", "run", *command], cwd, **environment)
     assert done.returncode == 0, done.stderr
@@ -66,10 +63,9 @@ def test_libraries_keep_the_real_numpy(tmp_path: Path) -> None:
         import numpy, manycore.numpy
         real = [m for n, m in sys.modules.items() if n == "numpy"][0]
         print(numpy is manycore.numpy, scipy.linalg._basic.np is real, real is not numpy)
-        print(scipy.linalg._basic.np.zeros(2).__class__ is real.ndarray)
         """,
     )
-    assert ours([script], tmp_path) == ["True True True", "True"]
+    assert ours([script], tmp_path) == ["True True True"]
 
 
 def test_errors_of_imports_are_those_of_plain_python(tmp_path: Path) -> None:

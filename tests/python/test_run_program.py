@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
-ENVIRONMENT = {key: value for key, value in os.environ.items() if not key.startswith("MANYCORE_")}
+ENVIRONMENT = {
+    key: value for key, value in os.environ.items() if not key.startswith("MANYCORE_") and key != "PYTHONDONTWRITEBYTECODE"
+}
 
 
 def run(command: list[str], cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:

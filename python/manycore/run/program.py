@@ -41,7 +41,8 @@ def _start_report(parsed: Parsed) -> None:
     if where and where not in ("0", "off"):
         from manycore.report import at_exit
 
-        at_exit.start(where, parsed.program)
+        assert import_hook.policy is not None
+        at_exit.start(where, parsed.program, import_hook.policy.is_user_file)
 
 
 def _start_of(program: list[str]) -> Callable[[], bool | None]:

@@ -1,0 +1,49 @@
+"""Write the report of a program when it ends: a table on the terminal's error stream, or JSON into a file."""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from manycore import _core
+from manycore.report.totals import Report, format_report, from_snapshot
+
+TERMINAL = frozenset({"terminal", "1", "-", "yes", "on", "true"})
+
+
+def start(where: str, program: Sequence[str], is_user_file: Callable[[str], bool]) -> None:
+    """Begin counting; when this process ends, write to ``where``: ``terminal`` or a file name."""
+    began, process, path = time.perf_counter(), os.getpid(), None if where in TERMINAL else os.path.abspath(where)
+    # Text that was handed to exec or eval is the user's too, as far as lines go.
+    _core.trace_user_rule(lambda name: is_user_file(name) or (name.startswith("<") and not name.startswith("<frozen ")))
+    _core.trace_start(by_line=bool(_core.get_option("report_by_line")))
+
+    def finish() -> None:
+        if os.getpid() == process:  # a forked child that ends normally is not the program
+            write(current(program, time.perf_counter() - began), path)
+
+    atexit.register(finish)
+
+
+def current(program: Sequence[str], seconds: float) -> Report:
+    """The report of what was counted so far."""
+    snapshot: dict[str, Any] = _core.trace_snapshot()
+    return from_snapshot(snapshot, program, seconds)
+
+
+def write(report: Report, path: str | None) -> None:
+    """To a JSON file, or as a table to standard error."""
+    if path is None:
+        print(format_report(report), file=sys.stderr)
+        return
+    try:
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump(report.to_json(), file, indent=1)
+            file.write("\n")
+    except OSError as error:
+        print(f"manycore: report: cannot write {path!r}, expected a file that can be written, got: {error}", file=sys.stderr)

@@ -1,0 +1,156 @@
+"""What a program's arrays went through: bytes processed natively and by fallback, in total and by line.
+
+The JSON form (``schema`` 1) has these members; later versions only add some:
+
+* ``program``: the command line after ``manycore run``; ``seconds``: wall time from its start to its end;
+* ``native_share``: native bytes over all bytes, null when no array was processed; ``native_bytes``, ``native_calls``,
+  ``fallback_bytes``, ``fallback_calls``: bytes of operands read plus results written, and operations;
+* ``fallbacks``: for each line, function and reason: ``file``, ``line``, ``name``, ``reason``, ``calls``, ``bytes``;
+* ``lines``: for each line: ``file``, ``line``, ``native_calls``, ``native_bytes``, ``fallback_calls``, ``fallback_bytes``.
+
+Both lists are ordered by bytes, then calls, largest first.
+
+>>> report = from_snapshot(
+...     {"native_calls": 9, "native_bytes": 900, "fallback_calls": 1, "fallback_bytes": 100, "lines": [],
+...      "fallbacks": [{"file": "a.py", "line": 3, "name": "einsum", "reason": "not native", "calls": 1, "bytes": 100}]},
+...     ["a.py"], 0.5)
+>>> report.native_share
+0.9
+>>> print(format_report(report))
+manycore report: a.py
+  0.500 s, 90.0 % of 1000 B of array bytes processed natively (9 operations), 100 B by NumPy (1 call)
+  fallbacks by line
+    a.py:3  einsum  1 call  100 B  not native
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+SCHEMA = 1
+LINES_SHOWN = 20
+
+
+@dataclass(frozen=True)
+class Fallback:
+    """Calls of one NumPy function at one line, for one reason."""
+
+    file: str
+    line: int
+    name: str
+    reason: str
+    calls: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Line:
+    """What one line of the program processed."""
+
+    file: str
+    line: int
+    native_calls: int
+    native_bytes: int
+    fallback_calls: int
+    fallback_bytes: int
+
+
+@dataclass(frozen=True)
+class Report:
+    """One run of one program."""
+
+    program: list[str]
+    seconds: float
+    native_calls: int
+    native_bytes: int
+    fallback_calls: int
+    fallback_bytes: int
+    fallbacks: list[Fallback]
+    lines: list[Line]
+
+    @property
+    def native_share(self) -> float | None:
+        total = self.native_bytes + self.fallback_bytes
+        return self.native_bytes / total if total else None
+
+    def to_json(self) -> dict[str, Any]:
+        """The documented form, ready for json.dump."""
+        return {"schema": SCHEMA, "native_share": self.native_share, **asdict(self)}
+
+
+def from_snapshot(snapshot: dict[str, Any], program: Sequence[str], seconds: float) -> Report:
+    """A report from what ``_core.trace_snapshot()`` counted."""
+    fallbacks = [Fallback(**row) for row in snapshot["fallbacks"]]
+    lines = [Line(**row) for row in snapshot["lines"]]
+    fallbacks.sort(key=lambda row: (-row.bytes, -row.calls, row.file, row.line, row.name))
+    lines.sort(key=lambda row: (-(row.native_bytes + row.fallback_bytes), -(row.native_calls + row.fallback_calls), row.file, row.line))
+    totals = {name: int(snapshot[name]) for name in ("native_calls", "native_bytes", "fallback_calls", "fallback_bytes")}
+    return Report(list(program), seconds, **totals, fallbacks=fallbacks, lines=lines)
+
+
+def format_report(report: Report) -> str:
+    """The table for the terminal."""
+    text = [f"manycore report: {' '.join(report.program)}", f"  {report.seconds:.3f} s, {_summary(report)}"]
+    if report.fallbacks:
+        text.append("  fallbacks by line")
+        cells = [
+            (_place(row.file, row.line), row.name, _count(row.calls, "call"), size(row.bytes), row.reason)
+            for row in report.fallbacks[:LINES_SHOWN]
+        ]
+        text += _columns(cells, len(report.fallbacks))
+    if report.lines:
+        text.append("  array bytes by line")
+        cells = [
+            (
+                _place(row.file, row.line),
+                f"native {size(row.native_bytes)}",
+                f"NumPy {size(row.fallback_bytes)}",
+                _count(row.native_calls + row.fallback_calls, "operation"),
+            )
+            for row in report.lines[:LINES_SHOWN]
+        ]
+        text += _columns(cells, len(report.lines))
+    return "\n".join(text)
+
+
+def _summary(report: Report) -> str:
+    if report.native_share is None:
+        return "no array was processed"
+    total = size(report.native_bytes + report.fallback_bytes)
+    return (
+        f"{100 * report.native_share:.1f} % of {total} of array bytes processed natively "
+        f"({_count(report.native_calls, 'operation')}), {size(report.fallback_bytes)} by NumPy "
+        f"({_count(report.fallback_calls, 'call')})"
+    )
+
+
+def _columns(rows: Sequence[tuple[str, ...]], total: int) -> list[str]:
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    lines = ["    " + "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return lines if total == len(rows) else [*lines, f"    and {total - len(rows)} more"]
+
+
+def _place(file: str, line: int) -> str:
+    near = os.path.relpath(file) if os.path.isabs(file) else file
+    return f"{file if near.startswith('..') else near}:{line}"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" + ("" if number == 1 else "s")
+
+
+def size(count: int) -> str:
+    """Bytes with three significant digits, in powers of 1000.
+
+    >>> size(999), size(12_345_678)
+    ('999 B', '12.3 MB')
+    """
+    value, unit = float(count), "B"
+    for bigger in ("kB", "MB", "GB", "TB"):
+        if value < 999.5:
+            break
+        value, unit = value / 1000, bigger
+    return f"{count} B" if unit == "B" and count < 1000 else f"{value:.3g} {unit}"
