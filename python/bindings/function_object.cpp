@@ -5,6 +5,7 @@
 #include <unordered_map>
 
 #include "bindings/fallback.h"
+#include "bindings/numpy_random.h"
 #include "bindings/real_numpy.h"
 #include "bindings/real_values.h"
 #include "bindings/trace.h"
@@ -96,13 +97,19 @@ std::string text_attribute(PyObject* object, const char* name, const char* other
 }
 
 PyObject* module_function_for(PyObject*, PyObject* args, PyObject* kwargs) {
-  static const char* names[] = {"real", "implementation", "counted", nullptr};
+  static const char* names[] = {"real", "implementation", "counted", "name", nullptr};
   PyObject *real = nullptr, *implementation = Py_None;
   int counted = -1;
-  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|Op:function_for", const_cast<char**>(names), &real, &implementation, &counted)) {
+  const char* name = nullptr;
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|Opz:function_for", const_cast<char**>(names), &real, &implementation, &counted,
+                                   &name)) {
     return nullptr;
   }
   FunctionObject* function = function_for(real);
+  if (function != nullptr && name != nullptr) {
+    function->name = name;
+    function->reason = "no native implementation of " + function->name;
+  }
   if (function != nullptr && counted >= 0) function->is_counted = counted != 0;
   if (function != nullptr && implementation != Py_None) Py_XSETREF(function->implementation, Py_NewRef(implementation));
   return Py_XNewRef(reinterpret_cast<PyObject*>(function));
@@ -128,7 +135,7 @@ PyMethodDef module_methods[] = {
     {"to_real", module_to_real, METH_O, "Zero-copy numpy arrays in the place of ours, also inside tuples, lists and dicts."},
     {"from_real", module_from_real, METH_O, "Ours in the place of numpy arrays, also inside tuples, lists and dicts."},
     {"function_for", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(module_function_for)), METH_VARARGS | METH_KEYWORDS,
-     "function_for(real, implementation=None, counted=True): ours for a function of NumPy, optionally implemented in Python."},
+     "function_for(real, implementation=None, counted=True, name=None): ours for a function of NumPy, optionally implemented in Python."},
     {nullptr, nullptr, 0, nullptr}};
 
 void add_rows(const NativeFunctionRow* row) {
@@ -182,7 +189,7 @@ bool register_functions(PyObject* module) {
   FunctionType.tp_getset = attributes;
   if (PyType_Ready(&FunctionType) < 0) return false;
   return PyModule_AddObjectRef(module, "function", reinterpret_cast<PyObject*>(&FunctionType)) == 0 &&
-         PyModule_AddFunctions(module, module_methods) == 0;
+         PyModule_AddFunctions(module, module_methods) == 0 && register_random(module);
 }
 
 }  // namespace manycore::python

@@ -1,0 +1,66 @@
+"""manycore.numpy.random: NumPy's generators and its global state, drawing into our memory."""
+
+from __future__ import annotations
+
+import types
+from typing import Any
+
+import numpy
+import numpy.random as real
+
+from manycore import _core
+
+# Methods that return or take arrays and have no native version: the base class draws, the result is wrapped.
+WRAPPED = """
+    beta binomial chisquare choice dirichlet f gamma geometric gumbel hypergeometric laplace logistic lognormal logseries
+    multinomial multivariate_hypergeometric multivariate_normal negative_binomial noncentral_chisquare noncentral_f pareto
+    permutation permuted poisson power rayleigh shuffle standard_cauchy standard_gamma standard_t triangular vonmises wald
+    weibull zipf
+""".split()
+
+
+class GeneratorType(type):
+    """isinstance(g, Generator) holds for NumPy's own generators too."""
+
+    def __instancecheck__(cls, instance: Any) -> bool:
+        return isinstance(instance, real.Generator)
+
+
+class Generator(real.Generator, metaclass=GeneratorType):
+    """numpy.random.Generator whose arrays are ours; the stream is the bit generator's own."""
+
+    __module__ = "numpy.random"
+
+
+def _wrapped(name: str) -> Any:
+    base = getattr(real.Generator, name)
+    full_name = f"numpy.random.Generator.{name}"
+
+    def method(self: Generator, *args: Any, **kwargs: Any) -> Any:
+        return _core.through_numpy(full_name, "drawn by NumPy", base, self, *args, **kwargs)
+
+    method.__name__ = name
+    method.__doc__ = base.__doc__
+    return method
+
+
+def default_rng(seed: Any = None) -> Generator:
+    """numpy.random.default_rng"""
+    if type(seed) is Generator:
+        return seed
+    return Generator(real.default_rng(_core.to_real(seed)).bit_generator)
+
+
+def install(module: types.ModuleType) -> None:
+    """Put ours into manycore.numpy.random."""
+    _core.add_generator_methods(Generator, real.Generator, numpy.__version__)
+    for name in WRAPPED:
+        if hasattr(real.Generator, name):
+            setattr(Generator, name, _wrapped(name))
+    Generator.__doc__ = real.Generator.__doc__
+    _core.function_for(real.default_rng, default_rng)
+    vars(module)["Generator"] = Generator
+    for name in real.__all__:  # the methods of the global RandomState do not know their module
+        value = getattr(real, name)
+        if isinstance(value, types.BuiltinFunctionType) and name != "default_rng":
+            vars(module)[name] = _core.function_for(value, name=f"numpy.random.{name}")
