@@ -1,0 +1,60 @@
+// The inner loops of elementwise operations: pure functions on strided runs of one length, single-thread, SIMD chosen once at
+// run time (SSE4, AVX2, AVX-512, NEON). A loop has NumPy's inner-loop signature, so NumPy's own loops fit in the table too:
+// args = inputs then outputs, dims[0] = count, steps in bytes. An output may be exactly an input (same address and step), any
+// other overlap is the caller's to settle. Addresses are aligned to the element. The table is built on first use and never
+// changes afterwards, except by set_loop and select_simd, which must run before other threads compute.
+#pragma once
+
+#include <string_view>
+
+#include "manycore/dtype.h"
+#include "manycore/export.h"
+#include "op/op.h"
+
+namespace manycore::kernel {
+
+using LoopFn = void (*)(char** args, const int64_t* dims, const int64_t* steps, void* data);
+
+// How much work an element is: decides from which size on threads pay, and whether strided runs are gathered first.
+enum class Cost : uint8_t { kMemory, kDivision, kTranscendental };
+
+struct Loop {
+  LoopFn run = nullptr;
+  void* data = nullptr;
+  uint8_t errors = 0;      // conditions (op::errors) that running it may raise in the floating point status and that are reported
+  Cost cost = Cost::kMemory;
+  bool scalar_unit = false;  // may also raise them in the x87 status word, as C library functions do (see float_status.h)
+};
+
+// Loops are found by the operation and the dtype of the first input; exact comparisons of int64 with uint64 have slots of
+// their own.
+inline constexpr int kInt64WithUInt64 = kDTypeCount;
+inline constexpr int kUInt64WithInt64 = kDTypeCount + 1;
+inline constexpr int kSlotCount = kDTypeCount + 2;
+
+struct Table {
+  Loop loops[op::kOpCount][kSlotCount];
+  LoopFn casts[kDTypeCount][kDTypeCount];
+};
+
+namespace detail {
+MANYCORE_API extern const Table* table;  // null until the first use
+MANYCORE_API const Table& build_table();
+}  // namespace detail
+
+inline const Table& table() { return detail::table ? *detail::table : detail::build_table(); }
+
+// run is null where the operation has no loop for the slot.
+inline const Loop& find_loop(op::Op operation, int slot) { return table().loops[static_cast<int>(operation)][slot]; }
+inline const Loop& find_loop(op::Op operation, DType dtype) { return find_loop(operation, static_cast<int>(dtype)); }
+
+// One input, one output. Out of range, float to integer does what the hardware NumPy runs on does. Every pair exists.
+inline LoopFn find_cast(DType from, DType to) { return table().casts[static_cast<int>(from)][static_cast<int>(to)]; }
+
+MANYCORE_API void set_loop(op::Op operation, int slot, const Loop& loop);
+
+// "auto", "sse4", "avx2" or "avx512" (lower levels than asked for when the machine has less); rebuilds the table.
+MANYCORE_API void select_simd(std::string_view level);
+MANYCORE_API const char* simd_level();  // the level in force: "sse4", "avx2", "avx512", "neon", "scalar"
+
+}  // namespace manycore::kernel

@@ -1,0 +1,68 @@
+// Rounding to integers and the parts of floating point numbers: sign, exponent, fraction, neighbours.
+#include "kernel/targets.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernel/parts.cpp"
+#include "hwy/foreach_target.h"
+#include "kernel/loops-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace manycore::kernel::HWY_NAMESPACE {
+
+template <class... T>
+void exponents(Builder& b, Types<T...>) {
+  const auto scale = [](auto x, int64_t exponent) {
+    constexpr int64_t kLimit = std::numeric_limits<int>::max();
+    return std::ldexp(x, static_cast<int>(std::clamp(exponent, -kLimit - 1, kLimit)));
+  };
+  const auto split = [](auto x, auto* fraction, int32_t* exponent) {
+    int e = 0;
+    *fraction = std::frexp(x, &e);
+    *exponent = std::isfinite(x) ? e : 0;
+  };
+  (b.set(op::Op::ldexp, slot_of<T>, &binary_loop<T, T, int64_t, decltype(scale)>), ...);
+  (b.set(op::Op::frexp, slot_of<T>, &unary_pair_loop<T, T, int32_t, decltype(split)>), ...);
+}
+
+void parts(Builder& b) {
+  using op::Op;
+  for (Op op : {Op::floor, Op::ceil, Op::trunc}) {
+    map(b, op, Truths{}, [](auto x) { return Truth(bool(x)); });
+    map_bits(b, op, Unsigned{}, [](auto x) { return x; });
+  }
+  map(b, Op::floor, Floats{}, [](auto x) { return std::floor(x); });
+  map(b, Op::ceil, Floats{}, [](auto x) { return std::ceil(x); });
+  map(b, Op::trunc, Floats{}, [](auto x) { return std::trunc(x); });
+  map(b, Op::rint, Floats{}, [](auto x) { return std::rint(x); });
+  map2(b, Op::copysign, Floats{}, [](auto x, auto y) { return std::copysign(x, y); });
+  map2(b, Op::heaviside, Floats{}, [](auto x, auto y) {
+    using T = decltype(x);
+    return x != x ? x : x == 0 ? y : x < 0 ? T(0) : T(1);
+  });
+
+  b.cost(Cost::kDivision);
+  map2(b, Op::nextafter, Floats{}, [](auto x, auto y) { return std::nextafter(x, y); });
+  // Away from zero, hence negative for negative x; infinity has none, quietly.
+  map(b, Op::spacing, Floats{}, [](auto x) {
+    using T = decltype(x);
+    constexpr T kInfinity = std::numeric_limits<T>::infinity();
+    if (std::isinf(x)) return std::numeric_limits<T>::quiet_NaN();
+    return std::nextafter(x, std::copysign(kInfinity, x)) - x;
+  });
+  exponents(b, Floats{});
+  pair(b, Op::modf, Floats{}, [](auto x, auto* fraction, auto* whole) { *fraction = std::modf(x, whole); });
+}
+
+}  // namespace manycore::kernel::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace manycore::kernel {
+HWY_EXPORT(parts);
+void fill_parts(Builder& builder) { HWY_DYNAMIC_DISPATCH(parts)(builder); }
+}  // namespace manycore::kernel
+#endif

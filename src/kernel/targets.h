@@ -1,0 +1,8 @@
+// Which SIMD levels kernels are compiled for. Include first in every file that uses Highway's foreach_target.
+// x86-64-v2 (SSE4.2) is the floor, as for NumPy's own wheels; AVX-512's newer subsets bring nothing to these loops.
+#pragma once
+
+#if defined(__x86_64__)
+#define HWY_BASELINE_TARGETS HWY_SSE4
+#define HWY_DISABLED_TARGETS (HWY_AVX3_DL | HWY_SSSE3)
+#endif
