@@ -73,7 +73,7 @@ inline void widen(const Half* from, float* to, int64_t n) {
     _mm256_storeu_ps(to + i, _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from + i))));
   }
 #endif
-  for (; i < n; ++i) to[i] = from_half(from[i]);
+  for (; i < n; ++i) to[i] = half_to_float(from[i]);
 }
 inline void narrow(const float* from, Half* to, int64_t n) {
   int64_t i = 0;

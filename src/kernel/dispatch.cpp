@@ -20,6 +20,8 @@ MANYCORE_TARGET_END
 #if HWY_ONCE
 #include <cstdint>
 
+#include "kernel/loops.h"
+
 namespace manycore::kernel {
 namespace {
 
@@ -36,6 +38,7 @@ HWY_EXPORT(level_name);
 void choose(int64_t target) {
   hwy::DisableTargets(target == 0 ? 0 : target - 1);
   hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+  rebuild_table();
 }
 
 }  // namespace

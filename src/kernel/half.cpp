@@ -53,7 +53,7 @@ void through_float(char** args, const int64_t* dims, const int64_t* steps, void*
 }
 
 Half next_after(Half x, Half y) {
-  const float from = from_half(x), to = from_half(y);
+  const float from = half_to_float(x), to = half_to_float(y);
   if (from != from || to != to) return {uint16_t(from != from ? x.bits : y.bits)};
   if (from == to) return x;
   if (from == 0) return {uint16_t((y.bits & 0x8000u) | 1)};
@@ -70,7 +70,7 @@ Half spacing(Half x) {
     return {0x7e00u};
   }
   if ((x.bits & 0x7fffu) == 0) return {1};
-  return to_half(from_half(next_after(x, {0x7c00u})) - from_half(x));
+  return to_half(half_to_float(next_after(x, {0x7c00u})) - half_to_float(x));
 }
 
 bool keeps_first(op::Op op, float x, float y) {
@@ -84,7 +84,7 @@ bool keeps_first(op::Op op, float x, float y) {
 
 template <op::Op kOp>
 Half choose(Half x, Half y) {
-  return keeps_first(kOp, from_half(x), from_half(y)) ? x : y;
+  return keeps_first(kOp, half_to_float(x), half_to_float(y)) ? x : y;
 }
 
 template <Half (*kFunction)(Half, Half)>

@@ -2,10 +2,8 @@
 // run time (SSE4, AVX2, AVX-512, NEON). A loop has NumPy's inner-loop signature, so NumPy's own loops fit in the table too:
 // args = inputs then outputs, dims[0] = count, steps in bytes. An output may be exactly an input (same address and step), any
 // other overlap is the caller's to settle. Addresses are aligned to the element. The table is built on first use and never
-// changes afterwards, except by set_loop and select_simd, which must run before other threads compute.
+// changes afterwards, except by set_loop and set_simd_level (dispatch.h), which must run before other threads compute.
 #pragma once
-
-#include <string_view>
 
 #include "manycore/dtype.h"
 #include "manycore/export.h"
@@ -53,8 +51,7 @@ inline LoopFn find_cast(DType from, DType to) { return table().casts[static_cast
 
 MANYCORE_API void set_loop(op::Op operation, int slot, const Loop& loop);
 
-// "auto", "sse4", "avx2" or "avx512" (lower levels than asked for when the machine has less); rebuilds the table.
-MANYCORE_API void select_simd(std::string_view level);
-MANYCORE_API const char* simd_level();  // the level in force: "sse4", "avx2", "avx512", "neon", "scalar"
+// For dispatch.h: the loops of the SIMD level now chosen take the place of all others, those of set_loop included.
+void rebuild_table();
 
 }  // namespace manycore::kernel

@@ -1,0 +1,101 @@
+#include "evaluate/plan.h"
+
+#include <cstdlib>
+
+namespace manycore::evaluate {
+namespace {
+
+// Should `inner` lie outside `outer`, seen from these views? NumPy's rule: any view that has them in order keeps them;
+// views that are broadcast along one of them have no say. Sets `decided` when some view has a say.
+bool out_of_order(const View* const* views, int count, int inner, int outer, bool* decided) {
+  bool swap = false;
+  *decided = false;
+  for (int k = 0; k < count; ++k) {
+    const int64_t a = std::llabs(views[k]->strides[inner]), b = std::llabs(views[k]->strides[outer]);
+    if (a == 0 || b == 0) continue;
+    if (a <= b) {
+      swap = false;
+      *decided = true;
+      return false;
+    }
+    if (!*decided) swap = true;
+    *decided = true;
+  }
+  return swap;
+}
+
+// Insertion sort, innermost first, from C order.
+void sort_axes(const View* const* views, int count, int ndim, int* axes) {
+  for (int i = 0; i < ndim; ++i) axes[i] = ndim - 1 - i;
+  for (int i = 1; i < ndim; ++i) {
+    const int moving = axes[i];
+    int place = i;
+    for (int j = i - 1; j >= 0; --j) {
+      bool decided;
+      const bool swap = out_of_order(views, count, axes[j], moving, &decided);
+      if (decided && !swap) break;
+      if (swap) place = j;
+    }
+    for (int j = i; j > place; --j) axes[j] = axes[j - 1];
+    axes[place] = moving;
+  }
+}
+
+void append_axis(const View* const* views, int count, int axis, Plan* plan) {
+  const int64_t extent = views[0]->shape[axis];
+  if (extent == 1) return;
+  bool backwards = false, forwards = false;
+  for (int k = 0; k < count; ++k) {
+    backwards |= views[k]->strides[axis] < 0;
+    forwards |= views[k]->strides[axis] > 0;
+  }
+  const bool flip = backwards && !forwards;
+  int64_t strides[kMaxOperands];
+  for (int k = 0; k < count; ++k) {
+    strides[k] = flip ? -views[k]->strides[axis] : views[k]->strides[axis];
+    if (flip) plan->data[k] += (extent - 1) * views[k]->strides[axis];
+  }
+  const int last = plan->ndim - 1;
+  bool joins = plan->ndim > 0;
+  for (int k = 0; k < count && joins; ++k) joins = strides[k] == plan->strides[k][last] * plan->shape[last];
+  if (joins) {
+    plan->shape[last] *= extent;
+    return;
+  }
+  for (int k = 0; k < count; ++k) plan->strides[k][plan->ndim] = strides[k];
+  plan->shape[plan->ndim++] = extent;
+}
+
+}  // namespace
+
+void make_plan(const View* const* views, int count, int first_output, Plan* plan) {
+  const int ndim = views[0]->ndim();
+  plan->ndim = 0;
+  plan->operands = count;
+  plan->size = views[0]->size();
+  for (int k = 0; k < count; ++k) plan->data[k] = views[k]->data;
+  if (plan->size > 0) {
+    int axes[kMaxDims];
+    // Writing in address order matters most; inputs order what the outputs leave open.
+    sort_axes(views + first_output, 1, ndim, axes);
+    for (int i = 0; i < ndim; ++i) append_axis(views, count, axes[i], plan);
+  }
+  if (plan->ndim == 0) {
+    plan->ndim = 1;
+    plan->shape[0] = plan->size;
+    for (int k = 0; k < count; ++k) plan->strides[k][0] = item_size(views[k]->dtype);
+  }
+}
+
+bool output_order(const View* const* views, int count, int ndim, int* order) {
+  int axes[kMaxDims];
+  sort_axes(views, count, ndim, axes);
+  bool c_order = true;
+  for (int i = 0; i < ndim; ++i) {
+    order[i] = axes[ndim - 1 - i];
+    c_order &= order[i] == i;
+  }
+  return c_order;
+}
+
+}  // namespace manycore::evaluate
