@@ -31,6 +31,7 @@ void fill_table() {
   fill_logic(builder);
   fill_complex(builder);
   fill_casts(builder);
+  fill_select(builder);
   if (detail::fill_mathematics) detail::fill_mathematics(builder);
   fill_half(builder);
   __atomic_store_n(&detail::table, &table, __ATOMIC_RELEASE);

@@ -33,6 +33,7 @@ inline constexpr int kSlotCount = kDTypeCount + 2;
 struct Table {
   Loop loops[op::kOpCount][kSlotCount];
   LoopFn casts[kDTypeCount][kDTypeCount];
+  LoopFn selects[5];  // by the binary logarithm of the element size
 };
 
 namespace detail {
@@ -40,7 +41,10 @@ MANYCORE_API extern const Table* table;  // null until the first use
 MANYCORE_API const Table& build_table();
 }  // namespace detail
 
-inline const Table& table() { return detail::table ? *detail::table : detail::build_table(); }
+inline const Table& table() {
+  const Table* built = __atomic_load_n(&detail::table, __ATOMIC_ACQUIRE);
+  return built ? *built : detail::build_table();
+}
 
 // run is null where the operation has no loop for the slot.
 inline const Loop& find_loop(op::Op operation, int slot) { return table().loops[static_cast<int>(operation)][slot]; }
@@ -48,6 +52,9 @@ inline const Loop& find_loop(op::Op operation, DType dtype) { return find_loop(o
 
 // One input, one output. Out of range, float to integer does what the hardware NumPy runs on does. Every pair exists.
 inline LoopFn find_cast(DType from, DType to) { return table().casts[static_cast<int>(from)][static_cast<int>(to)]; }
+
+// bool, x, y -> x where true, else y: bits are copied as they are.
+inline LoopFn find_select(DType dtype) { return table().selects[__builtin_ctzll(static_cast<uint64_t>(item_size(dtype)))]; }
 
 MANYCORE_API void set_loop(op::Op operation, int slot, const Loop& loop);
 

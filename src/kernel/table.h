@@ -63,6 +63,7 @@ class Builder {
   // The loop calls the C library, which may report conditions in the x87 status word.
   void library_calls(op::Op op, int slot) { table_.loops[static_cast<int>(op)][slot].scalar_unit = true; }
   void set_cast(int from, int to, LoopFn run) { table_.casts[from][to] = run; }
+  void set_select(int log_size, LoopFn run) { table_.selects[log_size] = run; }
   // For the calls of set that follow.
   void cost(Cost cost) { cost_ = cost; }
   void integer_errors(unsigned errors) { integer_errors_ = static_cast<uint8_t>(errors); }
@@ -83,6 +84,7 @@ void fill_order(Builder& builder);
 void fill_logic(Builder& builder);
 void fill_complex(Builder& builder);
 void fill_casts(Builder& builder);
+void fill_select(Builder& builder);
 void fill_half(Builder& builder);  // last: it builds on the float32 loops
 
 // Filled in by library/vector_math.cpp when the program is loaded: kernel/ lies below library/ and never names it.

@@ -173,9 +173,10 @@ std::string dtype_class(DType dtype) {
 }
 
 [[noreturn]] void fail_cast(Op op, const char* what, int index, bool indexed, DType from, DType to, Casting casting) {
-  throw UserError(ErrorKind::kCasting, std::string("Cannot cast ufunc '") + info(op).name + "' " + what +
-                                           (indexed ? " " + std::to_string(index) : "") + " from dtype('" + name_of(from) +
-                                           "') to dtype('" + name_of(to) + "') with casting rule '" + name_of(casting) + "'");
+  std::string text = std::string("Cannot cast ufunc '") + info(op).name + "' " + what;
+  if (indexed) text.append(1, ' ').append(std::to_string(index));
+  text.append(" from dtype('").append(name_of(from)).append("') to dtype('").append(name_of(to));
+  throw UserError(ErrorKind::kCasting, text.append("') with casting rule '").append(name_of(casting)).append("'"));
 }
 
 // The loop that returns `dtype`.

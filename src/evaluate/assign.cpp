@@ -1,0 +1,149 @@
+#include "evaluate/assign.h"
+
+#include <string>
+
+#include "evaluate/run.h"
+#include "evaluate/weak.h"
+#include "kernel/stream.h"
+#include "os/topology.h"
+#include "sched/parallel.h"
+#include "trace/counters.h"
+
+namespace manycore::evaluate {
+namespace {
+
+constexpr int64_t kCopyGrain = 256 << 10;  // bytes a thread copies at a time
+
+// The view with leading axes of extent 1 dropped until it has no more axes than the destination, then stretched.
+View fit(const View& source, const Dims& shape) {
+  View trimmed = source;
+  while (trimmed.ndim() > shape.size() && trimmed.shape[0] == 1) {
+    trimmed.shape.erase(0);
+    trimmed.strides.erase(0);
+  }
+  bool fits = trimmed.ndim() <= shape.size();
+  const int lead = shape.size() - trimmed.ndim();
+  for (int axis = 0; fits && axis < trimmed.ndim(); ++axis) {
+    fits = trimmed.shape[axis] == 1 || trimmed.shape[axis] == shape[lead + axis];
+  }
+  if (!fits) {
+    throw UserError(ErrorKind::kValue, "could not broadcast input array from shape " + shape_text(source.shape) +
+                                           " into shape " + shape_text(shape));
+  }
+  return trimmed.shape == shape ? trimmed : broadcast_to(trimmed, shape);
+}
+
+bool same_layout(const View& a, const View& b) {
+  return (a.is_c_contiguous() && b.is_c_contiguous()) || (a.is_f_contiguous() && b.is_f_contiguous());
+}
+
+void copy_bytes(std::byte* to, const std::byte* from, int64_t bytes, bool fresh) {
+  if (bytes < 2 * kCopyGrain) {
+    std::memcpy(to, from, bytes);
+    return;
+  }
+  static const int64_t threshold = std::max<int64_t>(int64_t{4} << 20, os::topology().l3_bytes / 2);
+  sched::parallel_for(
+      bytes, kCopyGrain,
+      [&](int64_t begin, int64_t end) {
+        if (bytes < threshold) {
+          std::memcpy(to + begin, from + begin, end - begin);
+        } else {
+          kernel::stream_copy(to + begin, from + begin, end - begin);
+          kernel::finish_stream();
+        }
+      },
+      fresh ? sched::Interrupts::kStop : sched::Interrupts::kFinish);
+}
+
+// Destination and source have one shape and do not overlap but element by element.
+void move(const View& destination, const View& source, bool fresh, unsigned* status) {
+  if (destination.dtype == source.dtype && same_layout(destination, source)) {
+    if (destination.data != source.data) copy_bytes(destination.data, source.data, destination.nbytes(), fresh);
+    return;
+  }
+  kernel::Loop loop;
+  loop.run = kernel::find_cast(source.dtype, destination.dtype);
+  const bool may_fail = is_inexact(source.dtype) || destination.dtype == DType::kFloat16;
+  loop.errors = source.dtype != destination.dtype && may_fail ? op::errors::all : op::errors::none;
+  Job job;
+  job.loop = &loop;
+  job.inputs = job.outputs = 1;
+  job.fresh = fresh;
+  const View* views[2] = {&source, &destination};
+  for (int k = 0; k < 2; ++k) {
+    job.array_dtypes[k] = job.loop_dtypes[k] = views[k]->dtype;
+    job.unaligned[k] = !views[k]->is_aligned();
+  }
+  make_plan(views, 2, 1, &job.plan);
+  const unsigned met = run(job);
+  if (status) *status |= met;
+}
+
+[[noreturn]] void fail_cast(DType from, DType to, Casting casting) {
+  throw UserError(ErrorKind::kCasting, std::string("Cannot cast array data from dtype('") + name_of(from) + "') to dtype('" +
+                                           name_of(to) + "') according to the rule '" + name_of(casting) + "'");
+}
+
+// New memory with the axes of `source` in the order asked for.
+Array empty_like(const View& source, DType dtype, CopyOrder order) {
+  const bool c = source.is_c_contiguous(), f = source.is_f_contiguous();
+  if (order == CopyOrder::kF || (order != CopyOrder::kC && f && !c)) return Array::empty(source.shape, dtype, Order::kF);
+  int axes[kMaxDims];
+  const View* views[] = {&source};
+  if (order != CopyOrder::kK || c || output_order(views, 1, source.ndim(), axes)) return Array::empty(source.shape, dtype);
+  Dims arranged(source.ndim()), back(source.ndim());
+  for (int i = 0; i < source.ndim(); ++i) {
+    arranged[i] = source.shape[axes[i]];
+    back[axes[i]] = i;
+  }
+  return Array::empty(arranged, dtype).transpose(back);
+}
+
+}  // namespace
+
+void assign(const View& destination, const View& source, Casting casting, unsigned* status) {
+  if (!can_cast(source.dtype, destination.dtype, casting)) fail_cast(source.dtype, destination.dtype, casting);
+  const View fitted = fit(source, destination.shape);
+  trace::count_native(2 * destination.nbytes());
+  if (destination.size() == 0) return;
+  if (overlap(destination, fitted) == Overlap::kMaybe) {
+    const Array apart = copy(source);
+    move(destination, fit(apart.view(), destination.shape), false, status);
+    return;
+  }
+  move(destination, fitted, false, status);
+}
+
+void fill(const View& destination, const Scalar& value, unsigned* status) {
+  // NumPy stores a scalar of integer or double type into a signed integer array as the Python number that it is.
+  Scalar number = value;
+  if (value.weak == Weak::kStrong && is_signed_integer(destination.dtype) && value.dtype != destination.dtype) {
+    if (value.dtype == DType::kFloat64) number.weak = Weak::kFloat;
+    if (is_integer(value.dtype)) {
+      number = cast_scalar(value, value.dtype == DType::kUInt64 ? DType::kUInt64 : DType::kInt64);
+      number.weak = Weak::kInteger;
+    }
+  }
+  Scalar element = cast_scalar(number, destination.dtype, status);
+  trace::count_native(destination.nbytes());
+  if (destination.size() == 0) return;
+  const View source{element.bytes, destination.dtype, destination.shape, Dims(destination.ndim(), 0)};
+  move(destination, source, false, status);
+}
+
+Array copy(const View& source, CopyOrder order) {
+  Array result = empty_like(source, source.dtype, order);
+  trace::count_native(2 * source.nbytes());
+  if (source.size() > 0) move(result.view(), source, true, nullptr);
+  return result;
+}
+
+Array astype(const View& source, DType dtype, CopyOrder order, unsigned* status) {
+  Array result = empty_like(source, dtype, order);
+  trace::count_native(source.nbytes() + result.nbytes());
+  if (source.size() > 0) move(result.view(), source, true, status);
+  return result;
+}
+
+}  // namespace manycore::evaluate

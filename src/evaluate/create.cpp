@@ -1,0 +1,221 @@
+#include "evaluate/create.h"
+
+#include <string>
+
+#include "evaluate/assign.h"
+#include "evaluate/run.h"
+#include "op/resolve.h"
+#include "sched/parallel.h"
+#include "trace/counters.h"
+#include "type/half.h"
+
+namespace manycore::evaluate {
+namespace {
+
+constexpr int64_t kRangeGrain = 32768;
+
+template <class F>
+void for_elements(int64_t count, const F& body) {
+  sched::parallel_for(count, kRangeGrain, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) body(i);
+  });
+}
+
+// start + i * (second - start), in T's own arithmetic; the first two elements stay as given.
+template <class T>
+void fill_range(T* out, int64_t count) {
+  const T start = out[0], delta = static_cast<T>(out[1] - start);
+  for_elements(count - 2, [&](int64_t k) {
+    const int64_t i = k + 2;
+    if constexpr (std::is_integral_v<T>) {
+      out[i] = static_cast<T>(static_cast<uint64_t>(start) + static_cast<uint64_t>(i) * static_cast<uint64_t>(delta));
+    } else {
+      out[i] = start + static_cast<T>(i) * delta;
+    }
+  });
+}
+void fill_range(Half* out, int64_t count) {
+  const float start = half_to_float(out[0]), delta = half_to_float(out[1]) - start;
+  for_elements(count - 2, [&](int64_t k) { out[k + 2] = float_to_half(start + static_cast<float>(k + 2) * delta); });
+}
+template <class T>
+void fill_range(std::complex<T>* out, int64_t count) {
+  const std::complex<T> start = out[0], delta = out[1] - start;
+  for_elements(count - 2, [&](int64_t k) {
+    const T i = static_cast<T>(k + 2);
+    out[k + 2] = {start.real() + i * delta.real(), start.imag() + i * delta.imag()};
+  });
+}
+
+void fill_range(DType dtype, std::byte* data, int64_t count) {
+  switch (dtype) {
+#define MANYCORE_RANGE(type, name) \
+  case DType::name: return fill_range(reinterpret_cast<type*>(data), count);
+    MANYCORE_RANGE(int8_t, kInt8)
+    MANYCORE_RANGE(int16_t, kInt16)
+    MANYCORE_RANGE(int32_t, kInt32)
+    MANYCORE_RANGE(int64_t, kInt64)
+    MANYCORE_RANGE(uint8_t, kUInt8)
+    MANYCORE_RANGE(uint16_t, kUInt16)
+    MANYCORE_RANGE(uint32_t, kUInt32)
+    MANYCORE_RANGE(uint64_t, kUInt64)
+    MANYCORE_RANGE(Half, kFloat16)
+    MANYCORE_RANGE(float, kFloat32)
+    MANYCORE_RANGE(double, kFloat64)
+    MANYCORE_RANGE(std::complex<float>, kComplex64)
+    MANYCORE_RANGE(std::complex<double>, kComplex128)
+#undef MANYCORE_RANGE
+    case DType::kBool: break;
+  }
+  throw UserError(ErrorKind::kType, "no fill-function for data-type.");
+}
+
+[[noreturn]] void fail_extents(std::span<const View> parts, size_t index, int axis) {
+  throw UserError(ErrorKind::kValue,
+                  "all the input array dimensions except for the concatenation axis must match exactly, but along dimension " +
+                      std::to_string(axis) + ", the array at index 0 has size " + std::to_string(parts[0].shape[axis]) +
+                      " and the array at index " + std::to_string(index) + " has size " +
+                      std::to_string(parts[index].shape[axis]));
+}
+
+// Checked; the axis counted from the front.
+Dims joined_shape(std::span<const View> parts, int* axis) {
+  if (parts.empty()) throw UserError(ErrorKind::kValue, "need at least one array to concatenate");
+  const int ndim = parts[0].ndim();
+  if (ndim == 0) throw UserError(ErrorKind::kValue, "zero-dimensional arrays cannot be concatenated");
+  if (*axis < -ndim || *axis >= ndim) {
+    throw UserError(ErrorKind::kAxis,
+                    "axis " + std::to_string(*axis) + " is out of bounds for array of dimension " + std::to_string(ndim));
+  }
+  if (*axis < 0) *axis += ndim;
+  Dims shape = parts[0].shape;
+  for (size_t p = 1; p < parts.size(); ++p) {
+    if (parts[p].ndim() != ndim) {
+      throw UserError(ErrorKind::kValue,
+                      "all the input arrays must have same number of dimensions, but the array at index 0 has " +
+                          std::to_string(ndim) + " dimension(s) and the array at index " + std::to_string(p) + " has " +
+                          std::to_string(parts[p].ndim()) + " dimension(s)");
+    }
+    for (int a = 0; a < ndim; ++a) {
+      if (a != *axis && parts[p].shape[a] != shape[a]) fail_extents(parts, p, a);
+    }
+    shape[*axis] += parts[p].shape[*axis];
+  }
+  return shape;
+}
+
+bool all_fortran(std::span<const View> parts) {
+  for (const View& part : parts) {
+    if (!part.is_f_contiguous() || part.is_c_contiguous()) return false;
+  }
+  return true;
+}
+
+Array prepare_output(const Dims& shape, DType dtype, Order order, const ElementwiseOptions& options) {
+  if (!options.outputs[0]) return Array::empty(shape, dtype, order);
+  if (!(options.outputs[0]->shape() == shape)) throw UserError(ErrorKind::kValue, "Output array is the wrong shape");
+  return *options.outputs[0];
+}
+
+}  // namespace
+
+Array arange(const Scalar& start, const Scalar& step, int64_t count, DType dtype) {
+  Array result = Array::empty(Dims{count}, dtype);
+  trace::count_native(result.nbytes());
+  if (count == 0) return result;
+  const int64_t item = item_size(dtype);
+  std::memcpy(result.data(), cast_scalar(start, dtype).bytes, item);
+  if (count == 1) return result;
+  const Operand operands[] = {start, step};
+  const Array second = elementwise(op::Op::add, operands);
+  Scalar next = Scalar::of(second.dtype(), 0);
+  std::memcpy(next.bytes, second.data(), item_size(second.dtype()));
+  std::memcpy(result.data() + item, cast_scalar(next, dtype).bytes, item);
+  if (count > 2) fill_range(dtype, result.data(), count);
+  return result;
+}
+
+Array full(const Dims& shape, DType dtype, const Scalar& value, Order order) {
+  Array result = Array::empty(shape, dtype, order);
+  fill(result.view(), value);
+  return result;
+}
+
+Array concatenate(std::span<const View> parts, int axis, const ElementwiseOptions& options) {
+  const Dims shape = joined_shape(parts, &axis);
+  DType dtype = parts[0].dtype;
+  for (const View& part : parts) dtype = promote(dtype, part.dtype);
+  if (options.dtype) dtype = *options.dtype;
+  Array result = prepare_output(shape, dtype, all_fortran(parts) ? Order::kF : Order::kC, options);
+  View place = result.view();
+  for (const View& part : parts) {
+    place.shape[axis] = part.shape[axis];
+    assign(place, part, options.casting, options.status);
+    place.data += part.shape[axis] * place.strides[axis];
+  }
+  return result;
+}
+
+Array where(const Operand& condition, const Operand& x, const Operand& y) {
+  const Operand* given[3] = {&condition, &x, &y};
+  op::OperandType types[2];
+  for (int i = 0; i < 2; ++i) {
+    const Operand& operand = *given[i + 1];
+    types[i] = operand.view ? op::OperandType{operand.view->dtype, Weak::kStrong}
+                            : op::OperandType{operand.scalar.dtype, operand.scalar.weak};
+  }
+  const DType dtype = promote(op::settle_weak(types[0].weak, types[0].dtype, types), op::settle_weak(types[1].weak, types[1].dtype, types));
+
+  Scalar scalars[3];
+  View views[4];
+  Dims shape;
+  int64_t bytes = 0;
+  for (int i = 0; i < 3; ++i) {
+    if (given[i]->view) {
+      views[i] = *given[i]->view;
+      bytes += views[i].nbytes();
+    } else {
+      scalars[i] = cast_scalar(given[i]->scalar, i == 0 ? DType::kBool : dtype);
+      views[i].data = scalars[i].bytes;
+      views[i].dtype = scalars[i].dtype;
+    }
+  }
+  try {
+    shape = broadcast_shapes(broadcast_shapes(views[0].shape, views[1].shape), views[2].shape);
+  } catch (const UserError&) {
+    throw UserError(ErrorKind::kValue, "operands could not be broadcast together with shapes " + shape_text(views[0].shape) + " " +
+                                           shape_text(views[1].shape) + " " + shape_text(views[2].shape) + " ");
+  }
+  for (int i = 0; i < 3; ++i) {
+    if (!(views[i].shape == shape)) views[i] = broadcast_to(views[i], shape);
+  }
+  const View* ordered[4] = {&views[0], &views[1], &views[2], &views[3]};
+  int axes[kMaxDims];
+  const bool c_order = output_order(ordered, 3, shape.size(), axes);
+  Dims arranged(shape.size()), back(shape.size());
+  for (int i = 0; i < shape.size(); ++i) {
+    arranged[i] = shape[axes[i]];
+    back[axes[i]] = i;
+  }
+  const Array result = c_order ? Array::empty(shape, dtype) : Array::empty(arranged, dtype).transpose(back);
+  views[3] = result.view();
+
+  kernel::Loop loop;
+  loop.run = kernel::find_select(dtype);
+  Job job;
+  job.loop = &loop;
+  job.inputs = 3;
+  job.outputs = 1;
+  job.fresh = true;
+  for (int k = 0; k < 4; ++k) {
+    job.array_dtypes[k] = views[k].dtype;
+    job.loop_dtypes[k] = k == 0 ? DType::kBool : dtype;
+    job.unaligned[k] = !views[k].is_aligned();
+  }
+  make_plan(ordered, 4, 3, &job.plan);
+  run(job);
+  trace::count_native(bytes + result.nbytes());
+  return result;
+}
+
+}  // namespace manycore::evaluate
