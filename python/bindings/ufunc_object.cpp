@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <unordered_map>
 
+#include "bindings/math_loops.h"
 #include "bindings/operators.h"
 #include "bindings/real_numpy.h"
 
@@ -103,7 +104,21 @@ PyObject* module_ufunc(PyObject*, PyObject* real) {
   return Py_XNewRef(reinterpret_cast<PyObject*>(ufunc_for(real)));
 }
 
+// The table of operations, for the tests that are generated from it.
+PyObject* operations(PyObject*, PyObject*) {
+  PyObject* list = PyList_New(0);
+  for (int i = 0; list != nullptr && i < op::kOpCount; ++i) {
+    const op::OpInfo& row = op::info(static_cast<op::Op>(i));
+    PyObject* entry = Py_BuildValue("{s:s, s:i, s:i, s:s}", "name", row.name, "inputs", row.inputs, "outputs", row.outputs,
+                                    "accuracy", row.accuracy);
+    if (entry == nullptr || PyList_Append(list, entry) < 0) Py_CLEAR(list);
+    Py_XDECREF(entry);
+  }
+  return list;
+}
+
 PyMethodDef module_methods[] = {{"ufunc_for", module_ufunc, METH_O, "ufunc_for(numpy_ufunc): ours for a ufunc of NumPy."},
+                                {"operations", operations, METH_NOARGS, "The rows of the table of elementwise operations."},
                                 {nullptr, nullptr, 0, nullptr}};
 
 bool prepare_types() {
@@ -179,6 +194,7 @@ UfuncObject* ufunc_of(op::Op operation) {
 
 bool register_ufunc_type(PyObject* module) {
   if (!load_real_numpy() || !prepare_types()) return false;
+  register_math_loops();
   return PyModule_AddObjectRef(module, "ufunc", reinterpret_cast<PyObject*>(&UfuncType)) == 0 &&
          PyModule_AddFunctions(module, module_methods) == 0;
 }
