@@ -2,6 +2,10 @@
 // not an error here: the caller hands the call to NumPy, which then raises its own TypeError or accepts what we do not.
 #pragma once
 
+#include <algorithm>
+#include <iterator>
+#include <vector>
+
 #include "bindings/array_object.h"
 
 namespace manycore::python {
@@ -10,6 +14,27 @@ struct Call {
   PyObject* const* args;
   Py_ssize_t count;   // positional arguments
   PyObject* keywords; // names of the keyword arguments, whose values follow the positional ones; or null
+};
+
+// self and the call's arguments in one row, as the function that a method stands for takes them.
+class MethodArguments {
+ public:
+  MethodArguments(PyObject* self, const Call& call) {
+    const Py_ssize_t named = call.keywords ? PyTuple_GET_SIZE(call.keywords) : 0;
+    const size_t count = static_cast<size_t>(call.count + named);
+    if (count + 2 > std::size(inside_)) {
+      outside_.resize(count + 2);
+      row_ = outside_.data();
+    }
+    row_[1] = self;
+    std::copy_n(call.args, count, row_ + 2);
+  }
+  PyObject* const* begin() const { return row_ + 1; }
+
+ private:
+  PyObject* inside_[10] = {};
+  std::vector<PyObject*> outside_;
+  PyObject** row_ = inside_;  // the place in front is the spare one that vectorcall may use
 };
 
 bool match_arguments(const Call& call, const char* const* names, PyObject** interned, int name_count, int positional, PyObject** values);

@@ -203,7 +203,7 @@ void fill_slots() {
 
 }  // namespace
 
-PyTypeObject ArrayType = {PyVarObject_HEAD_INIT(nullptr, 0)};
+PyTypeObject ArrayType = blank_type();
 
 PyObject* wrap(Array array) { return reinterpret_cast<PyObject*>(make_object(std::move(array), nullptr, true)); }
 

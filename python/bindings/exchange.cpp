@@ -110,7 +110,7 @@ PyObject* base_for(PyArrayObject* real, PyObject* root) {
 }  // namespace
 
 PyTypeObject MemoryType = [] {
-  PyTypeObject type = {PyVarObject_HEAD_INIT(nullptr, 0)};
+  PyTypeObject type = blank_type();
   type.tp_name = "manycore.Memory";
   type.tp_basicsize = sizeof(MemoryObject);
   type.tp_dealloc = deallocate_memory;

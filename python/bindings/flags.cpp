@@ -128,7 +128,7 @@ PyObject* compare(PyObject* self, PyObject* other, int comparison);
 PyMappingMethods mapping = {nullptr, get_item, set_item};
 PyGetSetDef attributes[std::size(kNames) + 2];
 
-PyTypeObject FlagsType = {PyVarObject_HEAD_INIT(nullptr, 0)};
+PyTypeObject FlagsType = blank_type();
 
 PyObject* compare(PyObject* self, PyObject* other, int comparison) {
   if (Py_TYPE(other) != &FlagsType || (comparison != Py_EQ && comparison != Py_NE)) Py_RETURN_NOTIMPLEMENTED;

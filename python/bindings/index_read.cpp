@@ -1,10 +1,10 @@
-// Reading by index: array[...]. Integers and plain slices, the two that loops repeat, are answered before anything is parsed.
+// Reading by index: array[...].
 #include "bindings/array_type.h"
 #include "bindings/exchange.h"
+#include "bindings/index_basic.h"
 #include "bindings/index_plan.h"
 #include "evaluate/assign.h"
 #include "evaluate/index.h"
-#include "trace/counters.h"
 
 namespace manycore::python {
 
@@ -23,38 +23,6 @@ PyObject* row(PyObject* self, int64_t position) {
     rest.shape = Dims(std::span<const int64_t>(view.shape).subspan(1));
     rest.strides = Dims(std::span<const int64_t>(view.strides).subspan(1));
     return wrap_view(array.with_view(std::move(rest)), self);
-  });
-}
-
-// The element at a tuple of integers, one per axis; null without an exception when the tuple is anything else.
-std::byte* element_at(const View& view, PyObject* tuple) {
-  const Py_ssize_t count = PyTuple_GET_SIZE(tuple);
-  if (count != view.ndim()) return nullptr;
-  std::byte* data = view.data;
-  for (int i = 0; i < count; ++i) {
-    PyObject* item = PyTuple_GET_ITEM(tuple, i);
-    int64_t position;
-    if (!PyLong_CheckExact(item) || !position_on_axis(item, view.shape[i], &position)) return nullptr;
-    data += position * view.strides[i];
-  }
-  return data;
-}
-
-PyObject* slice_first_axis(PyObject* self, PyObject* slice) {
-  const Array& array = array_of(self);
-  Py_ssize_t start;
-  Py_ssize_t stop;
-  Py_ssize_t step;
-  if (PySlice_Unpack(slice, &start, &stop, &step) < 0) return nullptr;
-  return guarded([&] {
-    View view = array.view();
-    const Py_ssize_t count = PySlice_AdjustIndices(view.shape[0], &start, &stop, step);
-    view.shape[0] = count;
-    if (count > 0) {  // NumPy leaves pointer and stride of an empty slice as they were
-      view.data += start * view.strides[0];
-      view.strides[0] *= step;
-    }
-    return wrap_view(array.with_view(std::move(view)), self);
   });
 }
 
@@ -111,15 +79,13 @@ PyObject* array_item(PyObject* self, Py_ssize_t position) {
 
 PyObject* array_subscript(PyObject* self, PyObject* index) {
   const Array& array = array_of(self);
-  if (array.ndim() > 0) {
-    if (PyLong_CheckExact(index)) {
-      int64_t position;
-      if (position_on_axis(index, array.shape()[0], &position)) return row(self, position);
-    } else if (PySlice_Check(index)) {
-      return slice_first_axis(self, index);
-    } else if (PyTuple_CheckExact(index)) {
-      if (std::byte* element = element_at(array.view(), index)) return scalar_from(element, array.dtype());
-    }
+  int64_t position;
+  if (PyLong_CheckExact(index) && array.ndim() > 0 && position_on_axis(index, array.shape()[0], &position)) return row(self, position);
+  View view;
+  switch (basic_index(array.view(), index, &view)) {
+    case BasicIndex::kElement: return scalar_from(view.data, array.dtype());
+    case BasicIndex::kView: return guarded([&] { return wrap_view(array.with_view(std::move(view)), self); });
+    case BasicIndex::kOther: break;
   }
   IndexPlan plan;
   if (plan_index(array.view(), index, &plan) < 0) return nullptr;

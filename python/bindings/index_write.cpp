@@ -1,6 +1,7 @@
 // Writing by index: array[...] = value.
 #include "bindings/array_type.h"
 #include "bindings/exchange.h"
+#include "bindings/index_basic.h"
 #include "bindings/index_plan.h"
 #include "bindings/scalar.h"
 #include "evaluate/assign.h"
@@ -85,26 +86,6 @@ int write_advanced_or_by_numpy(PyObject* self, PyObject* index, PyObject* value,
   });
 }
 
-// The element that exact integers name, or null.
-std::byte* element_at(const View& view, PyObject* const* integers, Py_ssize_t count) {
-  if (count != view.ndim()) return nullptr;
-  std::byte* element = view.data;
-  for (int i = 0; i < count; ++i) {
-    int64_t position;
-    if (!PyLong_CheckExact(integers[i]) || !position_on_axis(integers[i], view.shape[i], &position)) return nullptr;
-    element += position * view.strides[i];
-  }
-  return element;
-}
-
-// array[i, j] = number, where it needs neither conversion rules nor warnings.
-bool store_one(PyObject* self, PyObject* index, PyObject* value) {
-  const View& view = array_of(self).view();
-  const bool is_tuple = PyTuple_CheckExact(index);
-  std::byte* element = is_tuple ? element_at(view, &PyTuple_GET_ITEM(index, 0), PyTuple_GET_SIZE(index)) : element_at(view, &index, 1);
-  return element && store_number(value, element, view.dtype);
-}
-
 }  // namespace
 
 int warn_discards_imaginary(DType from, DType to) {
@@ -144,9 +125,13 @@ int array_assign_subscript(PyObject* self, PyObject* index, PyObject* value) {
     PyErr_SetString(PyExc_ValueError, "assignment destination is read-only");
     return -1;
   }
-  if (store_one(self, index, value)) return 0;
+  const Array& array = object->array;
+  View view;
+  const BasicIndex basic = basic_index(array.view(), index, &view);
+  if (basic == BasicIndex::kElement && store_number(value, view.data, array.dtype())) return 0;
+  if (basic == BasicIndex::kView) return guarded([&] { return store_value(array.with_view(std::move(view)), value); });
   IndexPlan plan;
-  if (plan_index(object->array.view(), index, &plan) < 0) return -1;
+  if (plan_index(array.view(), index, &plan) < 0) return -1;
   switch (plan.kind) {
     case IndexKind::kDeclined: return write_by_numpy(self, index, value, "kind of index");
     case IndexKind::kElement:
@@ -155,7 +140,7 @@ int array_assign_subscript(PyObject* self, PyObject* index, PyObject* value) {
         return write_by_numpy(self, index, value, "kind of value");
       }
       [[fallthrough]];
-    case IndexKind::kView: return guarded([&] { return store_value(object->array.with_view(std::move(plan.view)), value); });
+    case IndexKind::kView: return guarded([&] { return store_value(array.with_view(std::move(plan.view)), value); });
     default: return write_advanced_or_by_numpy(self, index, value, plan);
   }
 }

@@ -92,7 +92,7 @@ PyObject* descriptor_attribute(PyObject* object, PyObject* name) {
 PyObject* descriptor_repr(PyObject* object) { return PyObject_Repr(reinterpret_cast<SharedDescriptor*>(object)->real); }
 
 PyTypeObject SharedDescriptorType = [] {
-  PyTypeObject type = {PyVarObject_HEAD_INIT(nullptr, 0)};
+  PyTypeObject type = blank_type();
   type.tp_name = "manycore.method_descriptor";
   type.tp_basicsize = sizeof(SharedDescriptor);
   type.tp_dealloc = deallocate_descriptor;
@@ -164,7 +164,7 @@ PyMethodDef metatype_methods[] = {
 
 }  // namespace
 
-PyTypeObject ArrayMetaType = {PyVarObject_HEAD_INIT(nullptr, 0)};
+PyTypeObject ArrayMetaType = blank_type();
 
 bool register_metatype() {
   PyTypeObject& type = ArrayMetaType;

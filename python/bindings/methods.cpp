@@ -1,11 +1,8 @@
-// The table of methods. Three ways besides a native one: `numpy` asks NumPy's method on the zero-copy view and gives its
+// The table of methods. Besides native ones: `function` is numpy's function of that name with the array in front, `numpy` asks NumPy's method on the zero-copy view and gives its
 // result as it is (exports, text, pickles: no array comes back), `views` wraps what comes back (only layout is touched),
 // `falls_back` computes with NumPy and is counted and reported.
 #include "bindings/methods.h"
 
-#include <vector>
-
-#include "bindings/exchange.h"
 #include "bindings/operators.h"
 
 namespace manycore::python {
@@ -33,6 +30,13 @@ MANYCORE_METHOD(falls_back) {
   return fall_back_to_method(self, kName.characters, {args, nargs, keywords}, "no native method");
 }
 
+// The native function numpy.<kName>(self, ...).
+template <Name kName>
+MANYCORE_METHOD(function) {
+  static const void* native = find_native_function(kName.characters);
+  return call_native_function(native, self, kName.characters, {args, nargs, keywords});
+}
+
 PyObject* array_namespace(PyObject*, PyObject*, PyObject*) { return PyImport_ImportModule("manycore.numpy"); }
 
 template <class Function>
@@ -46,6 +50,7 @@ constexpr int kWithDict = METH_VARARGS | METH_KEYWORDS;
 #define MANYCORE_ROW(name, function) {name, as_method(function), kFast, nullptr}
 #define MANYCORE_NUMPY(name) {name, as_method(numpy<name>), kFast, nullptr}
 #define MANYCORE_VIEWS(name) {name, as_method(views<name>), kFast, nullptr}
+#define MANYCORE_FUNCTION(name) {name, as_method(function<name>), kFast, nullptr}
 #define MANYCORE_FALLS_BACK(name) {name, as_method(falls_back<name>), kFast, nullptr}
 
 }  // namespace
@@ -73,6 +78,29 @@ PyMethodDef array_methods[] = {
     MANYCORE_NUMPY("dumps"),
     MANYCORE_VIEWS("to_device"),
 
+    MANYCORE_ROW("take", method_take),
+    MANYCORE_ROW("repeat", method_repeat),
+    MANYCORE_ROW("round", method_round),
+    MANYCORE_ROW("nonzero", method_nonzero),
+    MANYCORE_ROW("conj", method_conjugate),
+    MANYCORE_ROW("conjugate", method_conjugate),
+
+    MANYCORE_FUNCTION("sum"),
+    MANYCORE_FUNCTION("prod"),
+    MANYCORE_FUNCTION("min"),
+    MANYCORE_FUNCTION("max"),
+    MANYCORE_FUNCTION("any"),
+    MANYCORE_FUNCTION("all"),
+    MANYCORE_FUNCTION("mean"),
+    MANYCORE_FUNCTION("var"),
+    MANYCORE_FUNCTION("std"),
+    MANYCORE_FUNCTION("argmin"),
+    MANYCORE_FUNCTION("argmax"),
+    MANYCORE_FUNCTION("cumsum"),
+    MANYCORE_FUNCTION("cumprod"),
+    MANYCORE_FUNCTION("dot"),
+    MANYCORE_FUNCTION("clip"),
+
     MANYCORE_FALLS_BACK("argpartition"),
     MANYCORE_FALLS_BACK("argsort"),
     MANYCORE_FALLS_BACK("byteswap"),
@@ -81,7 +109,6 @@ PyMethodDef array_methods[] = {
     MANYCORE_FALLS_BACK("getfield"),
     MANYCORE_FALLS_BACK("partition"),
     MANYCORE_FALLS_BACK("put"),
-    MANYCORE_FALLS_BACK("repeat"),
     MANYCORE_FALLS_BACK("searchsorted"),
     MANYCORE_FALLS_BACK("setfield"),
     MANYCORE_FALLS_BACK("sort"),

@@ -17,6 +17,17 @@ MANYCORE_METHOD(method_squeeze);
 MANYCORE_METHOD(method_swapaxes);
 MANYCORE_METHOD(method_resize);
 
+// methods_elements.cpp
+MANYCORE_METHOD(method_take);
+MANYCORE_METHOD(method_repeat);
+MANYCORE_METHOD(method_round);
+MANYCORE_METHOD(method_nonzero);
+MANYCORE_METHOD(method_conjugate);
+
+// methods_function.cpp: methods that are a native module-level function with the array in front.
+const void* find_native_function(const char* name);  // "sum"; null when NumPy's function has no native implementation
+PyObject* call_native_function(const void* native, PyObject* self, const char* name, const Call& call);
+
 // methods_copy.cpp
 MANYCORE_METHOD(method_copy);
 MANYCORE_METHOD(method_astype);

@@ -43,6 +43,13 @@ inline bool is_usable_real(PyObject* object, DType* dtype) {
          PyArray_ISALIGNED(reinterpret_cast<PyArrayObject*>(object));
 }
 
+// A type object to fill in: every slot empty.
+inline PyTypeObject blank_type() {
+  PyTypeObject type{};
+  Py_SET_REFCNT(reinterpret_cast<PyObject*>(&type), 1);
+  return type;
+}
+
 // numpy.ndarray's own method `name`, unbound; cached, borrowed.
 PyObject* real_method(const char* name);
 

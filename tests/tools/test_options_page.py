@@ -11,6 +11,6 @@ def test_every_option_of_the_engine_stands_on_the_page_and_no_other() -> None:
     rows = [line.split(" | ") for line in PAGE.splitlines() if line.startswith("| `--")]
     shown = [(row[1].strip("`"), row[2], row[3], row[4].rstrip(" |")) for row in rows]
     engine = [
-        (f"MANYCORE_{name.upper()}", kind, default or "none", text) for name, kind, default, text, *_ in _core.option_rows()
+        (f"MANYCORE_{row['name'].upper()}", row["type"], row["default"] or "none", row["help"]) for row in _core.option_rows()
     ]
     assert shown == engine

@@ -35,6 +35,7 @@ class Scope:
         self.elsewhere: dict[str, Scope] = {}
         self.foreign: set[str] = set()
         self.modules: dict[str, str] = {}
+        self.imports: set[str] = set()
         self.own_methods: frozenset[str] | None = None  # in a method of a class with a foreign base: the names it has itself
         self.self_name = ""
 
@@ -98,10 +99,12 @@ class Flow(ast.NodeVisitor):
         else:
             for alias in node.names:
                 self._bind(alias.asname or alias.name)
+                self.scope.imports.add(alias.asname or alias.name)
 
     def _import(self, name: str, package: str, target: str) -> None:
         self._bind(name)
         scope = self.scope.find(name) or self.scope
+        scope.imports.add(name)
         scope.modules[name] = target
         if package != "__future__" and self._is_foreign(package):
             scope.foreign.add(name)

@@ -34,7 +34,7 @@ def transform(tree: ast.Module, is_foreign: Callable[[str], bool], known: Iterab
     reads: list[ast.expr] = [call for call, scope in flow.calls if _reads_modules(call, scope, flow)]
     reads += [node for node, scope in flow.subscripts if flow.imported_as(node.value, scope) == "sys.modules"]
     for call in crossing:
-        _cross(call)
+        _cross(call, flow.top.imports)
     for node in reads:
         _wrap_read(node)
     return bool(crossing or reads)
@@ -45,24 +45,31 @@ def foreign_names(tree: ast.Module, is_foreign: Callable[[str], bool], known: It
     return set(Flow(tree, is_foreign, known).top.foreign)
 
 
-def _cross(call: ast.Call) -> None:
+def _cross(call: ast.Call, imports: set[str]) -> None:
     callee = call.func
     if any(isinstance(a, ast.Starred) for a in call.args) or any(k.arg is None for k in call.keywords):
-        call.func = ast.copy_location(ast.Call(_builtin(CALLEE, callee), [callee], []), callee)
+        # Wrapping stands on no line: a tracer would see that line once more, and it cannot fail.
+        nowhere = {"lineno": -1, "end_lineno": -1, "col_offset": -1, "end_col_offset": -1}
+        call.func = ast.Call(_builtin(CALLEE, callee), [callee], [], **nowhere)
         return
-    _move_to_method(call, callee)
+    if _is_method_call(call, callee, imports):
+        _move_to_method(call, callee)
     call.func = _builtin(CALL, callee)
     call.args.insert(0, callee)
 
 
+def _is_method_call(call: ast.Call, callee: ast.expr, imports: set[str]) -> bool:
+    """Does the compiler treat this as a method call? Not when the object is a module, as far as imports at the top tell."""
+    if not isinstance(callee, ast.Attribute) or (isinstance(callee.value, ast.Name) and callee.value.id in imports):
+        return False
+    return len(call.args) + len(call.keywords) < MANY_ARGUMENTS
+
+
 def _move_to_method(call: ast.Call, callee: ast.expr) -> None:
-    """The compiler places a method call that spans lines at the method's name; a call of the helper has to say so."""
-    if not isinstance(callee, ast.Attribute) or callee.end_lineno is None or callee.end_col_offset is None:
-        return
-    if callee.lineno == callee.end_lineno or len(call.args) + len(call.keywords) >= MANY_ARGUMENTS:
-        return
-    call.lineno = callee.end_lineno
-    call.col_offset = callee.end_col_offset - len(callee.attr)
+    """A method call that spans lines stands at the method's name in tracebacks; a call of the helper has to say so."""
+    if isinstance(callee, ast.Attribute) and callee.end_lineno and callee.end_col_offset and callee.lineno != callee.end_lineno:
+        call.lineno = callee.end_lineno
+        call.col_offset = callee.end_col_offset - len(callee.attr)
 
 
 def _reads_modules(call: ast.Call, scope: Scope, flow: Flow) -> bool:
