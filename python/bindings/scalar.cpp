@@ -101,7 +101,7 @@ PyObject* scalar_from(const std::byte* element, DType dtype) {
   switch (dtype) {
     case DType::kFloat64: return make_scalar<PyDoubleScalarObject>(PyDoubleArrType_Type, element);
     case DType::kInt64: return make_scalar<PyLongScalarObject>(PyLongArrType_Type, element);
-    case DType::kBool: return PyArrayScalar_FromLong(load<uint8_t>(element) != 0);
+    case DType::kBool: return Py_NewRef(PyArrayScalar_FromLong(load<uint8_t>(element) != 0));  // the macro borrows
     case DType::kFloat32: return make_scalar<PyFloatScalarObject>(PyFloatArrType_Type, element);
     case DType::kInt8: return make_scalar<PyByteScalarObject>(PyByteArrType_Type, element);
     case DType::kInt16: return make_scalar<PyShortScalarObject>(PyShortArrType_Type, element);
