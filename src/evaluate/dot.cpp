@@ -9,7 +9,6 @@
 #include "evaluate/matmul.h"
 #include "evaluate/product.h"
 #include "library/blas.h"
-#include "sched/parallel.h"
 #include "trace/counters.h"
 
 namespace manycore::evaluate {
@@ -163,7 +162,7 @@ void dot_with_blas(const View& a_view, const View& b_view, const View& c) {
 }
 
 // Any number of axes: every vector along a's last axis with every one along b's second to last.
-void dot_one_by_one(const View& a, const View& b, const View& c, unsigned* status) {
+void dot_one_by_one(const View& a, const View& b, const View& c, unsigned* status, sched::Interrupts interrupts) {
   int match = std::max(0, b.ndim() - 2);
   int64_t inner = a.shape[a.ndim() - 1];
   View lines = slice(a, a.ndim() - 1, 0, std::min<int64_t>(1, inner), 1);
@@ -192,12 +191,12 @@ void dot_one_by_one(const View& a, const View& b, const View& c, unsigned* statu
                          b.strides[match], c.data + i * item_size(c.dtype), inner);
     }
     if (here) met.fetch_or(here, std::memory_order_relaxed);
-  });
+  }, interrupts);
   if (status) *status |= met.load(std::memory_order_relaxed);
 }
 
 // Two axes of a dtype that BLAS does not know: one tiled product. Sums add in the same order as one by one.
-void dot_plainly(const View& a, const View& b, const View& c, unsigned* status) {
+void dot_plainly(const View& a, const View& b, const View& c, unsigned* status, sched::Interrupts interrupts) {
   View left = a, right = b, result = c;
   if (a.ndim() == 1) {
     left.shape.insert(0, 1);
@@ -211,10 +210,10 @@ void dot_plainly(const View& a, const View& b, const View& c, unsigned* status) 
     result.shape.push_back(1);
     result.strides.push_back(0);
   }
-  Multiplication(left, right, result).run_parallel(is_inexact(c.dtype) ? status : nullptr);
+  Multiplication(left, right, result).run_parallel(is_inexact(c.dtype) ? status : nullptr, interrupts);
 }
 
-void dot_into(const View& a, const View& b, const View& c, unsigned* status) {
+void dot_into(const View& a, const View& b, const View& c, unsigned* status, sched::Interrupts interrupts) {
   if (library::has_blas() && a.ndim() <= 2 && b.ndim() <= 2) {
     StatusScope scope(status);
     if (c.dtype == DType::kFloat32) return dot_with_blas<float>(a, b, c);
@@ -223,8 +222,8 @@ void dot_into(const View& a, const View& b, const View& c, unsigned* status) {
     if (c.dtype == DType::kComplex128) return dot_with_blas<std::complex<double>>(a, b, c);
   }
   if (c.size() == 0) return;
-  if (a.ndim() <= 2 && b.ndim() <= 2) return dot_plainly(a, b, c, status);
-  dot_one_by_one(a, b, c, is_inexact(c.dtype) ? status : nullptr);
+  if (a.ndim() <= 2 && b.ndim() <= 2) return dot_plainly(a, b, c, status, interrupts);
+  dot_one_by_one(a, b, c, is_inexact(c.dtype) ? status : nullptr, interrupts);
 }
 
 }  // namespace
@@ -253,7 +252,7 @@ Array dot(const View& a_view, const View& b_view, const ElementwiseOptions& opti
   bool direct = output && output->view().is_aligned() && overlap(output->view(), a.view) == Overlap::kNone &&
                 overlap(output->view(), b.view) == Overlap::kNone;
   Array result = direct ? *output : Array::empty(shape, dtype);
-  dot_into(a.view, b.view, result.view(), options.status);
+  dot_into(a.view, b.view, result.view(), options.status, direct ? sched::Interrupts::kFinish : sched::Interrupts::kStop);
   trace::count_native(a_view.nbytes() + b_view.nbytes() + result.nbytes());
   if (!output || direct) return result;
   assign(output->view(), result.view());

@@ -4,7 +4,6 @@
 
 #include "evaluate/assign.h"
 #include "evaluate/product.h"
-#include "sched/parallel.h"
 #include "trace/counters.h"
 
 namespace manycore::evaluate {
@@ -131,9 +130,10 @@ struct Stack {
   }
 };
 
-void multiply_stacks(const Stack& a, const Stack& b, const Stack& c, int64_t count, unsigned* status) {
+void multiply_stacks(const Stack& a, const Stack& b, const Stack& c, int64_t count, unsigned* status,
+                     sched::Interrupts interrupts) {
   Multiplication product(a.matrix, b.matrix, c.matrix);
-  if (count == 1) return product.run_parallel(status);
+  if (count == 1) return product.run_parallel(status, interrupts);
   int64_t work = a.matrix.shape[0] * a.matrix.shape[1] * b.matrix.shape[1];
   if (work > kSmallProduct) {
     for (int64_t i = 0; i < count; ++i) {
@@ -142,7 +142,7 @@ void multiply_stacks(const Stack& a, const Stack& b, const Stack& c, int64_t cou
         view.data = stack.at(i);
         return view;
       };
-      Multiplication(moved(a), moved(b), moved(c)).run_parallel(status);
+      Multiplication(moved(a), moved(b), moved(c)).run_parallel(status, interrupts);
     }
     return;
   }
@@ -155,7 +155,7 @@ void multiply_stacks(const Stack& a, const Stack& b, const Stack& c, int64_t cou
       for (int64_t i = begin; i < end; ++i) product.run(a.at(i), b.at(i), c.at(i));
     }
     if (here) met.fetch_or(here, std::memory_order_relaxed);
-  });
+  }, interrupts);
   if (status) *status |= met.load(std::memory_order_relaxed);
 }
 
@@ -200,7 +200,8 @@ Array matmul(const View& a, const View& b, const ElementwiseOptions& options) {
   if (result.size() > 0) {
     Stack c(with_core_axes(result.view(), a.ndim() > 1, b.ndim() > 1), plan.stack, plan.rows, plan.columns);
     multiply_stacks(Stack(left.view, plan.stack, plan.rows, left.columns()), Stack(right.view, plan.stack, right.rows(), plan.columns),
-                    c, result.size() / (plan.rows * plan.columns), is_inexact(dtype) ? options.status : nullptr);
+                    c, result.size() / (plan.rows * plan.columns), is_inexact(dtype) ? options.status : nullptr,
+                    direct ? sched::Interrupts::kFinish : sched::Interrupts::kStop);
   }
   trace::count_native(a.nbytes() + b.nbytes() + result.nbytes());
   if (!output || direct) return result;

@@ -9,7 +9,6 @@
 #include "evaluate/assign.h"
 #include "kernel/matmul.h"
 #include "library/blas.h"
-#include "sched/parallel.h"
 
 namespace manycore::evaluate {
 namespace {
@@ -166,7 +165,7 @@ void Multiplication::run(std::byte* a_data, std::byte* b_data, std::byte* c_data
 }
 
 // The plain loop on all cores; BLAS has threads of its own.
-void Multiplication::run_parallel(unsigned* status) const {
+void Multiplication::run_parallel(unsigned* status, sched::Interrupts interrupts) const {
   if (routine_ != Routine::kPlain) {
     StatusScope scope(status);
     return run(a_.data, b_.data, c_.data);
@@ -190,7 +189,7 @@ void Multiplication::run_parallel(unsigned* status) const {
       kernel::matmul(dtype_, part);
     }
     if (here) met.fetch_or(here, std::memory_order_relaxed);
-  });
+  }, interrupts);
   if (status) *status |= met.load(std::memory_order_relaxed);
 }
 

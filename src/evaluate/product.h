@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "manycore/view.h"
+#include "sched/parallel.h"
 
 namespace manycore::evaluate {
 
@@ -41,7 +42,7 @@ class Multiplication {
  public:
   Multiplication(const View& a, const View& b, const View& c);
   void run(std::byte* a, std::byte* b, std::byte* c) const;  // matrices elsewhere with the same layout, on this thread
-  void run_parallel(unsigned* status) const;                 // the matrices given, on all cores
+  void run_parallel(unsigned* status, sched::Interrupts interrupts) const;  // the matrices given, on all cores
 
  private:
   enum class Routine { kPlain, kDot, kVectorMatrix, kMatrixVector, kGemm, kGemmOnCopies };

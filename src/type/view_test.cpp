@@ -187,7 +187,9 @@ TEST(Reshape, GivesAViewExactlyWhenOneExists) {
     if (!exists) continue;
     EXPECT_EQ(result.data, view.data);
     for (int axis = 0; axis < shape.size(); ++axis)
-      if (shape[axis] > 1) EXPECT_EQ(result.strides[axis], expected[axis]);
+      if (shape[axis] > 1) {
+        EXPECT_EQ(result.strides[axis], expected[axis]);
+      }
   }
   EXPECT_GT(views, 1000);
   EXPECT_GT(copies, 1000);
