@@ -4,6 +4,7 @@
 #include "bindings/fallback.h"
 #include "bindings/real_numpy.h"
 #include "evaluate/matmul.h"
+#include "evaluate/small.h"
 
 namespace manycore::python {
 namespace {
@@ -160,6 +161,11 @@ PyObject* run_operation(op::Op operation, const Inputs& inputs, evaluate::Elemen
     unsigned status = 0;
     options.status = &status;
     Array results[2];
+    if (!options.where && !options.dtype && options.casting == Casting::kSameKind && !options.outputs[1] &&
+        evaluate::small_elementwise(operation, inputs.operands(), options.outputs[0], &results[0], &status)) {
+      if (status != 0 && report_floating_point(status, name) < 0) return nullptr;
+      return result_object(std::move(results[0]), outputs[0]);
+    }
     const int count = op::info(operation).outputs;
     try {
       ReleaseForLarge released(inputs.largest());
