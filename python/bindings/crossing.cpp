@@ -51,6 +51,9 @@ inline bool holds_array(PyObject* object, int depth) {
   return type == &PyDict_Type && dict_holds_array(object, depth - 1);
 }
 
+class HandedOver;
+PyObject* receive_shared_tuple(PyObject* result, const HandedOver& handed);
+
 // What was handed over in one call, and how to undo it. Containers of the user are changed in place and put back, so that a
 // library that appends to a user's list appends to that list; tuples cannot change and are rebuilt.
 class HandedOver {
@@ -200,19 +203,7 @@ class HandedOver {
     return true;
   }
 
-  PyObject* take_back_tuple(PyObject* tuple) {
-    bool real = false;
-    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(tuple); ++i) real |= Py_TYPE(PyTuple_GET_ITEM(tuple, i)) == ndarray_type;
-    if (!real) return Py_NewRef(tuple);
-    PyObject* copy = PyTuple_New(PyTuple_GET_SIZE(tuple));
-    for (Py_ssize_t i = 0; copy != nullptr && i < PyTuple_GET_SIZE(tuple); ++i) {
-      PyObject* item = PyTuple_GET_ITEM(tuple, i);
-      PyObject* ours = Py_TYPE(item) == ndarray_type ? ours_for(item) : Py_NewRef(item);
-      if (ours == nullptr) Py_CLEAR(copy);
-      if (copy != nullptr) PyTuple_SET_ITEM(copy, i, ours);
-    }
-    return copy;
-  }
+  PyObject* take_back_tuple(PyObject* tuple) { return receive_shared_tuple(Py_NewRef(tuple), *this); }
 
   std::vector<Pair> arrays_;
   std::vector<PyObject*> containers_;
@@ -236,9 +227,26 @@ bool takes_ours(PyObject* callee) {
   return function != nullptr && PyFunction_Check(function) && is_user_function(function);
 }
 
+// Steals `result`, a tuple that others hold too: it cannot change, so the user gets one like it.
+PyObject* receive_shared_tuple(PyObject* result, const HandedOver& handed) {
+  bool real = false;
+  const Py_ssize_t count = PyTuple_GET_SIZE(result);
+  for (Py_ssize_t i = 0; i < count; ++i) real |= Py_TYPE(PyTuple_GET_ITEM(result, i)) == ndarray_type;
+  if (!real) return result;
+  PyObject* copy = PyTuple_New(count);
+  for (Py_ssize_t i = 0; copy != nullptr && i < count; ++i) {
+    PyObject* item = PyTuple_GET_ITEM(result, i);
+    PyObject* ours = Py_TYPE(item) == ndarray_type ? handed.ours_for(item) : Py_NewRef(item);
+    if (ours == nullptr) Py_CLEAR(copy);
+    if (copy != nullptr) PyTuple_SET_ITEM(copy, i, ours);
+  }
+  Py_DECREF(result);
+  return copy;
+}
+
 // Steals `result`. Containers are changed in place, and only when nobody else holds them: a library may keep what it returned.
 PyObject* receive_items(PyObject* result, const HandedOver& handed) {
-  if (Py_REFCNT(result) != 1) return result;
+  if (Py_REFCNT(result) != 1) return PyTuple_CheckExact(result) ? receive_shared_tuple(result, handed) : result;
   const bool is_list = PyList_Check(result);
   PyObject** items = is_list ? PySequence_Fast_ITEMS(result) : &PyTuple_GET_ITEM(result, 0);
   Py_ssize_t count = Py_SIZE(result);

