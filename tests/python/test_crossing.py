@@ -16,9 +16,8 @@ from typing import Any, NamedTuple
 import manycore.numpy as mnp
 import numpy
 import pytest
-from test_run_program import both, run, write
-
 from manycore import _core
+from test_run_program import both, run, write
 
 call: Callable[..., Any] = _core.crossing_call
 callee: Callable[..., Any] = _core.crossing_callee
@@ -313,7 +312,14 @@ def build_extension(folder: Path) -> None:
     source = folder / "cprobe.c"
     source.write_text(C_EXTENSION)
     target = folder / ("cprobe" + sysconfig.get_config_var("EXT_SUFFIX"))
-    command = ["cc", "-shared", "-fPIC", "-O1", "-DNPY_NO_DEPRECATED_API=NPY_2_0_API_VERSION", "-DNPY_TARGET_VERSION=NPY_2_0_API_VERSION"]
+    command = [
+        "cc",
+        "-shared",
+        "-fPIC",
+        "-O1",
+        "-DNPY_NO_DEPRECATED_API=NPY_2_0_API_VERSION",
+        "-DNPY_TARGET_VERSION=NPY_2_0_API_VERSION",
+    ]
     command += [f"-I{sysconfig.get_path('include')}", f"-I{numpy.get_include()}", str(source), "-o", str(target)]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False)

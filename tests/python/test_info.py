@@ -7,10 +7,9 @@ import platform
 from pathlib import Path
 
 import numpy
-from test_run_program import run
-
 from manycore import _core
 from manycore.run import info, options
+from test_run_program import run
 
 
 def test_hardware_versions_and_options_are_printed(tmp_path: Path) -> None:

@@ -6,9 +6,8 @@ import json
 import re
 from pathlib import Path
 
-from test_run_program import run, write
-
 from manycore.report.totals import from_snapshot
+from test_run_program import run, write
 
 # Three functions that the engine does not have: NumPy computes them, and the report says where and why.
 PROGRAM = '''\

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from test_run_program import both, run, write
 
+
 def ours(command: list[str], cwd: Path, **environment: str) -> list[str]:
     done = run(["-m", "manycore", "run", *command], cwd, **environment)
     assert done.returncode == 0, done.stderr
@@ -103,8 +104,12 @@ def test_included_packages_are_the_users_and_excluded_ones_are_not(tmp_path: Pat
 
 
 def test_bytecode_never_mixes_with_plain_pythons(tmp_path: Path) -> None:
-    write(tmp_path, "helper.py", "import pluggy\nmarker = pluggy.HookspecMarker('x')\nnames = marker.__init__.__code__.co_names\n"
-                                 "def f():\n    return pluggy.HookspecMarker('x')\n")
+    write(
+        tmp_path,
+        "helper.py",
+        "import pluggy\nmarker = pluggy.HookspecMarker('x')\nnames = marker.__init__.__code__.co_names\n"
+        "def f():\n    return pluggy.HookspecMarker('x')\n",
+    )
     script = write(tmp_path, "main.py", "import helper\nprint('__manycore_call__' in helper.f.__code__.co_names)\n")
     for _ in range(2):
         plain, run_ours = both([script], tmp_path)

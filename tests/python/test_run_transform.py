@@ -9,7 +9,6 @@ import textwrap
 from types import CodeType
 
 import pytest
-
 from manycore.run.transform import CALL, CALLEE, MODULE, foreign_names, transform
 
 FOREIGN = frozenset({"lib", "other"})
@@ -49,8 +48,10 @@ def crossing(text: str) -> list[str]:
         ("import lib\nd = {}\nd['k'] = lib.f()\nd['k'].g()", ["lib.f", "d['k'].g"]),
         ("import lib\nms = [lib.A(), lib.B()]\nfor n, m in enumerate(ms): m.g()", ["lib.A", "lib.B", "m.g"]),
         ("import lib\nclass C:\n def __init__(self): self.m = lib.A()\n def g(self): self.m.f(1)", ["lib.A", "self.m.f"]),
-        ("import lib\nclass C(lib.B):\n def f(self): self.own(); self.theirs(); super().f()\n def own(self): pass\nC()",
-         ["self.theirs", "super().f", "C"]),
+        (
+            "import lib\nclass C(lib.B):\n def f(self): self.own(); self.theirs(); super().f()\n def own(self): pass\nC()",
+            ["self.theirs", "super().f", "C"],
+        ),
         ("import lib\ndef make(): return lib.f()\nmake().g()", ["lib.f", "make().g"]),
         ("import lib\ndef use(a, n): a.g()\nuse(lib.f(), 1)", ["a.g", "lib.f"]),
         ("import lib\ndef use(a: lib.A, n: int): a.g(); n.g()", ["a.g"]),
@@ -103,7 +104,7 @@ def test_names_are_remembered_from_cell_to_cell() -> None:
     assert ast.unparse(tree) == f"{CALL}(x.g, y)"
 
 
-PLACES = '''
+PLACES = """
 import lib
 from lib import thing
 
@@ -125,7 +126,7 @@ class Net(lib.Base):
     @lib.decorate(1)
     def go(self):
         with lib.open("x") as f: return super().go(f)
-'''
+"""
 
 
 def places(code: CodeType) -> list[tuple[str, set[tuple[int | None, ...]]]]:

@@ -7,10 +7,9 @@ from pathlib import Path
 
 import numpy
 import pytest
-from test_run_program import run, write
-
 from manycore.run.compare import EXACT, Tolerance, compare_files, compare_text, script_tolerance
 from manycore.run.verify import format_result, run_both
+from test_run_program import run, write
 
 # A program that behaves differently under manycore, as no right one does: it asks who runs it.
 CHEAT = "import sys\nours = 'manycore' in sys.modules\n"
@@ -57,7 +56,10 @@ def test_equal_runs_are_equal_and_leave_the_plain_runs_files(tmp_path: Path) -> 
             "import numpy as np; np.save('a.npy', np.array([1.0, 2.0 + ours]))",
             "a.npy: 1 of 2 values differ, the first at (1,): np.float64(2.0) in plain Python, np.float64(3.0) under manycore",
         ),
-        ("import numpy as np; np.savez('a.npz', x=np.ones(2 + ours))", "a.npz: array 'x': shape (2,) in plain Python, (3,) under manycore"),
+        (
+            "import numpy as np; np.savez('a.npz', x=np.ones(2 + ours))",
+            "a.npz: array 'x': shape (2,) in plain Python, (3,) under manycore",
+        ),
         (
             "import numpy as np; np.save('a.npy', np.ones(2, 'f4' if ours else 'f8'))",
             "a.npy: dtype float64 in plain Python, float32 under manycore",
@@ -113,7 +115,9 @@ def test_arrays_are_compared_by_value(tmp_path: Path) -> None:
 
     nan = numpy.array([numpy.nan, 1.0])
     assert compare_files(written("a.npy", nan), written("b.npy", nan.copy()), EXACT) is None
-    assert compare_files(written("a.npy", numpy.asfortranarray(numpy.eye(3) * 2)), written("b.npy", numpy.eye(3) * 2), EXACT) is None
+    assert (
+        compare_files(written("a.npy", numpy.asfortranarray(numpy.eye(3) * 2)), written("b.npy", numpy.eye(3) * 2), EXACT) is None
+    )
     assert compare_files(written("a.npy", numpy.array([10])), written("b.npy", numpy.array([11])), Tolerance(rtol=1)) is not None
     assert compare_files(written("a.npy", numpy.array(["x"])), written("b.npy", numpy.array(["y"])), EXACT) == "values differ"
 
@@ -121,5 +125,7 @@ def test_arrays_are_compared_by_value(tmp_path: Path) -> None:
 def test_a_tolerance_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "program.py"
     path.write_text("# tolerance: about right\n")
-    with pytest.raises(ValueError, match="^tolerance: 'about' is not a tolerance, expected 'exact' or 'rtol=NUMBER atol=NUMBER', got"):
+    with pytest.raises(
+        ValueError, match="^tolerance: 'about' is not a tolerance, expected 'exact' or 'rtol=NUMBER atol=NUMBER', got"
+    ):
         script_tolerance(path)

@@ -86,7 +86,9 @@ def from_snapshot(snapshot: dict[str, Any], program: Sequence[str], seconds: flo
     fallbacks = [Fallback(**row) for row in snapshot["fallbacks"]]
     lines = [Line(**row) for row in snapshot["lines"]]
     fallbacks.sort(key=lambda row: (-row.bytes, -row.calls, row.file, row.line, row.name))
-    lines.sort(key=lambda row: (-(row.native_bytes + row.fallback_bytes), -(row.native_calls + row.fallback_calls), row.file, row.line))
+    lines.sort(
+        key=lambda row: (-(row.native_bytes + row.fallback_bytes), -(row.native_calls + row.fallback_calls), row.file, row.line)
+    )
     totals = {name: int(snapshot[name]) for name in ("native_calls", "native_bytes", "fallback_calls", "fallback_bytes")}
     return Report(list(program), seconds, **totals, fallbacks=fallbacks, lines=lines)
 
@@ -103,7 +105,7 @@ def format_report(report: Report) -> str:
         text += _columns(cells, len(report.fallbacks))
     if report.lines:
         text.append("  array bytes by line")
-        cells = [
+        lines = [
             (
                 _place(row.file, row.line),
                 f"native {size(row.native_bytes)}",
@@ -112,7 +114,7 @@ def format_report(report: Report) -> str:
             )
             for row in report.lines[:LINES_SHOWN]
         ]
-        text += _columns(cells, len(report.lines))
+        text += _columns(lines, len(report.lines))
     return "\n".join(text)
 
 

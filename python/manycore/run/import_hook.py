@@ -14,7 +14,7 @@ import _imp
 import ast
 import builtins
 import importlib
-import importlib._bootstrap_external as bootstrap  # type: ignore[import-not-found]
+import importlib._bootstrap_external as bootstrap
 import importlib.util
 import marshal
 import os
@@ -119,18 +119,18 @@ def _numpy_submodule(package: types.ModuleType, name: str) -> types.ModuleType |
 
 def as_import_frame(function: F) -> F:
     """Let the interpreter take this function's frame out of tracebacks, as it does with the import system's own."""
-    function.__code__ = function.__code__.replace(  # type: ignore[attr-defined]
+    function.__code__ = function.__code__.replace(
         co_filename="<frozen importlib._bootstrap_external>", co_name="_call_with_frames_removed"
     )
     return function
 
 
 @as_import_frame
-def get_code(self: Any, fullname: str) -> types.CodeType:
+def get_code(self: Any, fullname: str) -> types.CodeType | None:
     """In place of SourceLoader.get_code: code of user files is transformed."""
     path = self.get_filename(fullname)
     if policy is None or not policy.is_user_file(path):
-        return plain_get_code(self, fullname)  # type: ignore[no-any-return]
+        return plain_get_code(self, fullname)
     return _cached_code(self, path) or plain_get_code(self, fullname)
 
 
@@ -167,7 +167,7 @@ def _read_cache(cache: str | None, stamp: Any, path: str) -> types.CodeType | No
         return None
     if was != stamp or any(policy.kind_of_package(name) != kind for name, kind in asked.items()):
         return None
-    _imp._fix_co_filename(code, path)
+    _imp._fix_co_filename(code, path)  # type: ignore[attr-defined]
     return code  # type: ignore[no-any-return]
 
 
@@ -196,7 +196,9 @@ def transformed_source(source: Any, filename: str, flags: int, dont_inherit: boo
     if flags & ONLY_AST or not os.path.isfile(filename):
         return None
     try:
-        tree = source if isinstance(source, ast.Module) else plain_compile(source, filename, "exec", flags | ONLY_AST, dont_inherit)
+        tree = (
+            source if isinstance(source, ast.Module) else plain_compile(source, filename, "exec", flags | ONLY_AST, dont_inherit)
+        )
         changed = isinstance(tree, ast.Module) and transform.transform(tree, is_foreign_package)
     except (SyntaxError, ValueError, TypeError):
         return None

@@ -96,9 +96,7 @@ def parse(command: str, arguments: Iterable[str], own: Mapping[str, Callable[[st
     raise UsageError(f"{command}: no program given, expected a script, -m MODULE or -c CODE; try manycore {command} script.py")
 
 
-def _store(
-    command: str, parsed: Parsed, name: str, value: str, row: Row | None, own: Mapping[str, Callable[[str], Any]]
-) -> None:
+def _store(command: str, parsed: Parsed, name: str, value: str, row: Row | None, own: Mapping[str, Callable[[str], Any]]) -> None:
     if row is not None:
         parsed.settings[row.name] = value
     elif name == "include":

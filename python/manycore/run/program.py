@@ -141,6 +141,6 @@ def _run_package(path: str, argv: list[str]) -> bool | None:
 
 
 def call_at_top(what: Callable[..., Any] | types.CodeType, *arguments: Any) -> bool | None:
-    """Call a function or run code in a namespace: True when it ended well, False after an exception that was printed, None after Ctrl-C."""
+    """Call, or run code in a namespace: True when it ended well, False after a printed exception, None after Ctrl-C."""
     ended: bool | None = _core.call_at_top(what, *arguments)
     return ended

@@ -74,19 +74,15 @@ def _move_to_method(call: ast.Call, callee: ast.expr) -> None:
 
 def _reads_modules(call: ast.Call, scope: Scope, flow: Flow) -> bool:
     method = call.func
-    return (
-        isinstance(method, ast.Attribute)
-        and method.attr == "get"
-        and flow.imported_as(method.value, scope) == "sys.modules"
-    )
+    return isinstance(method, ast.Attribute) and method.attr == "get" and flow.imported_as(method.value, scope) == "sys.modules"
 
 
 def _wrap_read(node: ast.expr) -> None:
     """Turn the node into a call around a copy of itself, since its parent is not at hand."""
-    inner = type(node)(**{name: getattr(node, name) for name in node._fields})  # type: ignore[arg-type]
+    inner = type(node)(**{name: getattr(node, name) for name in node._fields})
     ast.copy_location(inner, node)
     call = ast.copy_location(ast.Call(_builtin(MODULE, node), [inner], []), node)
-    node.__class__ = ast.Call  # type: ignore[assignment]
+    node.__class__ = ast.Call
     node.__dict__.clear()
     node.__dict__.update(call.__dict__)
 

@@ -148,9 +148,7 @@ def _roots(argv: Sequence[str], folder: Path, script: Path | None) -> list[Path]
 
 def _run(command: list[str], folder: Path, environment: dict[str, str]) -> Run:
     start = time.perf_counter()
-    done = subprocess.run(
-        command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, check=False
-    )
+    done = subprocess.run(command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, check=False)
     seconds = time.perf_counter() - start
     return Run(seconds, done.returncode, done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace"))
 
@@ -183,9 +181,9 @@ def _differences(plain: Run, ours: Run, folder: Path, tolerance: Tolerance) -> l
         elif path not in plain.files:
             found.append(Difference(_shown(path, folder), "written under manycore only"))
         else:
-            what = _compare_written(plain.files[path], ours.files[path], tolerance)
-            if what:
-                found.append(Difference(_shown(path, folder), what))
+            text = _compare_written(plain.files[path], ours.files[path], tolerance)
+            if text:
+                found.append(Difference(_shown(path, folder), text))
     return found
 
 
