@@ -126,12 +126,13 @@ int array_bool(PyObject* self) {
   return truth;
 }
 
-// int(), float() and operator.index of a single element, by its NumPy scalar; arrays of one or more dimensions by NumPy
-// (a deprecation warning or an error).
+// int() and float() of a single element, by its NumPy scalar; arrays of one or more dimensions and complex ones by NumPy (a
+// deprecation warning or an error).
 template <PyObject* (*kConvert)(PyObject*)>
 PyObject* convert_to_number(PyObject* self) {
   const Array& array = array_of(self);
-  PyObject* source = array.ndim() == 0 ? scalar_from(array.data(), array.dtype()) : to_numpy(self);
+  const bool is_real_number = array.ndim() == 0 && !is_complex(array.dtype());
+  PyObject* source = is_real_number ? scalar_from(array.data(), array.dtype()) : to_numpy(self);
   if (!source) return nullptr;
   PyObject* number = kConvert(source);
   Py_DECREF(source);

@@ -102,7 +102,8 @@ PyObject* get_imag(PyObject* self, void*) {
   const Array& array = array_of(self);
   return guarded([&]() -> PyObject* {
     if (is_complex(array.dtype())) return wrap_view(part_of(array, true), self);
-    PyObject* zeros = wrap(Array::zeros(array.shape(), array.dtype()));
+    const bool fortran = array.view().is_f_contiguous() && !array.is_c_contiguous();
+    PyObject* zeros = wrap(Array::zeros(array.shape(), array.dtype(), fortran ? Order::kF : Order::kC));
     if (zeros) cast(zeros)->writeable = false;
     return zeros;
   });

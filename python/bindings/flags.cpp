@@ -67,7 +67,11 @@ bool holds(const FlagName& name, int bits) {
 }
 
 PyObject* get_flag(PyObject* self, void* closure) {
-  return PyBool_FromLong(holds(*static_cast<const FlagName*>(closure), flag_bits(array_behind(self))));
+  const auto& name = *static_cast<const FlagName*>(closure);
+  const int bits = flag_bits(array_behind(self));
+  // As an attribute (not as an item) NumPy's farray asks for any of its three flags.
+  if (name.bits == kFarray) return PyBool_FromLong((bits & kFarray) && !(bits & NPY_ARRAY_C_CONTIGUOUS));
+  return PyBool_FromLong(holds(name, bits));
 }
 
 PyObject* get_number(PyObject* self, void*) { return PyLong_FromLong(flag_bits(array_behind(self))); }

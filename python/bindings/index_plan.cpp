@@ -112,13 +112,15 @@ class Planner {
 
   int run(std::vector<Item>& items) {
     int used = 0;
+    int made = 0;  // dimensions that take no axis of the array
     int ellipses = 0;
     for (const Item& item : items) {
       used += consumed(item);
+      made += item.kind == ItemKind::kNewAxis || item.kind == ItemKind::kTruth;
       ellipses += item.kind == ItemKind::kEllipsis;
       has_advanced_ |= is_advanced(item);
     }
-    if (ellipses > 1 || used > source_.ndim()) return 1;
+    if (ellipses > 1 || used > source_.ndim() || source_.ndim() + made > kMaxDims) return 1;
     hidden_ = source_.ndim() - used;
     plan_.view.data = source_.data;
     plan_.view.dtype = source_.dtype;

@@ -44,12 +44,15 @@ Array gather_in_numpys_layout(const IndexPlan& plan) {
   return result.transpose(order);
 }
 
-PyObject* read_advanced(const IndexPlan& plan) {
-  return guarded([&] {
+// The engine's complaints about bounds and shapes are NumPy's to word.
+PyObject* read_advanced(PyObject* self, PyObject* index, const IndexPlan& plan) {
+  return guarded([&]() -> PyObject* {
     Array result;
-    {
+    try {
       ReleaseGil released(std::max(plan.view.size(), plan.indices[0].size()));
       result = plan.kind == IndexKind::kMask ? evaluate::select(plan.view, plan.indices[0].view()) : gather_in_numpys_layout(plan);
+    } catch (const UserError&) {
+      return retry_real_method(self, "__getitem__", {&index, 1, nullptr}, "bounds or shapes of the index");
     }
     return wrap(std::move(result));
   });
@@ -95,7 +98,7 @@ PyObject* array_subscript(PyObject* self, PyObject* index) {
     case IndexKind::kView:
       if (plan.copies) return guarded([&] { return wrap(evaluate::copy(plan.view)); });
       return guarded([&] { return wrap_view(array.with_view(std::move(plan.view)), self); });
-    default: return read_advanced(plan);
+    default: return read_advanced(self, index, plan);
   }
 }
 

@@ -81,7 +81,10 @@ int write_advanced_or_by_numpy(PyObject* self, PyObject* index, PyObject* value,
     try {
       return write_advanced(plan, values);
     } catch (const UserError&) {
-      return write_by_numpy(self, index, value, "shape or bounds");
+      PyObject* args[] = {index, value};
+      PyObject* done = retry_real_method(self, "__setitem__", {args, 2, nullptr}, "bounds or shapes of the index");
+      Py_XDECREF(done);
+      return done ? 0 : -1;
     }
   });
 }

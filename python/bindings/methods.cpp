@@ -121,6 +121,7 @@ PyMethodDef array_methods[] = {
     {"__array_namespace__", as_method(array_namespace), kWithDict, nullptr},
     {"__copy__", method_shallow_copy, METH_NOARGS, nullptr},
     {"__deepcopy__", method_deep_copy, METH_O, nullptr},
+    {"__setstate__", method_set_state, METH_O, nullptr},
     {"__sizeof__", method_size_of, METH_NOARGS, nullptr},
     {"__complex__", method_complex, METH_NOARGS, nullptr},
     MANYCORE_NUMPY("__reduce__"),

@@ -38,6 +38,7 @@ MANYCORE_METHOD(method_setflags);
 MANYCORE_METHOD(method_array);
 PyObject* method_shallow_copy(PyObject* self, PyObject*);  // __copy__
 PyObject* method_deep_copy(PyObject* self, PyObject*);     // __deepcopy__
+PyObject* method_set_state(PyObject* self, PyObject* state);  // __setstate__
 PyObject* method_size_of(PyObject* self, PyObject*);       // __sizeof__
 PyObject* method_complex(PyObject* self, PyObject*);       // __complex__
 

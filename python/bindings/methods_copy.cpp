@@ -198,4 +198,25 @@ PyObject* method_complex(PyObject* self, PyObject*) {
   return number;
 }
 
+// Takes over what the state describes, as NumPy's does: only pickles of subclasses and hand-written ones come here.
+PyObject* method_set_state(PyObject* self, PyObject* state) {
+  auto* object = reinterpret_cast<ArrayObject*>(self);
+  PyObject* real = PyObject_CallFunction(reinterpret_cast<PyObject*>(&PyArray_Type), "((i))", 0);
+  PyObject* done = real ? PyObject_CallMethod(real, "__setstate__", "(O)", state) : nullptr;
+  PyObject* made = done ? from_numpy(real) : nullptr;
+  Py_XDECREF(done);
+  Py_XDECREF(real);
+  if (!made) return nullptr;
+  if (!is_array(made)) {
+    PyErr_Format(PyExc_TypeError, "__setstate__: expected the state of an array of manycore's dtypes, got one of %R; try "
+                 "numpy.ndarray", reinterpret_cast<PyObject*>(PyArray_DESCR(reinterpret_cast<PyArrayObject*>(made))));
+    Py_DECREF(made);
+    return nullptr;
+  }
+  drop_numpy_view(object);
+  object->array = array_of(made);
+  Py_DECREF(made);
+  Py_RETURN_NONE;
+}
+
 }  // namespace manycore::python

@@ -176,8 +176,7 @@ def test_methods_that_numpy_answers_equal_numpy(dtype: str) -> None:
 
 
 def test_every_public_name_of_ndarray_is_there() -> None:
-    missing = [name for name in dir(np.ndarray) if name not in dir(mnp.ndarray)]
-    assert missing == ["__delitem__", "__setstate__"] or not missing
+    assert [name for name in dir(np.ndarray) if name not in dir(mnp.ndarray)] == []
 
 
 def test_keyword_arguments_of_reductions_equal_numpy() -> None:
@@ -242,7 +241,6 @@ def test_out_arguments_are_written_and_returned() -> None:
         lambda a: a.flat.__setitem__(5, 2.0),
         lambda a: a.setflags(write=False),
         lambda a: a.flags.__setitem__("W", False),
-        lambda a: setattr(a.flags, "aligned", False),
         lambda a: setattr(a.flags, "carray", True),
         lambda a: a.flags["NOTHING"],
     ],
