@@ -30,7 +30,7 @@ int store_by_numpy(const Array& destination, PyObject* value) {
   return status;
 }
 
-// The values of an advanced assignment as an array that broadcasts; scalars as zero-dimensional arrays of the right dtype.
+// The values of an advanced assignment as an array that broadcasts; scalars as zero-dimensional arrays.
 // 1, 0 (left to NumPy) or -1.
 int values_for(PyObject* value, DType dtype, Array* values) {
   OperandHolder holder;
@@ -42,6 +42,11 @@ int values_for(PyObject* value, DType dtype, Array* values) {
   }
   if (!fits_quietly(holder.scalar, dtype)) return 0;
   if (warn_discards_imaginary(holder.scalar.dtype, dtype) < 0) return -1;
+  if (holder.scalar.weak == Weak::kStrong) {  // cast like an array; plain assignment stores it like a Python number
+    *values = Array::empty(Dims(), holder.scalar.dtype);
+    std::memcpy(values->data(), holder.scalar.bytes, static_cast<size_t>(values->nbytes()));
+    return 1;
+  }
   *values = Array::empty(Dims(), dtype);
   unsigned status = 0;
   evaluate::fill(values->view(), holder.scalar, &status);
