@@ -29,9 +29,9 @@ bool choose_axis(PyObject* axis_object, const Array& array, Array* source, int* 
   }
   int64_t value;
   if (read_integer(axis_object, &value) != 1) return false;
-  if (value < 0) value += array.ndim();
-  if (value < 0 || value >= array.ndim()) return false;
-  *source = array;
+  *source = array.ndim() == 0 ? array.reshape(Dims{1}) : array;  // NumPy lets a single element have axis 0 here
+  if (value < 0) value += source->ndim();
+  if (value < 0 || value >= source->ndim()) return false;
   *axis = static_cast<int>(value);
   return true;
 }
