@@ -49,11 +49,10 @@ struct Runner {
   bool buffered = false;
   int streamed = -1;              // the output that leaves through stream_copy
   int64_t block = INT64_MAX;      // longest run
-  unsigned reported = 0;
+  bool casts_raise = false;       // casts report what they meet, also where the loop reports nothing
   int64_t loop_steps[kMaxOperands];
 
   explicit Runner(const Job& j) : job(j), count(j.inputs + j.outputs) {
-    reported = job.loop->errors;
     int64_t widest = 1;
     for (int k = 0; k < count; ++k) {
       const bool casts = job.array_dtypes[k] != job.loop_dtypes[k];
@@ -61,7 +60,7 @@ struct Runner {
                              job.plan.strides[k][0] != item_size(job.loop_dtypes[k]);
       paths[k] = casts || job.unaligned[k] || scattered ? Path::kBuffer : Path::kDirect;
       buffered |= paths[k] == Path::kBuffer;
-      if (casts) reported = op::errors::all;
+      casts_raise |= casts && may_raise(job.array_dtypes[k], job.loop_dtypes[k]);
       widest = std::max(widest, item_size(job.loop_dtypes[k]));
     }
     choose_stream();
@@ -71,6 +70,8 @@ struct Runner {
       loop_steps[k] = paths[k] == Path::kDirect ? step : step == 0 && k < job.inputs ? 0 : item_size(job.loop_dtypes[k]);
     }
   }
+
+  static bool may_raise(DType a, DType b) { return is_inexact(a) || is_inexact(b) ? a == DType::kFloat16 || b == DType::kFloat16 || is_inexact(a) != is_inexact(b) || item_size(a) != item_size(b) : false; }
 
   // A large contiguous output that no input shares and that needs no cast.
   void choose_stream() {
@@ -123,10 +124,21 @@ struct Runner {
       args[k] = reinterpret_cast<char*>(paths[k] == Path::kDirect ? data[k] : buffers[k]);
       if (paths[k] == Path::kBuffer && k < job.inputs) move(k, data[k], buffers[k], loop_steps[k] == 0 ? 1 : n, true);
     }
+    unsigned met = 0;
+    const bool apart = casts_raise && job.loop->errors == op::errors::none;
+    if (apart) met = take_status();
     job.loop->run(args, &n, loop_steps, job.loop->data);
+    if (apart) kernel::clear_status();
     for (int k = job.inputs; k < count; ++k) {
       if (paths[k] == Path::kBuffer) move(k, data[k], buffers[k], n, false);
     }
+    if (apart && met) kernel::raise_status(met);
+  }
+  // What the casts in raised; the loop may raise anything that nobody wants to hear of.
+  static unsigned take_status() {
+    const unsigned met = kernel::read_status();
+    kernel::clear_status();
+    return met;
   }
 
   void run_any_piece(std::byte* const* data, int64_t n) const {
@@ -151,6 +163,7 @@ struct Runner {
 
   unsigned run_range(int64_t begin, int64_t end) const {
     const bool all = job.loop->scalar_unit;
+    const unsigned reported = casts_raise ? op::errors::all : job.loop->errors;
     if (reported) all ? kernel::clear_status_all() : kernel::clear_status();
     walk(job.plan, begin, end, block, [this](std::byte* const* data, int64_t n) {
       job.masked ? run_masked_piece(data, n) : run_any_piece(data, n);

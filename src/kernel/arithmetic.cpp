@@ -12,6 +12,9 @@
 HWY_BEFORE_NAMESPACE();
 namespace manycore::kernel::HWY_NAMESPACE {
 
+template <class T>
+inline constexpr T kPi = T(3.14159265358979323846);
+
 void arithmetic(Builder& b) {
   using op::Op;
   map2(b, Op::add, Truths{}, [](auto x, auto y) { return Truth(x | y); });
@@ -40,11 +43,11 @@ void arithmetic(Builder& b) {
   map(b, Op::absolute, Floats{}, [](auto x) { return std::fabs(x); });
   map(b, Op::fabs, Floats{}, [](auto x) { return std::fabs(x); });
   map(b, Op::sign, Floats{}, [](auto x) { using T = decltype(x); return x != x ? x : T(x > 0) - T(x < 0); });
-  // Degrees and radians: one product with a constant, rounded as NumPy rounds it (in the element's type).
-  map(b, Op::degrees, Floats{}, [](auto x) { return x * decltype(x)(180.0 / 3.14159265358979323846); });
-  map(b, Op::rad2deg, Floats{}, [](auto x) { return x * decltype(x)(180.0 / 3.14159265358979323846); });
-  map(b, Op::radians, Floats{}, [](auto x) { return x * decltype(x)(3.14159265358979323846 / 180.0); });
-  map(b, Op::deg2rad, Floats{}, [](auto x) { return x * decltype(x)(3.14159265358979323846 / 180.0); });
+  // One product with a constant that is rounded in the element's type, as NumPy does.
+  map(b, Op::degrees, Floats{}, [](auto x) { return x * (decltype(x)(180) / kPi<decltype(x)>); });
+  map(b, Op::rad2deg, Floats{}, [](auto x) { return x * (decltype(x)(180) / kPi<decltype(x)>); });
+  map(b, Op::radians, Floats{}, [](auto x) { return x * (kPi<decltype(x)> / decltype(x)(180)); });
+  map(b, Op::deg2rad, Floats{}, [](auto x) { return x * (kPi<decltype(x)> / decltype(x)(180)); });
 
   b.cost(Cost::kDivision);
   map2(b, Op::divide, Floats{}, [](auto x, auto y) { return x / y; });

@@ -15,21 +15,6 @@
 HWY_BEFORE_NAMESPACE();
 namespace manycore::kernel::HWY_NAMESPACE {
 
-// To an integer type from a float or double.
-template <class R, class A>
-HWY_INLINE R truncated(A x) {
-  if constexpr (sizeof(R) <= 2) {
-    return R(int32_t(x));
-  } else if constexpr (std::is_same_v<R, uint32_t>) {
-    return R(int64_t(x));
-  } else if constexpr (std::is_same_v<R, uint64_t>) {
-    constexpr A kHalfRange = A(9223372036854775808.0);
-    return x >= kHalfRange ? uint64_t(int64_t(x - kHalfRange)) ^ (uint64_t(1) << 63) : uint64_t(int64_t(x));
-  } else {
-    return R(x);
-  }
-}
-
 template <class R>
 struct To {
   template <class A>

@@ -3,6 +3,9 @@
 #include "kernel/targets.h"
 
 #include <cmath>
+#include <limits>
+
+#include "kernel/float_status.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernel/complex.cpp"
@@ -66,6 +69,11 @@ template <class T>
 HWY_INLINE bool not_below(Z<T> x, Z<T> y) {
   return (x.re > y.re && x.im == x.im && y.im == y.im) || (x.re == y.re && x.im >= y.im);
 }
+// Lexicographic without regard to NaN, as clip compares.
+template <class T>
+HWY_INLINE bool after(Z<T> x, Z<T> y) {
+  return x.re == y.re ? x.im > y.im : x.re > y.re;
+}
 template <class T>
 HWY_INLINE bool truth(Z<T> x) {
   return (x.re != 0) | (x.im != 0);
@@ -115,13 +123,15 @@ void complexes(Builder& b) {
   test2(b, Op::less_equal, Zs{}, [](auto x, auto y) { return Truth(not_below(y, x)); });
   test2(b, Op::greater, Zs{}, [](auto x, auto y) { return Truth(above(x, y)); });
   test2(b, Op::greater_equal, Zs{}, [](auto x, auto y) { return Truth(not_below(x, y)); });
+  // Unlike those of real numbers, these report what comparing with NaN raises.
+  for (Op op : {Op::less, Op::less_equal, Op::greater, Op::greater_equal}) b.reports(op, Zs{}, kInvalidBit);
   map2(b, Op::maximum, Zs{}, [](auto x, auto y) { return maximum(x, y); });
   map2(b, Op::minimum, Zs{}, [](auto x, auto y) { return minimum(x, y); });
   map2(b, Op::fmax, Zs{}, [](auto x, auto y) { return unordered(y) || not_below(x, y) ? x : y; });
   map2(b, Op::fmin, Zs{}, [](auto x, auto y) { return unordered(y) || not_below(y, x) ? x : y; });
   map3(b, Op::clip, Zs{}, [](auto x, auto low, auto high) {
-    const auto raised = unordered(x) || above(x, low) ? x : low;
-    return unordered(raised) || above(high, raised) ? raised : high;
+    const auto raised = unordered(x) || after(x, low) ? x : low;
+    return unordered(raised) || after(high, raised) ? raised : high;
   });
 
   test2(b, Op::logical_and, Zs{}, [](auto x, auto y) { return Truth(truth(x) & truth(y)); });
@@ -134,17 +144,21 @@ void complexes(Builder& b) {
   map(b, Op::sign, Zs{}, [](auto x) {
     using T = decltype(x.re);
     const T length = std::hypot(x.re, x.im);
-    if (std::isinf(length) && !(std::isinf(x.re) && std::isinf(x.im))) {
-      // One infinite part decides the direction.
+    if (std::isinf(length)) {
+      // One infinite part decides the direction; two have none.
+      constexpr T kNone = std::numeric_limits<T>::quiet_NaN();
+      if (std::isinf(x.re) && std::isinf(x.im)) return decltype(x){kNone, kNone};
       return std::isinf(x.re) ? decltype(x){x.re > 0 ? T(1) : T(-1), T(0)} : decltype(x){T(0), x.im > 0 ? T(1) : T(-1)};
     }
     return length == 0 ? decltype(x){0, 0} : decltype(x){x.re / length, x.im / length};
   });
 
+  b.reports(Op::sign, Zs{}, op::errors::all);
   b.cost(Cost::kDivision);
   map2(b, Op::divide, Zs{}, [](auto x, auto y) { return quotient(x, y); });
   map(b, Op::reciprocal, Zs{}, [](auto x) { return inverse(x); });
   absolutes(b, Floats{});
+  b.reports(Op::absolute, Zs{}, op::errors::none);  // NumPy hears of no overflow there
 }
 
 }  // namespace manycore::kernel::HWY_NAMESPACE

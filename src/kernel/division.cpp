@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "kernel/float_status.h"
 
@@ -18,18 +19,18 @@ namespace manycore::kernel::HWY_NAMESPACE {
 
 inline constexpr int kBlock = 128;
 
-// The part of divmod after fmod, for y != 0. Straight-line: loops over it vectorise.
+// The part of divmod after fmod, for y != 0. Straight-line: loops over it vectorise. Comparisons are quiet, NaN is no news.
 template <class T>
 HWY_INLINE T floor_quotient(T x, T y, T mod) {
   T div = (x - mod) / y;
-  div = (mod != 0) & ((y < 0) != (mod < 0)) ? div - 1 : div;
+  div = (mod != 0) & (std::signbit(y) != std::signbit(mod)) ? div - 1 : div;
   T floored = std::floor(div);
-  floored = div - floored > T(0.5) ? floored + 1 : floored;
+  floored = std::isgreater(div - floored, T(0.5)) ? floored + 1 : floored;
   return div != 0 ? floored : std::copysign(T(0), x / y);
 }
 template <class T>
 HWY_INLINE T floor_remainder(T y, T mod) {
-  const T moved = (y < 0) != (mod < 0) ? mod + y : mod;
+  const T moved = std::signbit(y) != std::signbit(mod) ? mod + y : mod;
   return mod != 0 ? moved : std::copysign(T(0), y);
 }
 
@@ -80,7 +81,7 @@ bool fast_fmods(const T* x, const T* y, T* mods) {
                                       : T(__builtin_fma(double(-std::trunc(ratio)), double(ay), double(ax)));
     rest = rest < 0 ? rest + ay : rest;
     mods[i] = std::copysign(rest, x[i]);
-    failed += !(ratio < (std::is_same_v<T, float> ? T(1 << 23) : T(int64_t(1) << 52)));
+    failed += (ay > std::numeric_limits<T>::max()) | !(ratio < (std::is_same_v<T, float> ? T(1 << 23) : T(int64_t(1) << 52)));
   }
   return failed == 0;
 }

@@ -94,6 +94,14 @@ void binary_half(char** args, const int64_t* dims, const int64_t* steps, void*) 
     *reinterpret_cast<Half*>(r) = kFunction(*reinterpret_cast<Half*>(a), *reinterpret_cast<Half*>(b));
   }
 }
+// minimum(maximum(x, low), high)
+void clip_half(char** args, const int64_t* dims, const int64_t* steps, void*) {
+  char *a = args[0], *b = args[1], *c = args[2], *r = args[3];
+  for (int64_t i = 0; i < dims[0]; ++i, a += steps[0], b += steps[1], c += steps[2], r += steps[3]) {
+    const Half raised = choose<op::Op::maximum>(*reinterpret_cast<Half*>(a), *reinterpret_cast<Half*>(b));
+    *reinterpret_cast<Half*>(r) = choose<op::Op::minimum>(raised, *reinterpret_cast<Half*>(c));
+  }
+}
 void spacing_half(char** args, const int64_t* dims, const int64_t* steps, void*) {
   char *a = args[0], *r = args[1];
   for (int64_t i = 0; i < dims[0]; ++i, a += steps[0], r += steps[1]) {
@@ -130,6 +138,7 @@ void fill_half(Builder& builder) {
   builder.set(op::Op::minimum, slot_of<Half>, &binary_half<choose<op::Op::minimum>>);
   builder.set(op::Op::fmax, slot_of<Half>, &binary_half<choose<op::Op::fmax>>);
   builder.set(op::Op::fmin, slot_of<Half>, &binary_half<choose<op::Op::fmin>>);
+  builder.set(op::Op::clip, slot_of<Half>, &clip_half);
   builder.set(op::Op::nextafter, slot_of<Half>, &binary_half<next_after>);
   builder.set(op::Op::spacing, slot_of<Half>, &spacing_half);
 }

@@ -277,7 +277,7 @@ void integers(Builder& b) {
   b.integer_errors(kDivideByZeroBit | kOverflowBit);
   divisions(b, Integers{});
   b.integer_errors(kDivideByZeroBit | kInvalidBit);
-  map(b, Op::reciprocal, Integers{}, [](auto x) { return decltype(x)(1.0 / double(x)); });
+  map(b, Op::reciprocal, Integers{}, [](auto x) { return truncated<decltype(x)>(1.0 / double(x)); });
   b.integer_errors(0);
   powers(b, Integers{});
   b.cost(Cost::kTranscendental);

@@ -86,6 +86,21 @@ void ternary_loop(char** args, const int64_t* dims, const int64_t* steps, void*)
   }
 }
 
+// A float or double as an integer; out of range, what cast.cpp says.
+template <class R, class A>
+HWY_INLINE R truncated(A x) {
+  if constexpr (sizeof(R) <= 2) {
+    return R(int32_t(x));
+  } else if constexpr (std::is_same_v<R, uint32_t>) {
+    return R(int64_t(x));
+  } else if constexpr (std::is_same_v<R, uint64_t>) {
+    constexpr A kHalfRange = A(9223372036854775808.0);
+    return x >= kHalfRange ? uint64_t(int64_t(x - kHalfRange)) ^ (uint64_t(1) << 63) : uint64_t(int64_t(x));
+  } else {
+    return R(x);
+  }
+}
+
 // F(x, &first, &second) and F(x, y, &first, &second).
 template <class A, class R1, class R2, class F>
 void unary_pair_loop(char** args, const int64_t* dims, const int64_t* steps, void*) {

@@ -46,10 +46,11 @@ void parts(Builder& b) {
 
   b.cost(Cost::kDivision);
   map2(b, Op::nextafter, Floats{}, [](auto x, auto y) { return std::nextafter(x, y); });
-  // Away from zero, hence negative for negative x; infinity has none, quietly.
+  // Away from zero, hence negative for negative x, and positive for both zeros; infinity has none, quietly.
   map(b, Op::spacing, Floats{}, [](auto x) {
     using T = decltype(x);
     constexpr T kInfinity = std::numeric_limits<T>::infinity();
+    if (x == 0) return std::numeric_limits<T>::denorm_min();
     if (std::isinf(x)) return std::numeric_limits<T>::quiet_NaN();
     return std::nextafter(x, std::copysign(kInfinity, x)) - x;
   });

@@ -62,6 +62,11 @@ class Builder {
   }
   // The loop calls the C library, which may report conditions in the x87 status word.
   void library_calls(op::Op op, int slot) { table_.loops[static_cast<int>(op)][slot].scalar_unit = true; }
+  // Conditions other than the operation's row says.
+  template <class... T>
+  void reports(op::Op op, Types<T...>, unsigned errors) {
+    ((table_.loops[static_cast<int>(op)][slot_of<T>].errors = static_cast<uint8_t>(errors)), ...);
+  }
   void set_cast(int from, int to, LoopFn run) { table_.casts[from][to] = run; }
   void set_select(int log_size, LoopFn run) { table_.selects[log_size] = run; }
   // For the calls of set that follow.

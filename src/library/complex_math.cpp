@@ -64,9 +64,16 @@ template <class T>
 std::complex<T> product(std::complex<T> x, std::complex<T> y) {
   return {x.real() * y.real() - x.imag() * y.imag(), x.real() * y.imag() + x.imag() * y.real()};
 }
+// 1/x by Smith's method, which unlike std::complex's division keeps NaN where a part is infinite.
 template <class T>
 std::complex<T> reciprocal(std::complex<T> x) {
-  return std::complex<T>(1) / x;
+  const T re = x.real(), im = x.imag();
+  if (std::fabs(re) >= std::fabs(im)) {
+    const T ratio = im / re, scale = 1 / (re + im * ratio);
+    return {scale, -ratio * scale};
+  }
+  const T ratio = re / im, scale = 1 / (im + re * ratio);
+  return {ratio * scale, -scale};
 }
 
 // NumPy's rules: exact for y = 0, for x = 0 and for whole exponents below 100, by squaring.

@@ -1,5 +1,6 @@
 // SLEEF for float32 and float64. Its functions leave arbitrary conditions in the floating point status (log(0) raises invalid), so
-// the loops restore it and raise what IEEE 754 says from the values. Tails go through the same vector routine.
+// the loops restore it and raise what IEEE 754 says from the values. Some overflow early (asinh above 1e154): a result that is not
+// finite for a finite argument is computed again by the C library. Tails go through the same vector routine.
 #include "kernel/targets.h"
 
 #include <algorithm>
@@ -65,6 +66,10 @@ inline constexpr int kLanes = kVectorBytes / sizeof(T);
   struct Sleef_##name {                                          \
     Doubles operator()(Doubles x) const { return MANYCORE_SLEEF(name, accuracy)(x); }   \
     Singles operator()(Singles x) const { return MANYCORE_SLEEF_F(name, accuracy)(x); } \
+    template <class T>                                                                  \
+    static T scalar(T x) {                                                              \
+      return std::name(x);                                                              \
+    }                                                                                   \
   };
 #define MANYCORE_SLEEF_BINARY(name, accuracy)                            \
   extern "C" Doubles MANYCORE_SLEEF(name, accuracy)(Doubles, Doubles);   \
@@ -72,6 +77,10 @@ inline constexpr int kLanes = kVectorBytes / sizeof(T);
   struct Sleef_##name {                                                  \
     Doubles operator()(Doubles x, Doubles y) const { return MANYCORE_SLEEF(name, accuracy)(x, y); }   \
     Singles operator()(Singles x, Singles y) const { return MANYCORE_SLEEF_F(name, accuracy)(x, y); } \
+    template <class T>                                                                                \
+    static T scalar(T x, T y) {                                                                       \
+      return std::name(x, y);                                                                         \
+    }                                                                                                 \
   };
 MANYCORE_SLEEF_UNARY(sin, u10)
 MANYCORE_SLEEF_UNARY(cos, u10)
@@ -154,7 +163,10 @@ void math_loop(char** args, const int64_t* dims, const int64_t* steps, void*) {
         std::memcpy(results + i, &v, sizeof v);
       }
       if (!ordinary(results, n, kUnderflows)) {
-        for (int64_t i = 0; i < n; ++i) met |= condition_of(x[i], results[i], kPole, kUnderflows);
+        for (int64_t i = 0; i < n; ++i) {
+          if (!std::isfinite(results[i]) && std::isfinite(x[i])) results[i] = F::scalar(x[i]);
+          met |= condition_of(x[i], results[i], kPole, kUnderflows);
+        }
       }
       if (steps[1] == sizeof(T)) {
         std::memcpy(r, results, n * sizeof(T));
@@ -172,8 +184,9 @@ struct PowerConditions {
   template <class T>
   static unsigned of(T x, T y, T r) {
     if (r != r) return x != x || y != y ? 0 : kInvalidBit;
+    if (x == 0 && std::isinf(r)) return kDivideByZeroBit;
     if (!std::isfinite(x) || !std::isfinite(y)) return 0;
-    if (std::isinf(r)) return x == 0 ? kDivideByZeroBit : kOverflowBit;
+    if (std::isinf(r)) return kOverflowBit;
     return x != 0 && std::fabs(r) < std::numeric_limits<T>::min() ? kUnderflowBit : 0;
   }
 };
@@ -202,7 +215,10 @@ void math_loop2(char** args, const int64_t* dims, const int64_t* steps, void*) {
         std::memcpy(results + i, &v, sizeof v);
       }
       if (!ordinary(results, n, true)) {
-        for (int64_t i = 0; i < n; ++i) met |= Conditions::of(x[i], y[i], results[i]);
+        for (int64_t i = 0; i < n; ++i) {
+          if (!std::isfinite(results[i]) && std::isfinite(x[i]) && std::isfinite(y[i])) results[i] = F::scalar(x[i], y[i]);
+          met |= Conditions::of(x[i], y[i], results[i]);
+        }
       }
       for (int64_t i = 0; i < n; ++i) at<T>(r + i * steps[2]) = results[i];
       a += n * steps[0];

@@ -23,9 +23,11 @@ struct Rule {
 constexpr Rule kRules[] = {
     {"numeric", "?bBhHiIlLefdFD", Returns::kSame},
     {"number", "bBhHiIlLefdFD", Returns::kSame},
+    {"number_only", "bBhHiIlLefdFD", Returns::kSame},  // refuses bool arrays, which the rule above reads as int8
     {"real", "bBhHiIlLefd", Returns::kSame},
     {"real_or_bool", "?bBhHiIlLefd", Returns::kSame},
     {"integer", "bBhHiIlL", Returns::kSame},
+    {"integer_only", "bBhHiIlL", Returns::kSame},
     {"bitwise", "?bBhHiIlL", Returns::kSame},
     {"floating", "efd", Returns::kSame},
     {"inexact", "efdFD", Returns::kSame},
@@ -58,6 +60,7 @@ bool accepts(int slot, DType a, DType b) {
 uint8_t search(const Rule& rule, DType a, DType b) {
   if (rule.name == "divide" && !is_inexact(a) && !is_inexact(b)) return static_cast<uint8_t>(DType::kFloat64);
   if (rule.name == "test" && a != b) return static_cast<uint8_t>(DType::kBool);
+  if (rule.name.ends_with("_only") && a == DType::kBool && b == DType::kBool) return kNoLoop;
   for (char code : rule.loops) {
     if (accepts(slot_of(code), a, b)) return static_cast<uint8_t>(slot_of(code));
   }
