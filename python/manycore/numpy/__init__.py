@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy
+
 from manycore.numpy._namespace import fill, find
 
 fill(globals())
 del fill
 
-__all__ = [name for name in dir() if not name.startswith("_") and name not in ("annotations", "Any", "find")]
+__all__ = list(numpy.__all__)
 
 
 def __getattr__(name: str) -> Any:
@@ -24,6 +26,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    import numpy
-
-    return sorted(set(dir(numpy)) | set(__all__))
+    return sorted(set(dir(numpy)))

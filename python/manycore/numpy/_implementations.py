@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 # Python code on top of functions that are native, so that the result is NumPy's and the work is ours. What needs sorting,
 # searching or text stays one fallback as a whole: taking it apart would only cross more often.
 REBASED = """
-    allclose angle append array_equal array_split atleast_1d atleast_2d atleast_3d average block broadcast_arrays column_stack
+    allclose angle append array_equal array_split atleast_1d atleast_2d atleast_3d average block column_stack
     copy corrcoef cov cross cumulative_prod cumulative_sum diag diagflat diff dsplit dstack expand_dims fix flatnonzero
-    flip fliplr flipud fromfunction gradient hsplit hstack identity imag indices isclose iscomplex isneginf isposinf isreal kron
+    flip fliplr flipud fromfunction gradient hsplit hstack imag indices isclose iscomplex isneginf isposinf isreal kron
     matrix_transpose meshgrid moveaxis nan_to_num nanargmax nanargmin nancumprod nancumsum nanmax nanmean nanmin nanprod nanstd
     nansum nanvar outer polyval ptp real resize roll rollaxis rot90 row_stack select sinc split stack tensordot tile trapezoid
     tri tril triu unstack vander vsplit vstack argwhere
@@ -57,6 +57,22 @@ def linspace(
     return (y, numpy.float64(step)) if retstep else y
 
 
+def broadcast_arrays(*args: Any, subok: bool = False) -> tuple[Any, ...]:
+    asarray, broadcast_to = (_core.function_for(f) for f in (numpy.asarray, numpy.broadcast_to))
+    arrays = [asarray(argument) for argument in args]
+    if subok or not all(type(array) is _core.ndarray for array in arrays):
+        made: tuple[Any, ...] = _through_numpy("broadcast_arrays", numpy.broadcast_arrays, *args, subok=subok)
+        return made
+    shape = numpy.broadcast_shapes(*(array.shape for array in arrays))
+    return tuple(array if array.shape == shape else broadcast_to(array, shape) for array in arrays)
+
+
+def identity(n: Any, dtype: Any = None, **rest: Any) -> Any:
+    if rest:
+        return _through_numpy("identity", numpy.identity, n, dtype, **rest)
+    return _core.function_for(numpy.eye)(n, dtype=dtype)
+
+
 def vdot(a: Any, b: Any, /) -> Any:
     asarray, ravel, dot = (_core.function_for(f) for f in (numpy.asarray, numpy.ravel, numpy.dot))
     a, b = ravel(asarray(a)), ravel(asarray(b))
@@ -86,8 +102,8 @@ def register() -> None:
     for name in REBASED_LINALG:
         real = getattr(numpy.linalg, name)
         _core.function_for(real, _on_first_call(real))
-    for real, implementation in ((numpy.linspace, linspace), (numpy.vdot, vdot), (numpy.inner, inner)):
-        _core.function_for(real, implementation)
+    for implementation in (broadcast_arrays, identity, inner, linspace, vdot):
+        _core.function_for(getattr(numpy, implementation.__name__), implementation)
 
 
 def _rebased_class(name: str) -> Callable[[], Any]:
@@ -103,24 +119,23 @@ def _rebased_instance(name: str) -> Callable[[], Any]:
     def make() -> Any:
         from manycore.numpy._rebase import rebase_class
 
-        real = getattr(numpy, name)
-        made = rebase_class(type(real))()
-        made.__dict__.update(vars(real))
-        return made
+        return rebase_class(type(getattr(numpy, name)))()
 
     return make
 
 
 def _nditer() -> Any:
-    class nditer(numpy.nditer):  # noqa: N801  NumPy's name
+    class NditerType(type):
+        def __instancecheck__(cls, instance: Any) -> bool:
+            return isinstance(instance, numpy.nditer)
+
+    class nditer(metaclass=NditerType):  # NumPy's class cannot be a base
         """numpy.nditer over our arrays' memory."""
 
-        def __new__(cls, op: Any, *args: Any, **kwargs: Any) -> nditer:
-            return super().__new__(cls, _core.to_real(op), *_core.to_real(args), **_core.to_real(kwargs))
+        def __new__(cls, op: Any, *args: Any, **kwargs: Any) -> Any:
+            return numpy.nditer(_core.to_real(op), *_core.to_real(args), **_core.to_real(kwargs))
 
-        def __init__(self, op: Any, *args: Any, **kwargs: Any) -> None:
-            super().__init__(_core.to_real(op), *_core.to_real(args), **_core.to_real(kwargs))
-
+    nditer.__doc__ = numpy.nditer.__doc__
     return nditer
 
 

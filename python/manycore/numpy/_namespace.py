@@ -42,6 +42,8 @@ def ours_for(value: Any) -> Any:
         return function
     if value is numpy.ndarray:
         return _core.ndarray
+    if value is numpy.ufunc:
+        return _core.ufunc
     if isinstance(value, types.ModuleType) and value.__name__.startswith("numpy."):
         return submodule(value.__name__.removeprefix("numpy."))
     return value
@@ -55,7 +57,7 @@ def fill(namespace: dict[str, Any]) -> None:
         _core.function_for(getattr(numpy, name), counted=False)
     _implementations.register()
     for name, value in vars(numpy).items():
-        if name.startswith("__") and name != "__version__":
+        if name.startswith("__") and name not in numpy.__all__:
             continue
         if isinstance(value, types.ModuleType) or name in _implementations.SPECIAL:
             continue
@@ -69,7 +71,7 @@ def find(name: str) -> Any:
 
     if name in _implementations.SPECIAL:
         return _implementations.SPECIAL[name]()
-    if name.startswith("__"):
+    if name.startswith("__") and name not in numpy.__all__:
         raise AttributeError(f"module {PACKAGE!r} has no attribute {name!r}")
     try:
         value = getattr(numpy, name)

@@ -107,14 +107,27 @@ def rebase(function: Any) -> Any:
 
 def rebase_class(real: type) -> type:
     """A class of NumPy whose methods are rebased; its bases too."""
+    own_class = types.CellType()  # what super() without arguments looks in
     members: dict[str, Any] = {}
     for name, value in vars(real).items():
-        if name in ("__dict__", "__weakref__"):
+        if name in ("__dict__", "__weakref__") or isinstance(value, types.MemberDescriptorType):
             continue
         if isinstance(value, types.FunctionType):
-            value = rebase(value)
+            value = _rebase_method(value, own_class)
         elif isinstance(value, staticmethod):
             value = staticmethod(rebased(value.__func__))
         members[name] = value
     bases = tuple(rebase_class(base) if base.__module__.startswith("numpy") else base for base in real.__bases__)
-    return type(real)(real.__name__, bases, members)
+    made: type = type(real)(real.__name__, bases, members)
+    own_class.cell_contents = made
+    return made
+
+
+def _rebase_method(method: types.FunctionType, own_class: types.CellType) -> Any:
+    if "__class__" not in method.__code__.co_freevars:
+        return rebase(method)
+    cells = zip(method.__code__.co_freevars, method.__closure__ or (), strict=True)
+    closure = tuple(own_class if name == "__class__" else cell for name, cell in cells)
+    made = types.FunctionType(method.__code__, _globals_of(method), method.__name__, method.__defaults__, closure)
+    made.__kwdefaults__ = method.__kwdefaults__
+    return made
