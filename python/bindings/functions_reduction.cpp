@@ -101,6 +101,18 @@ PyObject* cumulative(FunctionCall& call) {
   return finish(call, result, refusal);
 }
 
+// Over all axes the installed NumPy answers a Python int (older releases) or one of its own.
+bool counts_in_python() {
+  static const bool answer = [] {
+    PyObject* count = PyObject_CallMethod(real_numpy().module, "count_nonzero", "i", 1);
+    const bool is_python = count != nullptr && PyLong_CheckExact(count);
+    Py_XDECREF(count);
+    PyErr_Clear();
+    return is_python;
+  }();
+  return answer;
+}
+
 PyObject* count_nonzero(FunctionCall& call) {
   static constexpr const char* names[] = {"a", "axis", "keepdims"};
   PyObject* values[3];
@@ -110,8 +122,8 @@ PyObject* count_nonzero(FunctionCall& call) {
   PyObject* result = reduce_native(Reduction::kCountNonzero, {values[0], values[1], nullptr, nullptr, values[2]}, &refusal);
   result = finish(call, result, refusal);
   const bool keeps = values[2] != nullptr && values[2] != Py_False;
-  if (result == nullptr || !not_given(values[1]) || keeps) return result;
-  Py_SETREF(result, PyNumber_Index(result));  // over all axes NumPy answers a Python int
+  if (result == nullptr || !not_given(values[1]) || keeps || !counts_in_python()) return result;
+  Py_SETREF(result, PyNumber_Index(result));
   return result;
 }
 

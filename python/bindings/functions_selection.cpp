@@ -57,22 +57,58 @@ PyObject* clip(FunctionCall& call) {
   return result;
 }
 
+// May the value be stored under this rule? Bare numbers follow their kind, as NumPy 2 casts them.
+bool storable(const evaluate::Operand& source, DType to, Casting casting) {
+  if (source.view) return can_cast(source.view->dtype, to, casting);
+  switch (source.scalar.weak) {
+    case Weak::kStrong: return can_cast(source.scalar.dtype, to, casting);
+    case Weak::kInteger: return to != DType::kBool;
+    case Weak::kFloat: return is_inexact(to);
+    case Weak::kComplex: return is_complex(to);
+  }
+  return false;
+}
+
+// destination[mask] = source: the operation that gives its operand back, with a mask. Bool has no `positive`.
+void assign_where(const Array& destination, const evaluate::Operand& source, const View& mask, Casting casting, unsigned* status) {
+  evaluate::ElementwiseOptions options;
+  options.outputs[0] = &destination;
+  options.where = &mask;
+  options.dtype = destination.dtype();
+  options.casting = casting;
+  options.status = status;
+  const evaluate::Operand operands[] = {source, source};
+  const bool truth = destination.dtype() == DType::kBool;
+  evaluate::elementwise(truth ? op::Op::logical_and : op::Op::positive, {operands, truth ? size_t{2} : size_t{1}}, options);
+}
+
 PyObject* copyto(FunctionCall& call) {
   static constexpr const char* names[] = {"dst", "src", "casting", "where"};
   PyObject* values[4];
   if (!parse(call, names, values)) return nullptr;
-  Array destination;
+  Array destination, mask;
   Casting casting = Casting::kSameKind;
+  Inputs inputs;
   if (values[0] == nullptr || values[1] == nullptr || (values[2] != nullptr && !casting_from(values[2], &casting)) ||
-      (values[3] != nullptr && values[3] != Py_True) || take_output(values[0], &destination) != 1 || !is_array(values[1])) {
+      take_output(values[0], &destination) != 1 || inputs.add(values[1]) != 1) {
     return PyErr_Occurred() != nullptr ? nullptr : call.decline("arguments that only NumPy serves");
   }
-  const Array& source = array_of(values[1]);
-  if (is_complex(source.dtype()) && !is_complex(destination.dtype())) return call.decline("cast discards the imaginary part");
+  const evaluate::Operand& source = inputs.operands()[0];
+  if (!storable(source, destination.dtype(), casting) || casting == Casting::kUnsafe) return call.decline("casting");
+  const bool masked = values[3] != nullptr && values[3] != Py_True;
+  if (masked && (take_array(values[3], &mask) != 1 || mask.dtype() != DType::kBool)) {
+    return PyErr_Occurred() != nullptr ? nullptr : call.decline("argument where");
+  }
   unsigned status = 0;
   {
     ReleaseForLarge released(destination.size());
-    evaluate::assign(destination.view(), source.view(), casting, &status);
+    if (masked) {
+      assign_where(destination, source, mask.view(), casting, &status);
+    } else if (source.view) {
+      evaluate::assign(destination.view(), *source.view, casting, &status);
+    } else {
+      evaluate::fill(destination.view(), source.scalar, &status);
+    }
   }
   if (status != 0 && report_floating_point(status, "cast") < 0) return nullptr;
   Py_RETURN_NONE;

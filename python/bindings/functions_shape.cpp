@@ -37,7 +37,7 @@ PyObject* method(FunctionCall& call) {
 }
 constexpr char kReshape[] = "reshape", kTranspose[] = "transpose", kSwapaxes[] = "swapaxes", kRavel[] = "ravel",
                kSqueeze[] = "squeeze", kTake[] = "take", kRepeat[] = "repeat", kRound[] = "round", kDiagonal[] = "diagonal",
-               kTrace[] = "trace", kNonzero[] = "nonzero";
+               kNonzero[] = "nonzero";
 
 // reshape and ravel take their own keywords by position only in the method.
 PyObject* reshape(FunctionCall& call) {
@@ -118,8 +118,7 @@ const NativeFunctionRow kShapeFunctions[] = {
     {"numpy.reshape", reshape},           {"numpy.transpose", method<kTranspose>}, {"numpy.permute_dims", method<kTranspose>},
     {"numpy.swapaxes", method<kSwapaxes>}, {"numpy.ravel", method<kRavel>},         {"numpy.squeeze", method<kSqueeze>},
     {"numpy.take", method<kTake>},        {"numpy.repeat", method<kRepeat>},       {"numpy.round", method<kRound>},
-    {"numpy.around", method<kRound>},     {"numpy.diagonal", method<kDiagonal>},   {"numpy.trace", method<kTrace>},
-    {"numpy.nonzero", method<kNonzero>},  {"numpy.broadcast_to", broadcast_to},    {"numpy.concatenate", concatenate},
+    {"numpy.around", method<kRound>},     {"numpy.diagonal", method<kDiagonal>},   {"numpy.nonzero", method<kNonzero>},  {"numpy.broadcast_to", broadcast_to},    {"numpy.concatenate", concatenate},
     {nullptr, nullptr}};
 
 }  // namespace manycore::python

@@ -60,7 +60,7 @@ def linspace(
 def broadcast_arrays(*args: Any, subok: bool = False) -> tuple[Any, ...]:
     asarray, broadcast_to = (_core.function_for(f) for f in (numpy.asarray, numpy.broadcast_to))
     arrays = [asarray(argument) for argument in args]
-    if subok or not all(type(array) is _core.ndarray for array in arrays):
+    if not all(type(array) is _core.ndarray for array in arrays):
         made: tuple[Any, ...] = _through_numpy("broadcast_arrays", numpy.broadcast_arrays, *args, subok=subok)
         return made
     shape = numpy.broadcast_shapes(*(array.shape for array in arrays))
@@ -71,6 +71,13 @@ def identity(n: Any, dtype: Any = None, **rest: Any) -> Any:
     if rest:
         return _through_numpy("identity", numpy.identity, n, dtype, **rest)
     return _core.function_for(numpy.eye)(n, dtype=dtype)
+
+
+def trace(a: Any, offset: Any = 0, axis1: Any = 0, axis2: Any = 1, dtype: Any = None, out: Any = None) -> Any:
+    array = _core.function_for(numpy.asarray)(a)
+    if type(array) is not _core.ndarray:
+        return _through_numpy("trace", numpy.trace, a, offset, axis1, axis2, dtype, out)
+    return array.diagonal(offset, axis1, axis2).sum(-1, dtype=dtype, out=out)
 
 
 def vdot(a: Any, b: Any, /) -> Any:
@@ -102,7 +109,7 @@ def register() -> None:
     for name in REBASED_LINALG:
         real = getattr(numpy.linalg, name)
         _core.function_for(real, _on_first_call(real))
-    for implementation in (broadcast_arrays, identity, inner, linspace, vdot):
+    for implementation in (broadcast_arrays, identity, inner, linspace, trace, vdot):
         _core.function_for(getattr(numpy, implementation.__name__), implementation)
 
 

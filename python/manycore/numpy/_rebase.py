@@ -49,8 +49,9 @@ def rebased(value: Any) -> Any:
             return value
         if isinstance(value, types.FunctionType):
             return rebase(value)
-        if _is_public(value):
-            return _core.function_for(value)
+        public = _public_function(value)
+        if public is not None:
+            return _core.function_for(public)
     if type(value).__name__ == "_array_converter" or getattr(value, "__name__", "") == "_array_converter":
         from manycore.numpy._array_converter import ArrayConverter
 
@@ -58,10 +59,11 @@ def rebased(value: Any) -> Any:
     return value
 
 
-def _is_public(function: Any) -> bool:
-    name = getattr(function, "__name__", "")
-    home = {"numpy": numpy, "numpy.linalg": numpy.linalg}.get(str(function.__module__))
-    return home is not None and getattr(home, name, None) is function
+def _public_function(function: Any) -> Any:
+    """The public function of NumPy that this compiled one is, or is the inside of; None for a private one."""
+    home = numpy.linalg if str(function.__module__).startswith("numpy.linalg") else numpy
+    public = getattr(home, getattr(function, "__name__", ""), None)
+    return public if public is function or getattr(public, "_implementation", None) is function else None
 
 
 def _globals_of(function: types.FunctionType) -> dict[str, Any]:
