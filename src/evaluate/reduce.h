@@ -6,14 +6,12 @@
 #include <optional>
 
 #include "evaluate/elementwise.h"
+#include "kernel/reduce.h"
 #include "manycore/array.h"
 
 namespace manycore::evaluate {
 
-enum class Reduction : uint8_t {
-  kSum, kProd, kMin, kMax, kFmin, kFmax, kAll, kAny, kLogicalXor, kBitwiseAnd, kBitwiseOr, kBitwiseXor,
-  kArgmin, kArgmax, kCountNonzero
-};
+using kernel::Reduction;
 
 struct ReduceOptions {
   std::optional<Dims> axes;      // none: all axes. Entries are normalised to [0, ndim) and distinct; see normalize_axes

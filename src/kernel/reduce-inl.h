@@ -60,9 +60,16 @@ void fold_run(std::byte* accumulator, const std::byte* input, int64_t stride, in
   *reinterpret_cast<A*>(accumulator) = value;
 }
 
+// The call of a run per row, inlined: rows are often short.
+template <auto kRun>
+void fold_each(std::byte* accumulators, int64_t accumulator_stride, const std::byte* input, int64_t stride, int64_t n,
+               int64_t runs, int64_t row_stride) {
+  for (int64_t i = 0; i < runs; ++i) kRun(accumulators + i * accumulator_stride, input + i * row_stride, stride, n);
+}
+
 template <class A, class E, class F>
 constexpr ReduceLoops fold_loops(bool exact) {
-  return {&fold_run<A, E, F>, &fold_rows<A, E, F>, exact};
+  return {&fold_run<A, E, F>, &fold_rows<A, E, F>, &fold_each<&fold_run<A, E, F>>, exact};
 }
 
 }  // namespace manycore::kernel::HWY_NAMESPACE

@@ -48,4 +48,9 @@ DeviationSum find_deviation_sum(DType dtype) {
   return dtype < DType::kFloat16 ? nullptr : find_sum_table().deviation[static_cast<int>(dtype) - static_cast<int>(DType::kFloat16)];
 }
 
+DeviationRows find_deviation_rows(DType dtype) {
+  return dtype < DType::kFloat16 ? nullptr
+                                 : find_sum_table().deviation_rows[static_cast<int>(dtype) - static_cast<int>(DType::kFloat16)];
+}
+
 }  // namespace manycore::kernel

@@ -28,6 +28,9 @@ struct ReduceLoops {
   // accumulators[j] = accumulators[j] (op) row[j] for one row after the other; rows lie row_stride bytes apart.
   void (*rows)(std::byte* accumulators, int64_t accumulator_stride, const std::byte* input, int64_t stride, int64_t n,
                int64_t rows, int64_t row_stride) = nullptr;
+  // One run after the other: run i starts at input + i * row_stride and folds into its own accumulator.
+  void (*each)(std::byte* accumulators, int64_t accumulator_stride, const std::byte* input, int64_t stride, int64_t n, int64_t runs,
+               int64_t row_stride) = nullptr;
   // Exact and order-free: a run may be cut anywhere, and the results of the pieces folded by `run` in any order.
   bool exact = false;
 };
@@ -49,8 +52,13 @@ constexpr int64_t pairwise_split(int64_t n, DType dtype) {
   return is_complex(dtype) ? cut / 2 : cut;
 }
 
-// Pairwise sum of |x - mean|^2 for float32/64 and complex; mean is of `dtype`, the result real.
+// Pairwise sum of |x - mean|^2 for inexact dtypes; mean is of `dtype`, the result real (float32 for float16, whose differences
+// and squares are rounded to float16 first, as NumPy's are).
 using DeviationSum = void (*)(std::byte* result, const std::byte* input, int64_t stride, int64_t n, const std::byte* mean);
 MANYCORE_API DeviationSum find_deviation_sum(DType dtype);
+// accumulators[j] += |row[j] - means[j]|^2, one row after the other; accumulators are real, of `dtype`'s precision.
+using DeviationRows = void (*)(std::byte* accumulators, int64_t accumulator_stride, const std::byte* means, int64_t mean_stride,
+                               const std::byte* input, int64_t stride, int64_t n, int64_t rows, int64_t row_stride);
+MANYCORE_API DeviationRows find_deviation_rows(DType dtype);
 
 }  // namespace manycore::kernel

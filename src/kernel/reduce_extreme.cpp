@@ -95,7 +95,7 @@ void extreme_run(std::byte* accumulator, const std::byte* input, int64_t stride,
 
 template <class F, bool kMaximum, class T>
 constexpr ReduceLoops float_loops() {
-  return {&extreme_run<T, F, kMaximum>, &fold_rows<T, T, F>, true};
+  return {&extreme_run<T, F, kMaximum>, &fold_rows<T, T, F>, &fold_each<&extreme_run<T, F, kMaximum>>, true};
 }
 
 // bool compares as uint8: its bytes are 0 and 1.

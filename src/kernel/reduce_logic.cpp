@@ -57,34 +57,26 @@ void count_run(std::byte* accumulator, const std::byte* input, int64_t stride, i
   *reinterpret_cast<int64_t*>(accumulator) += count_true<E>(input, stride, n);
 }
 
-// Stops at the first block that decides.
+// Stops at the first block that decides: one true element for any, one false for all.
 template <class E, bool kAny>
 void decide_run(std::byte* accumulator, const std::byte* input, int64_t stride, int64_t n) {
   uint8_t& value = *reinterpret_cast<uint8_t*>(accumulator);
   value = value != 0;
-  constexpr int64_t kBlock = 1024 / static_cast<int64_t>(sizeof(E));
+  constexpr int64_t kBlock = 4096;
   for (int64_t first = 0; first < n && value != (kAny ? 1 : 0); first += kBlock) {
     const int64_t count = n - first < kBlock ? n - first : kBlock;
-    bool decided = false;
-    if (stride == sizeof(E)) {
-      const E* x = reinterpret_cast<const E*>(input) + first;
-      for (int64_t i = 0; i < count; ++i) decided |= is_true(x[i]) == kAny;
-    } else {
-      for (int64_t i = 0; i < count; ++i) {
-        decided |= is_true(*reinterpret_cast<const E*>(input + (first + i) * stride)) == kAny;
-      }
-    }
-    if (decided) value = kAny ? 1 : 0;
+    const int64_t trues = count_true<E>(input + first * stride, stride, count);
+    if (kAny ? trues > 0 : trues < count) value = kAny ? 1 : 0;
   }
 }
 
 template <class E>
 constexpr ReduceLoops logic_loops(Reduction reduction) {
   switch (reduction) {
-    case Reduction::kAll: return {&decide_run<E, false>, &fold_rows<uint8_t, E, And>, true};
-    case Reduction::kAny: return {&decide_run<E, true>, &fold_rows<uint8_t, E, Or>, true};
-    case Reduction::kLogicalXor: return {&fold_run<uint8_t, E, Xor>, &fold_rows<uint8_t, E, Xor>, true};
-    default: return {&count_run<E>, &fold_rows<int64_t, E, Count>, true};
+    case Reduction::kAll: return {&decide_run<E, false>, &fold_rows<uint8_t, E, And>, &fold_each<&decide_run<E, false>>, true};
+    case Reduction::kAny: return {&decide_run<E, true>, &fold_rows<uint8_t, E, Or>, &fold_each<&decide_run<E, true>>, true};
+    case Reduction::kLogicalXor: return fold_loops<uint8_t, E, Xor>(true);
+    default: return {&count_run<E>, &fold_rows<int64_t, E, Count>, &fold_each<&count_run<E>>, true};
   }
 }
 

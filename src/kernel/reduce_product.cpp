@@ -45,7 +45,7 @@ static const FoldTable& product_table() {
        fold_loops<uint64_t, uint64_t, MultiplyInteger>(true), fold_loops<uint8_t, uint8_t, MultiplyInteger>(true),
        fold_loops<uint16_t, uint16_t, MultiplyInteger>(true), fold_loops<uint32_t, uint32_t, MultiplyInteger>(true),
        fold_loops<uint64_t, uint64_t, MultiplyInteger>(true),
-       {&product_run_half, &fold_rows<Half, Half, Multiply>, false},
+       {&product_run_half, &fold_rows<Half, Half, Multiply>, &fold_each<&product_run_half>, false},
        fold_loops<float, float, Multiply>(false), fold_loops<double, double, Multiply>(false),
        fold_loops<C64, C64, Multiply>(false), fold_loops<C128, C128, Multiply>(false)}};
   return kTable;

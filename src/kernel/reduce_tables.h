@@ -10,6 +10,7 @@ struct SumTable {
   ReduceLoops widening[9];  // bool and integers into 64 bits, of the input's signedness
   PairwiseSum pairwise[5];  // float16 and up
   DeviationSum deviation[5];
+  DeviationRows deviation_rows[5];
 };
 const SumTable& find_sum_table();
 

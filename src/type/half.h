@@ -30,4 +30,17 @@ inline Half float_to_half(float value) {
   return Half{static_cast<uint16_t>(sign | (magnitude >= 0x47800000u ? special : finite))};
 }
 
+// Rounded once: through float32, made odd where that step dropped bits, so that the second rounding sees them.
+inline Half double_to_half(double value) {
+  float narrow = static_cast<float>(value);
+  uint32_t bits = std::bit_cast<uint32_t>(narrow);
+  if (static_cast<double>(narrow) != value && value == value && (bits & 0x7fffffffu) < 0x7f800000u) {
+    const bool away = (static_cast<double>(narrow) < 0 ? -static_cast<double>(narrow) : static_cast<double>(narrow)) >
+                      (value < 0 ? -value : value);
+    if (away && (bits & 0x7fffffffu) != 0) --bits;
+    bits |= 1;
+  }
+  return float_to_half(std::bit_cast<float>(bits));
+}
+
 }  // namespace manycore
