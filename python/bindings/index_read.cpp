@@ -1,4 +1,7 @@
 // Reading by index: array[...].
+#include <algorithm>
+#include <vector>
+
 #include "bindings/array_type.h"
 #include "bindings/exchange.h"
 #include "bindings/index_basic.h"
@@ -26,7 +29,49 @@ PyObject* row(PyObject* self, int64_t position) {
   });
 }
 
-// Index dimensions first in memory, then moved to their place: NumPy's layout, on which later sums depend.
+// The axes that no index takes, slowest first in memory: NumPy's iterator lays the copied part out in the source's own order.
+// An axis of extent 1 or stride 0 has no order of its own and stays where it stands.
+std::vector<int> free_axes_by_stride(const View& view, std::span<const int> indexed) {
+  std::vector<int> order;  // fastest first while sorting
+  const auto stride = [&](int axis) { return view.shape[axis] == 1 ? 0 : std::abs(view.strides[axis]); };
+  for (int axis = view.ndim() - 1; axis >= 0; --axis) {
+    if (std::find(indexed.begin(), indexed.end(), axis) != indexed.end()) continue;
+    size_t place = order.size();
+    for (size_t i = order.size(); i-- > 0;) {
+      if (stride(order[i]) == 0 || stride(axis) == 0) continue;
+      if (stride(order[i]) <= stride(axis)) break;
+      place = i;
+    }
+    order.insert(order.begin() + static_cast<std::ptrdiff_t>(place), axis);
+  }
+  std::reverse(order.begin(), order.end());
+  return order;
+}
+
+// A source whose free axes stand in memory order, and how to bring the result's dimensions back.
+struct Arranged {
+  View view;
+  std::vector<int> axes;  // of the indices, in `view`
+  Dims order;             // result dimension i is dimension order[i] of what the engine gives
+};
+
+// `index_dims`: dimensions that the indices give; they come first in the engine's result and go to `result_axis`.
+Arranged arrange(const View& source, std::span<const int> indexed, int index_dims, int result_axis) {
+  const std::vector<int> free_axes = free_axes_by_stride(source, indexed);
+  Dims permutation;
+  for (int axis : indexed) permutation.push_back(axis);
+  for (int axis : free_axes) permutation.push_back(axis);
+  Arranged arranged{transpose(source, permutation), {}, Dims()};
+  for (size_t i = 0; i < indexed.size(); ++i) arranged.axes.push_back(static_cast<int>(i));
+  std::vector<int> place(static_cast<size_t>(source.ndim()));
+  for (size_t i = 0; i < free_axes.size(); ++i) place[static_cast<size_t>(free_axes[i])] = index_dims + static_cast<int>(i);
+  for (int axis = 0; axis < source.ndim(); ++axis) {
+    if (std::find(indexed.begin(), indexed.end(), axis) == indexed.end()) arranged.order.push_back(place[static_cast<size_t>(axis)]);
+  }
+  for (int i = 0; i < index_dims; ++i) arranged.order.insert(result_axis + i, i);
+  return arranged;
+}
+
 Array gather_in_numpys_layout(const IndexPlan& plan) {
   std::vector<View> indices;
   int index_dims = 0;
@@ -34,23 +79,27 @@ Array gather_in_numpys_layout(const IndexPlan& plan) {
     indices.push_back(index.view());
     index_dims = std::max(index_dims, index.ndim());
   }
-  evaluate::AdvancedIndex advanced{indices, plan.axes, 0};
-  Array result = evaluate::gather(plan.view, advanced);
-  if (plan.result_axis == 0) return result;
-  Dims order;
-  for (int i = 0; i < plan.result_axis; ++i) order.push_back(index_dims + i);
-  for (int i = 0; i < index_dims; ++i) order.push_back(i);
-  for (int i = index_dims + plan.result_axis; i < result.ndim(); ++i) order.push_back(i);
-  return result.transpose(order);
+  const Arranged arranged = arrange(plan.view, plan.axes, index_dims, plan.result_axis);
+  return evaluate::gather(arranged.view, {indices, arranged.axes, 0}).transpose(arranged.order);
+}
+
+Array select_in_numpys_layout(const IndexPlan& plan) {
+  const Array& mask = plan.indices[0];
+  if (plan.view.ndim() - mask.ndim() < 2) return evaluate::select(plan.view, mask.view());
+  std::vector<int> masked;
+  for (int axis = 0; axis < mask.ndim(); ++axis) masked.push_back(axis);
+  const Arranged arranged = arrange(plan.view, masked, 1, 0);
+  return evaluate::select(arranged.view, mask.view()).transpose(arranged.order);
 }
 
 // The engine's complaints about bounds and shapes are NumPy's to word.
 PyObject* read_advanced(PyObject* self, PyObject* index, const IndexPlan& plan) {
   return guarded([&]() -> PyObject* {
+    const BufferRef kept = array_of(self).buffer();  // another thread may resize the object meanwhile
     Array result;
     try {
       ReleaseGil released(std::max(plan.view.size(), plan.indices[0].size()));
-      result = plan.kind == IndexKind::kMask ? evaluate::select(plan.view, plan.indices[0].view()) : gather_in_numpys_layout(plan);
+      result = plan.kind == IndexKind::kMask ? select_in_numpys_layout(plan) : gather_in_numpys_layout(plan);
     } catch (const UserError&) {
       return retry_real_method(self, "__getitem__", {&index, 1, nullptr}, "bounds or shapes of the index");
     }

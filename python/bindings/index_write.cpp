@@ -79,6 +79,7 @@ int write_by_numpy(PyObject* self, PyObject* index, PyObject* value, const char*
 // The engine's complaints about shapes and bounds are NumPy's to word.
 int write_advanced_or_by_numpy(PyObject* self, PyObject* index, PyObject* value, const IndexPlan& plan) {
   return guarded([&]() -> int {
+    const BufferRef kept = array_of(self).buffer();  // another thread may resize the object meanwhile
     Array values;
     const int taken = values_for(value, plan.view.dtype, &values);
     if (taken < 0) return -1;

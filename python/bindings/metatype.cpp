@@ -156,6 +156,24 @@ PyObject* new_of_class(PyObject* ignored, PyObject* args, PyObject* kwargs) {
 PyMethodDef new_method = {"__new__", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(new_of_class)),
                           METH_VARARGS | METH_KEYWORDS, nullptr};
 
+// pickle names a class by module and name and finds NumPy's there, not ours: ours is written as the type of an empty array.
+PyObject* reduce_type(PyObject*, PyObject* cls) {
+  PyObject* empty = PyObject_CallFunction(real_type(), "((i))", 0);
+  return empty ? Py_BuildValue("O(N)", reinterpret_cast<PyObject*>(&PyType_Type), empty) : nullptr;
+}
+
+PyMethodDef reduce_method = {"reduce_ndarray_type", reduce_type, METH_O, nullptr};
+
+bool register_pickling() {
+  PyObject* registry = PyImport_ImportModule("copyreg");
+  PyObject* function = registry ? PyCFunction_New(&reduce_method, nullptr) : nullptr;
+  PyObject* done = function ? PyObject_CallMethod(registry, "pickle", "OO", &ArrayMetaType, function) : nullptr;
+  Py_XDECREF(function);
+  Py_XDECREF(registry);
+  Py_XDECREF(done);
+  return done != nullptr;
+}
+
 PyMethodDef metatype_methods[] = {
     {"__instancecheck__", check_instance, METH_O, nullptr},
     {"__subclasscheck__", check_subclass, METH_O, nullptr},
@@ -187,7 +205,7 @@ bool finish_array_type() {
   const int status = PyDict_SetItemString(ArrayType.tp_dict, "__new__", method);
   Py_DECREF(method);
   PyType_Modified(&ArrayType);
-  return status == 0;
+  return status == 0 && register_pickling();
 }
 
 }  // namespace manycore::python

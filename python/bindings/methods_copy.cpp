@@ -44,7 +44,7 @@ bool read_casting(PyObject* object, Casting* casting) {
 
 PyObject* copy_of(PyObject* self, CopyOrder order) {
   return guarded([&] {
-    const Array& array = array_of(self);
+    const Array array = array_of(self);  // kept: another thread may resize the object meanwhile
     Array copied;
     {
       ReleaseGil released(array.size());
@@ -66,7 +66,7 @@ bool has_order(const Array& array, CopyOrder order) {
 }
 
 PyObject* converted(PyObject* self, DType dtype, CopyOrder order) {
-  const Array& array = array_of(self);
+  const Array array = array_of(self);  // kept, as above
   if (warn_discards_imaginary(array.dtype(), dtype) < 0) return nullptr;
   return guarded([&]() -> PyObject* {
     unsigned status = 0;

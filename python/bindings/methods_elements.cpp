@@ -121,7 +121,7 @@ MANYCORE_METHOD(method_round) {
   static Parameters<2> parameters(2, {"decimals", "out"});
   PyObject* values[2];
   const Call call{args, nargs, keywords};
-  const Array& array = array_of(self);
+  const Array array = array_of(self);
   int64_t decimals = 0;
   const bool matched = parameters.match(call, values) && is_absent(values[1]) &&
                        (!values[0] || read_integer(values[0], &decimals) == 1) && std::abs(decimals) <= 22 &&
@@ -140,7 +140,7 @@ MANYCORE_METHOD(method_round) {
 }
 
 MANYCORE_METHOD(method_nonzero) {
-  const Array& array = array_of(self);
+  const Array array = array_of(self);
   if (nargs != 0 || keywords || array.ndim() == 0) return call_real_method_wrapped(self, "nonzero", {args, nargs, keywords});
   return guarded([&]() -> PyObject* {
     std::vector<Array> positions;
@@ -159,7 +159,7 @@ MANYCORE_METHOD(method_nonzero) {
 }
 
 MANYCORE_METHOD(method_conjugate) {
-  const Array& array = array_of(self);
+  const Array array = array_of(self);
   if (nargs != 0 || keywords) return fall_back_to_method(self, "conjugate", {args, nargs, keywords}, "argument out");
   if (!is_complex(array.dtype())) return Py_NewRef(self);
   return guarded([&] {

@@ -51,7 +51,7 @@ PyObject* flat_view(PyObject* self, const Array& array) {
   return wrap_view(array.with_view(std::move(view)), self);
 }
 
-PyObject* flat_copy(const Array& array) {
+PyObject* flat_copy(Array array) {
   Array copied;
   {
     ReleaseGil released(array.size());
@@ -64,7 +64,7 @@ PyObject* flat_copy(const Array& array) {
 
 MANYCORE_METHOD(method_reshape) {
   const Call call{args, nargs, keywords};
-  const Array& array = array_of(self);
+  const Array array = array_of(self);
   Dims shape;
   const bool plain = nargs > 0 && !keywords && dims_from_arguments(args, nargs, &shape) && complete_shape(&shape, array.size());
   if (!plain) return call_real_method_wrapped(self, "reshape", call);

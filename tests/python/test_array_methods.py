@@ -92,7 +92,7 @@ NATIVE: dict[str, Callable[[Any], Any]] = {
     "fill": lambda a: (a.fill(1), a)[1],
     "contains": lambda a: 1 in a,
     "contains not": lambda a: 12345 in a,
-    "nonzero": lambda a: a.nonzero(),
+    "nonzero": lambda a: [positions.tolist() for positions in a.nonzero()],
     "conj": lambda a: a.conj(),
     "conjugate": lambda a: a.conjugate(),
     "take": lambda a: a.take([0, 1]),

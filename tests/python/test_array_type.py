@@ -144,6 +144,11 @@ def test_pickles_load_where_manycore_is_absent() -> None:
     assert done.stdout.split() == ["[0.0,", "1.0,", "2.0,", "3.0]", "False"]
 
 
+def test_the_class_itself_pickles_as_numpys() -> None:
+    assert pickle.loads(pickle.dumps([mnp.ndarray, 3])) == [np.ndarray, 3]
+    assert copy.deepcopy(mnp.ndarray) is mnp.ndarray
+
+
 def test_large_buffers_travel_out_of_band() -> None:
     ours = mnp.arange(1000.0)
     buffers: list[pickle.PickleBuffer] = []
