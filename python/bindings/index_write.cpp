@@ -58,6 +58,9 @@ int write_advanced(const IndexPlan& plan, const Array& values) {
   {
     ReleaseGil released(std::max(plan.view.size(), plan.indices[0].size()));
     if (plan.kind == IndexKind::kMask) {
+      if (plan.indices[0].ndim() == plan.view.ndim() && values.ndim() > 1) {
+        throw UserError(ErrorKind::kType, "more than one dimension for elements under a mask");  // NumPy raises instead
+      }
       evaluate::assign_selected(plan.view, plan.indices[0].view(), values.view(), &status);
     } else {
       std::vector<View> indices;
@@ -109,16 +112,19 @@ int store_value(const Array& destination, PyObject* value) {
     if (converted < 0) return -1;
     if (converted == 0) return store_by_numpy(destination, value);
     const DType dtype = destination.dtype();
+    const DType given = holder.is_scalar ? holder.scalar.dtype : holder.array.dtype();
+    if (holder.is_scalar && !fits_quietly(holder.scalar, dtype)) return store_by_numpy(destination, value);
+    if (warn_discards_imaginary(given, dtype) < 0) return -1;
     unsigned status = 0;
-    if (holder.is_scalar) {
-      if (!fits_quietly(holder.scalar, dtype)) return store_by_numpy(destination, value);
-      if (warn_discards_imaginary(holder.scalar.dtype, dtype) < 0) return -1;
+    try {
       ReleaseGil released(destination.size());
-      evaluate::fill(destination.view(), holder.scalar, &status);
-    } else {
-      if (warn_discards_imaginary(holder.array.dtype(), dtype) < 0) return -1;
-      ReleaseGil released(destination.size());
-      evaluate::assign(destination.view(), holder.array.view(), Casting::kUnsafe, &status);
+      if (holder.is_scalar) {
+        evaluate::fill(destination.view(), holder.scalar, &status);
+      } else {
+        evaluate::assign(destination.view(), holder.array.view(), Casting::kUnsafe, &status);
+      }
+    } catch (const UserError&) {
+      return store_by_numpy(destination, value);  // raises in NumPy's own words
     }
     return report_floating_point(status, "cast");
   });

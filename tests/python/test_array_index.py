@@ -107,7 +107,7 @@ class Indices:
 
 def bases(dtype: str = "float64") -> list[tuple[str, Any, Any]]:
     base = data(dtype, (6, 12), 7)
-    return [(name, view(base), view(ours_of(base))) for name, view in LAYOUTS.items()]
+    return [(name, view(base.copy()), view(ours_of(base))) for name, view in LAYOUTS.items()]
 
 
 def check_read(name: str, theirs: Any, ours: Any, index: Any) -> str | None:
