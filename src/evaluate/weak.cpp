@@ -24,7 +24,7 @@ Range range_of(DType dtype) {
 
 [[noreturn]] void fail_range(const Scalar& integer, DType dtype) {
   const bool huge = integer.dtype == DType::kUInt64;
-  if (huge && dtype != DType::kUInt64) throw UserError(ErrorKind::kOverflow, "Python int too large to convert to C long");
+  if (huge && dtype != DType::kUInt64 && dtype != DType::kUInt32) throw UserError(ErrorKind::kOverflow, "Python int too large to convert to C long");
   const std::string value = huge ? std::to_string(integer.get<uint64_t>()) : std::to_string(integer.get<int64_t>());
   throw UserError(ErrorKind::kOverflow, "Python integer " + value + " out of bounds for " + name_of(dtype));
 }

@@ -78,7 +78,10 @@ struct ToFloatForHalf {
   }
   float operator()(double x) const {
     const float near = float(x);
-    const uint32_t bits = __builtin_bit_cast(uint32_t, near) - (std::fabs(double(near)) > std::fabs(x) ? 1 : 0);
+    // Sizes are compared as integers: a floating point comparison would report NaN.
+    const int64_t size = __builtin_bit_cast(int64_t, std::fabs(x));
+    const int64_t near_size = __builtin_bit_cast(int64_t, std::fabs(double(near)));
+    const uint32_t bits = __builtin_bit_cast(uint32_t, near) - (near_size > size ? 1 : 0);
     return __builtin_bit_cast(float, double(near) != x ? bits | 1 : bits);
   }
   template <class A>

@@ -141,14 +141,11 @@ std::string dtype_class(DType dtype) {
   return "<class 'numpy.dtypes." + name + "DType'>";
 }
 
-[[noreturn]] void fail_no_loop(Op op, std::span<const OperandType> inputs) {
+// `asked` is what dtype= asked for.
+[[noreturn]] void fail_no_loop(Op op, std::span<const OperandType> inputs, std::optional<DType> asked = {}) {
   const std::string name = info(op).name;
-  const bool all_bool = [&] {
-    for (const OperandType& input : inputs) {
-      if (input.dtype != DType::kBool) return false;
-    }
-    return true;
-  }();
+  bool all_bool = asked == DType::kBool || !asked;
+  for (const OperandType& input : inputs) all_bool &= asked || input.dtype == DType::kBool;
   if (op == Op::subtract && all_bool) {
     throw UserError(ErrorKind::kType,
                     "numpy boolean subtract, the `-` operator, is not supported, use the bitwise_xor, the `^` operator, or the "
@@ -159,20 +156,19 @@ std::string dtype_class(DType dtype) {
                     "The numpy boolean negative, the `-` operator, is not supported, use the `~` operator or the logical_not "
                     "function instead.");
   }
-  if (op == Op::positive || op == Op::sign || op == Op::gcd || op == Op::lcm) {
+  if (op == Op::positive || op == Op::sign || op == Op::gcd || op == Op::lcm || (asked && op == Op::absolute)) {
     std::string classes;
     for (const OperandType& input : inputs) classes += (classes.empty() ? "" : ", ") + dtype_class(default_of(input));
     if (inputs.size() > 1) classes = "(" + classes + ")";
-    throw UserError(ErrorKind::kType, "ufunc '" + name + "' did not contain a loop with signature matching types " + classes + " -> None");
+    throw UserError(ErrorKind::kType, "ufunc '" + name + "' did not contain a loop with signature matching types " + classes + " -> " +
+                                          (asked ? dtype_class(*asked) : "None"));
+  }
+  if (asked) {
+    throw UserError(ErrorKind::kType, "No loop matching the specified signature and casting was found for ufunc " + name);
   }
   throw UserError(ErrorKind::kType, "ufunc '" + name +
                                         "' not supported for the input types, and the inputs could not be safely coerced to any "
                                         "supported types according to the casting rule ''safe''");
-}
-
-[[noreturn]] void fail_dtype(Op op) {
-  throw UserError(ErrorKind::kType,
-                  std::string("No loop matching the specified signature and casting was found for ufunc ") + info(op).name);
 }
 
 [[noreturn]] void fail_cast(Op op, const char* what, int index, bool indexed, DType from, DType to, Casting casting) {
@@ -182,12 +178,18 @@ std::string dtype_class(DType dtype) {
   throw UserError(ErrorKind::kCasting, text.append("') with casting rule '").append(name_of(casting)).append("'"));
 }
 
+[[noreturn]] void fail_weak_cast(Weak weak, DType to) {
+  const char* kind = weak == Weak::kInteger ? "int" : weak == Weak::kFloat ? "float" : "complex";
+  throw UserError(ErrorKind::kType,
+                  std::string("cannot cast Python ") + kind + " to " + name_of(to) + " under the casting rule 'equiv'");
+}
+
 // The loop that returns `dtype`.
 Signature with_output(Op op, std::span<const OperandType> inputs, DType dtype) {
   const Rule& rule = kRules[slots().rule_of[static_cast<int>(op)]];
   if (rule.returns == Returns::kTruth || rule.returns == Returns::kCount) {
     Signature s;
-    if (dtype != (rule.returns == Returns::kTruth ? DType::kBool : DType::kUInt8)) fail_dtype(op);
+    if (dtype != (rule.returns == Returns::kTruth ? DType::kBool : DType::kUInt8)) fail_no_loop(op, inputs, dtype);
     if (!find_signature(op, inputs, &s)) fail_no_loop(op, inputs);
     return s;
   }
@@ -195,7 +197,7 @@ Signature with_output(Op op, std::span<const OperandType> inputs, DType dtype) {
     const Signature s = signature_of(op, rule, slot_of(code));
     if (s.outputs[0] == dtype) return s;
   }
-  fail_dtype(op);
+  fail_no_loop(op, inputs, dtype);
 }
 
 bool may_cast(const OperandType& from, DType to, Casting casting) {
@@ -259,6 +261,9 @@ Signature resolve(Op op, std::span<const OperandType> inputs, std::optional<DTyp
   }
   const int n = static_cast<int>(inputs.size());
   const bool truths = s.outputs[0] == DType::kBool && s.inputs[0] == DType::kBool && std::string_view(info(op).types) == "test";
+  for (int i = 0; i < n && casting == Casting::kEquiv; ++i) {
+    if (inputs[i].weak != Weak::kStrong && default_of(inputs[i]) != s.inputs[i]) fail_weak_cast(inputs[i].weak, s.inputs[i]);
+  }
   for (int i = 0; i < n && !truths; ++i) {
     if (!may_cast(inputs[i], s.inputs[i], casting)) fail_cast(op, "input", i, n > 1, default_of(inputs[i]), s.inputs[i], casting);
   }
@@ -267,7 +272,7 @@ Signature resolve(Op op, std::span<const OperandType> inputs, std::optional<DTyp
 
 void check_output_cast(Op op, int output, DType loop, DType array, Casting casting) {
   if (can_cast(loop, array, casting)) return;
-  fail_cast(op, "output", output, info(op).outputs > 1, loop, array, casting);
+  fail_cast(op, "output", info(op).inputs + output, info(op).outputs > 1, loop, array, casting);
 }
 
 }  // namespace manycore::op
