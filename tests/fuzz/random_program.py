@@ -1,0 +1,278 @@
+"""Random NumPy programs, run line by line under NumPy and under manycore; after every line all live arrays must agree.
+
+``python -m tests.fuzz.random_program --seconds N --seed S`` runs programs until the time is up; each is made from its own seed, so
+that ``--seed S --programs 1`` repeats one. A failure prints the shortest program found that still shows it, as Python source.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy
+
+import manycore.numpy as mnp
+from manycore import _core
+
+DTYPES = "bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 float32 float64 complex64 complex128".split()
+COMMON = "bool int32 int64 uint8 float32 float64 float64 complex128".split()
+BINARY = "+ - * / // % ** & | ^ < <= == != > >=".split()
+IN_PLACE = "+= -= *= /= //= %= &= |= ^=".split()
+UNARY = "negative absolute square sqrt sign rint floor isfinite logical_not conjugate exp sin log1p invert signbit reciprocal".split()
+CALLS = "maximum minimum fmax add subtract multiply logical_and hypot arctan2 copysign fmod equal less".split()
+REDUCTIONS = "sum prod min max any all mean var argmin argmax cumsum".split()
+FALLBACKS = ["np.sort({a}, axis=None)", "np.unique({a})", "np.argsort({a}, axis=None, kind='stable')", "np.median({a})", "np.pad({a}, 1)"]
+SCALARS = ["0", "1", "2", "3", "-1", "0.5", "-2.5", "True", "2j", "np.float32(1.5)", "np.int8(3)", "100", "1000"]
+MOST_LIVE = 10
+LINES = 25
+
+
+class ProgramWriter:
+    """Writes one line at a time, knowing the shapes that NumPy's side has by now."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = random.Random(seed)
+        self.arrays: dict[str, Any] = {}  # NumPy's side
+        self.count = 0
+
+    def name(self) -> str:
+        self.count += 1
+        return f"a{self.count}"
+
+    def pick(self) -> str:
+        return self.random.choice(list(self.arrays))
+
+    def operand(self) -> str:
+        return self.random.choice(SCALARS) if self.random.random() < 0.25 else self.pick()
+
+    def matching(self, name: str) -> str:
+        """Mostly an array that broadcasts with this one."""
+        shape = self.arrays[name].shape
+        fits = [n for n, a in self.arrays.items() if a.shape == shape or a.size == 1 or a.shape == shape[1:]]
+        return self.random.choice(fits) if fits and self.random.random() < 0.85 else self.operand()
+
+    def line(self) -> str:
+        if not self.arrays or (len(self.arrays) < 3 and self.random.random() < 0.7):
+            return self.create()
+        if len(self.arrays) > MOST_LIVE:
+            return f"del {self.pick()}"
+        makers: list[tuple[int, Callable[[], str]]] = [
+            (2, self.create), (6, self.view), (6, self.binary), (3, self.unary), (4, self.in_place), (5, self.assign), (3, self.index),
+            (4, self.reduce), (2, self.cast), (2, self.join), (2, self.call_into), (1, self.fall_back), (1, self.product),
+        ]  # fmt: skip
+        weights, functions = zip(*makers, strict=True)
+        return self.random.choices(functions, weights)[0]()
+
+    def shape(self) -> tuple[int, ...]:
+        r = self.random
+        if r.random() < 0.05:
+            return (r.choice([3000, 20000]),)
+        return tuple(r.choice([0, 1, 2, 3, 3, 4, 5, 9]) if r.random() < 0.9 else 1 for _ in range(r.choice([0, 1, 1, 2, 2, 3])))
+
+    def create(self) -> str:
+        shape, dtype, k = self.shape(), self.random.choice(COMMON if self.random.random() < 0.7 else DTYPES), self.random.randrange(1000)
+        low = -6 if numpy.dtype(dtype).kind in "ifc" else 0
+        source = f"numpy.random.default_rng({k}).integers({low}, 9, {shape})"
+        if numpy.dtype(dtype).kind in "fc" and self.random.random() < 0.7:
+            source = f"({source} / 3)"
+        order = ", order='F'" if self.random.random() < 0.2 else ""
+        return f"{self.name()} = np.array({source}.astype('{dtype}'){order})"
+
+    def slices(self, shape: tuple[int, ...]) -> str:
+        r, parts = self.random, []
+        for extent in shape:
+            choice = r.random()
+            if choice < 0.3:
+                parts.append(":")
+            elif choice < 0.8:
+                start, stop = r.choice(["", "1", "-2"]), r.choice(["", "-1", str(extent)])
+                parts.append(f"{start}:{stop}:{r.choice(['', '2', '-1'])}" if r.random() < 0.8 else f"::{r.choice(['-1', '-2', '3'])}")
+            elif choice < 0.9 and extent:
+                parts.append(str(r.randrange(-extent, extent)))
+            else:
+                parts.append("None, :")
+        return ", ".join(parts) or "..."
+
+    def view(self) -> str:
+        a = self.pick()
+        shape, r = self.arrays[a].shape, self.random.random()
+        if r < 0.6:
+            return f"{self.name()} = {a}[{self.slices(shape)}]"
+        if r < 0.75:
+            return f"{self.name()} = {a}.T"
+        if r < 0.85:
+            return f"{self.name()} = {a}.reshape(-1)"
+        if r < 0.95:
+            return f"{self.name()} = np.broadcast_to({a}, {(2, *shape)})"
+        return f"{self.name()} = {a}.real"
+
+    def binary(self) -> str:
+        a = self.pick()
+        left, right = (a, self.matching(a)) if self.random.random() < 0.7 else (self.operand(), a)
+        return f"{self.name()} = {left} {self.random.choice(BINARY)} {right}"
+
+    def unary(self) -> str:
+        return f"{self.name()} = np.{self.random.choice(UNARY)}({self.pick()})"
+
+    def in_place(self) -> str:
+        a = self.pick()
+        return f"{a} {self.random.choice(IN_PLACE)} {self.matching(a)}"
+
+    def assign(self) -> str:
+        a, r = self.pick(), self.random.random()
+        shape = self.arrays[a].shape
+        value = self.random.choice(SCALARS) if self.random.random() < 0.5 else self.pick()
+        if r < 0.5:
+            return f"{a}[{self.slices(shape)}] = {value}"
+        if r < 0.75:
+            return f"{a}[{a} > 0] = {self.random.choice(SCALARS)}"
+        if shape and shape[0]:
+            index = [self.random.randrange(-shape[0], shape[0]) for _ in range(3)]
+            return f"{a}[np.array({index})] = {value}"
+        return f"{a}[...] = {value}"
+
+    def index(self) -> str:
+        a, r = self.pick(), self.random.random()
+        shape = self.arrays[a].shape
+        if r < 0.4:
+            return f"{self.name()} = {a}[{a} != 0]"
+        if shape:
+            limit = max(shape[0], 1) + (self.random.random() < 0.1)
+            index = [self.random.randrange(-limit, limit) for _ in range(self.random.choice([0, 1, 4]))]
+            return f"{self.name()} = {a}[np.array({index}, dtype=int)]"
+        return f"{self.name()} = {a}[()]"
+
+    def reduce(self) -> str:
+        a, r = self.pick(), self.random
+        ndim = self.arrays[a].ndim
+        axis = "None" if r.random() < 0.4 or not ndim else str(r.randrange(-ndim, ndim))
+        name = r.choice(REDUCTIONS)
+        keep = ", keepdims=True" if name != "cumsum" and r.random() < 0.2 else ""
+        return f"{self.name()} = np.{name}({a}, axis={axis}{keep})"
+
+    def cast(self) -> str:
+        return f"{self.name()} = {self.pick()}.astype('{self.random.choice(DTYPES)}')"
+
+    def join(self) -> str:
+        a, r = self.pick(), self.random.random()
+        b = self.matching(a)
+        if r < 0.4:
+            return f"{self.name()} = np.where({a} > 0, {a}, {b})"
+        if r < 0.7:
+            return f"{self.name()} = np.concatenate([{a}, {self.pick()}], axis=None)"
+        return f"{self.name()} = np.stack([{a}, {a}], axis=-1)"
+
+    def call_into(self) -> str:
+        a, out = self.pick(), self.pick()
+        return f"np.{self.random.choice(CALLS)}({a}, {self.matching(a)}, out={out})"
+
+    def product(self) -> str:
+        return f"{self.name()} = {self.pick()} @ {self.pick()}"
+
+    def fall_back(self) -> str:
+        return f"{self.name()} = " + self.random.choice(FALLBACKS).format(a=self.pick())
+
+
+def run_line(line: str, namespace: dict[str, Any]) -> str:
+    """Runs it; the exception as text, or nothing."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            exec(line, namespace)
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+    return ""
+
+
+def arrays_of(namespace: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in namespace.items() if name[0] == "a" and name[1:].isdigit()}
+
+
+# Products and complex arithmetic are rounded in an order of their own; both sides go on from NumPy's values.
+CLOSE = 1e-9, 1e-3
+
+
+def difference(theirs: Any, ours: Any) -> str:
+    """Empty, or how the two differ. Values that differ by rounding only are made equal."""
+    expected, got = numpy.asarray(theirs), numpy.asarray(ours)
+    if expected.dtype != got.dtype or expected.shape != got.shape:
+        return f"expected {expected.dtype} {expected.shape}, got {got.dtype} {got.shape}"
+    if isinstance(theirs, numpy.ndarray) != isinstance(ours, mnp.ndarray):
+        return f"expected a {type(theirs)}, got a {type(ours)}"
+    if numpy.array_equal(expected, got, equal_nan=expected.dtype.kind in "fc"):
+        return ""
+    if expected.dtype.kind in "fc":
+        tolerance = CLOSE[0] if expected.dtype in (numpy.float64, numpy.complex128) else CLOSE[1]
+        with numpy.errstate(all="ignore"):
+            if numpy.allclose(expected, got, rtol=tolerance, atol=tolerance, equal_nan=True):
+                if got.flags.writeable:
+                    got[...] = expected
+                return ""
+    where = numpy.argwhere(numpy.atleast_1d((expected != got) & ~((expected != expected) & (got != got))))
+    return f"expected {expected!r}, got {got!r}, first at {where[:1].tolist()}"
+
+
+def run_program(lines: list[str]) -> str:
+    """Empty, or what went wrong and where."""
+    spaces = [{"np": numpy, "numpy": numpy}, {"np": mnp, "numpy": numpy}]
+    for number, line in enumerate(lines):
+        errors = [run_line(line, space) for space in spaces]
+        if errors[0] != errors[1]:
+            return f"line {number + 1}: {line}\n  NumPy: {errors[0] or 'no error'}\n  manycore: {errors[1] or 'no error'}"
+        ours = arrays_of(spaces[1])
+        for name, value in arrays_of(spaces[0]).items():
+            found = difference(value, ours[name])
+            if found:
+                return f"line {number + 1}: {line}\n  {name}: {found}"
+    return ""
+
+
+def write_program(seed: int) -> list[str]:
+    writer, space, lines = ProgramWriter(seed), {"np": numpy, "numpy": numpy}, []
+    for _ in range(LINES):
+        line = writer.line()
+        lines.append(line)
+        run_line(line, space)
+        writer.arrays = {name: numpy.asarray(value) for name, value in arrays_of(space).items()}
+    return lines
+
+
+def shorten(lines: list[str]) -> list[str]:
+    """Leave out what the failure does not need, from the end."""
+    for i in reversed(range(len(lines))):
+        fewer = lines[:i] + lines[i + 1 :]
+        if run_program(fewer) and "NameError" not in run_program(fewer):
+            lines = fewer
+    return lines
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=10.0)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--programs", type=int, default=0, help="stop after this many; 0 means when the time is up")
+    parser.add_argument("--failures", type=int, default=1, help="go on until this many failures were found")
+    options = parser.parse_args()
+    end, seed, failures = time.monotonic() + options.seconds, options.seed, 0
+    while time.monotonic() < end and (not options.programs or seed < options.seed + options.programs):
+        lines = write_program(seed)
+        problem = run_program(lines)
+        if problem:
+            failures += 1
+            short = shorten(lines)
+            print(f"seed {seed}: {run_program(short)}\nThe program:\n    " + "\n    ".join(short))
+            if failures >= options.failures:
+                break
+        seed += 1
+    snapshot = _core.trace_snapshot()
+    print(f"{seed - options.seed} programs, {snapshot['native_calls']} native calls, {snapshot['fallback_calls']} fallbacks, {failures} failures")
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
