@@ -50,6 +50,7 @@ bool prepare(const ReduceArguments& arguments, Prepared* prepared, Refusal* refu
   if (!not_given(arguments.dtype)) {
     DType dtype;
     if (!dtype_from_descr(arguments.dtype, &dtype)) return decline(refusal, "argument dtype");
+    if (is_complex(prepared->input.dtype()) && !is_complex(dtype)) return decline(refusal, "dtype discards the imaginary part");
     options.dtype = dtype;
   }
   if (!not_given(arguments.out)) {
