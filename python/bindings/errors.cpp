@@ -26,6 +26,7 @@ PyObject* class_of(const UserError& error) {
     case ErrorKind::kZeroDivision: return PyExc_ZeroDivisionError;
     case ErrorKind::kFloatingPoint: return PyExc_FloatingPointError;
     case ErrorKind::kNotImplemented: return PyExc_NotImplementedError;
+    case ErrorKind::kLinearAlgebra: return numpy_objects.linalg_error;
   }
   return PyExc_RuntimeError;
 }

@@ -42,5 +42,6 @@ extern const NativeFunctionRow kReductionFunctions[];
 extern const NativeFunctionRow kShapeFunctions[];
 extern const NativeFunctionRow kSelectionFunctions[];
 extern const NativeFunctionRow kProductFunctions[];
+extern const NativeFunctionRow kLinalgFunctions[];
 
 }  // namespace manycore::python

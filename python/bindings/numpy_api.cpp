@@ -80,11 +80,12 @@ bool register_numpy() {
   NumpyObjects& n = numpy_objects;
   n.module = PyImport_ImportModule("numpy");
   n.axis_error = attribute_of("numpy.exceptions", "AxisError");
+  n.linalg_error = attribute_of("numpy.linalg", "LinAlgError");
   n.complex_warning = attribute_of("numpy.exceptions", "ComplexWarning");
   n.no_value = optional_attribute_of("numpy", "_NoValue");
   n.geterr = attribute_of("numpy", "geterr");
   n.geterrcall = attribute_of("numpy", "geterrcall");
-  if (!n.module || !n.axis_error || !n.complex_warning || !n.geterr || !n.geterrcall) return false;
+  if (!n.module || !n.axis_error || !n.linalg_error || !n.complex_warning || !n.geterr || !n.geterrcall) return false;
   n.ufunc_type_error = optional_attribute_of("numpy._core._exceptions", "UFuncTypeError");
   n.errstate_variable = optional_attribute_of("numpy._core.umath", "_extobj_contextvar");
   return true;
