@@ -8,6 +8,7 @@
 #include "evaluate/assign.h"
 #include "evaluate/matmul.h"
 #include "evaluate/product.h"
+#include "evaluate/status_scope.h"
 #include "library/blas.h"
 #include "trace/counters.h"
 

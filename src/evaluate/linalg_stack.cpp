@@ -1,5 +1,7 @@
 #include "evaluate/linalg_stack.h"
 
+#include "evaluate/linalg.h"
+
 namespace manycore::evaluate {
 
 bool has_linalg() { return library::has_lapack(); }

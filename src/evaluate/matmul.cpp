@@ -4,6 +4,7 @@
 
 #include "evaluate/assign.h"
 #include "evaluate/product.h"
+#include "evaluate/status_scope.h"
 #include "trace/counters.h"
 
 namespace manycore::evaluate {

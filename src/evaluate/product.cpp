@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cfenv>
 #include <complex>
 #include <cstdlib>
 
 #include "evaluate/assign.h"
+#include "evaluate/status_scope.h"
 #include "kernel/matmul.h"
 #include "library/blas.h"
 
@@ -191,19 +191,6 @@ void Multiplication::run_parallel(unsigned* status, sched::Interrupts interrupts
     if (here) met.fetch_or(here, std::memory_order_relaxed);
   }, interrupts);
   if (status) *status |= met.load(std::memory_order_relaxed);
-}
-
-StatusScope::StatusScope(unsigned* status) : status_(status) {
-  if (status_) std::feclearexcept(FE_ALL_EXCEPT);
-}
-
-StatusScope::~StatusScope() {
-  if (!status_) return;
-  int raised = std::fetestexcept(FE_ALL_EXCEPT);
-  if (raised & FE_DIVBYZERO) *status_ |= kDivideByZero;
-  if (raised & FE_OVERFLOW) *status_ |= kOverflow;
-  if (raised & FE_UNDERFLOW) *status_ |= kUnderflow;
-  if (raised & FE_INVALID) *status_ |= kInvalid;
 }
 
 void multiply_vectors(DType dtype, const std::byte* x, int64_t x_step, const std::byte* y, int64_t y_step, std::byte* c,

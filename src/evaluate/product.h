@@ -69,16 +69,4 @@ void mirror_upper_triangle(T* c, int64_t n, int64_t ldc) {
         for (int64_t j = std::max(j0, i + 1); j < std::min(n, j0 + kBlock); ++j) c[j * ldc + i] = c[i * ldc + j];
 }
 
-// The conditions that this thread meets while the scope lasts, or-ed into status as FloatingPointStatus bits; null: none.
-class StatusScope {
- public:
-  explicit StatusScope(unsigned* status);
-  ~StatusScope();
-  StatusScope(const StatusScope&) = delete;
-  StatusScope& operator=(const StatusScope&) = delete;
-
- private:
-  unsigned* status_;
-};
-
 }  // namespace manycore::evaluate
