@@ -96,11 +96,8 @@ DType sum_dtype(DType input, const ReduceOptions& options) {
 }
 
 Array to_float16(const Array& sums, bool was_scalar, double count) {
+  if (!was_scalar) return astype(sums.view(), DType::kFloat16, CopyOrder::kK);
   Array result = Array::empty(sums.shape(), DType::kFloat16);
-  if (!was_scalar) {
-    assign(result.view(), sums.view(), Casting::kUnsafe);
-    return result;
-  }
   // A NumPy scalar is divided in float64 and rounded once.
   const double quotient = static_cast<double>(*reinterpret_cast<const float*>(sums.data())) / count;
   *reinterpret_cast<Half*>(result.data()) = double_to_half(quotient);

@@ -3,7 +3,7 @@
 #include "kernel/dispatch.h"
 
 #include <complex>
-#include <cstring>
+#include <type_traits>
 
 #include "kernel/arg_reduce.h"
 #include "type/half.h"
@@ -66,24 +66,24 @@ int64_t arg_scan(const std::byte* input, int64_t stride, int64_t n) {
   return position;
 }
 
-// Neither is better than the other: equal, or both NaN.
-template <class T>
-inline bool matches(T a, T b) { return a == b || (a != a && b != b); }
-inline bool matches(Half a, Half b) { return matches(half_to_float(a), half_to_float(b)); }
-template <class T>
-inline bool matches(std::complex<T> a, std::complex<T> b) { return a == b || (is_nan(a) && is_nan(b)); }
-
-// The first element of a contiguous run that matches; it is there.
+// The first element of a contiguous run that equals `wanted`, or is NaN when that is; it is there.
 template <class T>
 int64_t find_first(const T* x, int64_t n, T wanted) {
-  constexpr int64_t kStep = 64;
-  int64_t first = 0;
-  for (; first + kStep <= n; first += kStep) {
-    bool any = false;
-    for (int64_t i = 0; i < kStep; ++i) any |= matches(x[first + i], wanted);
-    if (any) break;
+  if constexpr (std::is_arithmetic_v<T>) {
+    if (!is_nan(wanted)) {
+      constexpr int64_t kStep = 64;
+      int64_t first = 0;
+      for (; first + kStep <= n; first += kStep) {
+        T found = 0;
+        for (int64_t i = 0; i < kStep; ++i) found = x[first + i] == wanted ? T(1) : found;
+        if (found != 0) break;
+      }
+      while (x[first] != wanted) ++first;
+      return first;
+    }
   }
-  while (!matches(x[first], wanted)) ++first;
+  int64_t first = 0;
+  while (is_nan(wanted) ? !is_nan(x[first]) : less(x[first], wanted) || less(wanted, x[first])) ++first;
   return first;
 }
 

@@ -11,6 +11,11 @@
 HWY_BEFORE_NAMESPACE();
 namespace manycore::kernel::HWY_NAMESPACE {
 
+// What a run reads soon; addresses past the end are harmless.
+inline void prefetch(const void* p) {
+  __builtin_prefetch(reinterpret_cast<const void*>(reinterpret_cast<uintptr_t>(p) + 4096), 0, 3);
+}
+
 // accumulators[j] = F(accumulators[j], row[j]). Contiguous rows are taken four at a time in blocks that stay in the first-level
 // cache: each accumulator is loaded and stored once per four rows, in the same order per element.
 template <class A, class E, class F>

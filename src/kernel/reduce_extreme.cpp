@@ -68,21 +68,21 @@ void extreme_run(std::byte* accumulator, const std::byte* input, int64_t stride,
   };
   auto m0 = hn::LoadU(tag, x), m1 = hn::LoadU(tag, x + lanes);
   auto m2 = hn::LoadU(tag, x + 2 * lanes), m3 = hn::LoadU(tag, x + 3 * lanes);
-  auto nan = hn::Zero(tag);
+  auto nan = hn::IsNaN(m0);
   const auto step = [&](int64_t at) HWY_ATTR {
+    for (int k = 0; k < kVectors; ++k) prefetch(x + at + k * lanes);
     const auto a = hn::LoadU(tag, x + at), b = hn::LoadU(tag, x + at + lanes);
     const auto c = hn::LoadU(tag, x + at + 2 * lanes), d = hn::LoadU(tag, x + at + 3 * lanes);
     m0 = fold(a, m0);
     m1 = fold(b, m1);
     m2 = fold(c, m2);
     m3 = fold(d, m3);
-    nan = hn::Or(nan, hn::VecFromMask(tag, hn::Or(hn::Ne(a, a), hn::Ne(b, b))));
-    nan = hn::Or(nan, hn::VecFromMask(tag, hn::Or(hn::Ne(c, c), hn::Ne(d, d))));
+    nan = hn::Or(nan, hn::Or(hn::Or(hn::IsNaN(a), hn::IsNaN(b)), hn::Or(hn::IsNaN(c), hn::IsNaN(d))));
   };
   int64_t i = 0;
   for (; i + kVectors * lanes <= n; i += kVectors * lanes) step(i);
   if (i < n) step(n - kVectors * lanes);  // overlaps the last full step: harmless
-  if (!hn::AllFalse(tag, hn::Ne(nan, hn::Zero(tag)))) {
+  if (!hn::AllFalse(tag, nan)) {
     fold_run<T, T, F>(accumulator, input, stride, n);
     return;
   }

@@ -12,11 +12,9 @@ MANYCORE_TARGET_BEGIN
 
 namespace hn = hwy::HWY_NAMESPACE;
 
-// The tree's leaves differ in length, and the mispredicted branches between them keep the processor from running far enough
-// ahead in memory by itself: 10M doubles took 4.1 ms without and 2.2 ms with a prefetch.
-inline void prefetch(const void* leaf) { __builtin_prefetch(reinterpret_cast<const void*>(reinterpret_cast<uintptr_t>(leaf) + 4096), 0, 3); }
-
-// 8 numbers of a leaf side by side: one AVX-512 vector of doubles, two of AVX2, four of SSE4.
+// 8 numbers of a leaf side by side: one AVX-512 vector of doubles, two of AVX2, four of SSE4. Leaves differ in length, and the
+// mispredicted branches between them keep the processor from running ahead in memory: 10M doubles took 4.1 ms without the
+// prefetch, 2.2 ms with it.
 template <class T>
 struct Leaf {
   alignas(64) T lane[8];
