@@ -105,6 +105,7 @@ def test_text_is_compared_number_by_number() -> None:
     assert compare_text("a=1.0000000 [2.5, nan]\n", "a=1.0000001 [2.5,  nan]\n", loose) is None
     assert compare_text("a=1.0\n", "b=1.0\n", loose) == "line 1: 'a=1.0' in plain Python, 'b=1.0' under manycore"
     assert compare_text("1\n2\n", "1\n", loose) == "2 lines in plain Python, 1 under manycore"
+    assert compare_text("1.0\n", "1.00\n", EXACT) == "line 1: '1.0' in plain Python, '1.00' under manycore"
     assert compare_text("inf\n", "1e308\n", loose) is not None
 
 
