@@ -1,11 +1,13 @@
-// The calls between a user's modules and libraries; see crossing.cpp. `register_crossing` itself is declared in
-// array_object.h with the other registrations.
+// The front door's registrations: crossing.cpp (calls between a user's modules and libraries), call_at_top.cpp, machine.cpp,
+// user_import.cpp; module.cpp calls register_crossing alone.
 #pragma once
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
 namespace manycore::python {
-bool register_crossing(PyObject* module);  // registers the three rooms of the front door: this, user_frame, machine
+bool register_crossing(PyObject* module);  // and the others below
+bool register_call_at_top(PyObject* module);
 bool register_machine(PyObject* module);
+bool register_user_import(PyObject* module);
 }  // namespace manycore::python

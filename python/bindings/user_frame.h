@@ -7,6 +7,11 @@
 
 namespace manycore::python {
 
+// Is code in this file (a str object) the user's? False before set_user_files was called.
+bool is_user_name(PyObject* filename);
+// "<string>", "<stdin>", "<ipython-input-3>": no file. "<frozen importlib._bootstrap>" is the interpreter's.
+bool has_no_file(PyObject* filename);
+
 // Is this Python function the user's? False before set_user_files was called.
 bool is_user_function(PyObject* function);
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import dis
+import doctest
+import importlib
 import sys
 import textwrap
 from types import CodeType
@@ -165,3 +167,12 @@ def test_lines_are_traced_in_the_same_order() -> None:
         assert [(name, set(found)) for name, found in ours] == [(name, set(found)) for name, found in plain]
     else:
         assert ours == plain
+
+
+@pytest.mark.parametrize(
+    "name", ["run.binding", "run.compare", "run.info", "run.options", "run.transform", "run.user_code", "run.verify", "report.totals"]
+)
+def test_the_examples_of_the_documentation_run(name: str) -> None:
+    module = importlib.import_module(f"manycore.{name}")
+    failed, tried = doctest.testmod(module)
+    assert tried > 0 and failed == 0

@@ -15,292 +15,50 @@ import ast
 import builtins
 from collections.abc import Callable, Iterable
 
+from manycore.run.binding import Binding, Function, Scope
+
 # Builtins whose result holds or is one of their arguments.
 PASSING = frozenset(
     "list tuple dict set frozenset zip enumerate sorted reversed map filter next iter getattr max min vars".split()
 )
 MAX_ROUNDS = 20
 
-Function = ast.FunctionDef | ast.AsyncFunctionDef
-Scoped = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 
-
-class Scope:
-    """The names of a module, class, function or comprehension; ``foreign`` are those that may hold a library's value."""
-
-    def __init__(self, parent: Scope | None, owner: ast.AST | None = None) -> None:
-        self.parent = parent
-        self.owner = owner
-        self.bound: set[str] = set()
-        self.elsewhere: dict[str, Scope] = {}
-        self.foreign: set[str] = set()
-        self.modules: dict[str, str] = {}
-        self.imports: set[str] = set()
-        self.own_methods: frozenset[str] | None = None  # in a method of a class with a foreign base: the names it has itself
-        self.self_name = ""
-
-    def find(self, name: str) -> Scope | None:
-        scope: Scope | None = self
-        while scope is not None:
-            if name in scope.elsewhere:
-                return scope.elsewhere[name]
-            if name in scope.bound and (scope is self or not isinstance(scope.owner, ast.ClassDef)):
-                return scope
-            scope = scope.parent
-        return None
-
-    def module(self) -> Scope:
-        return self if self.parent is None else self.parent.module()
-
-
-class Flow(ast.NodeVisitor):
-    """Analyse a module: ``Flow(tree, is_foreign_package)``, then ask ``crosses(call)`` for each of ``calls``."""
+class Flow:
+    """Analyse a module: ``Flow(tree, is_foreign_package)``, then ask ``crosses(call, scope)`` for each of ``binding.calls``."""
 
     def __init__(self, tree: ast.Module, is_foreign: Callable[[str], bool], known: Iterable[str] = ()) -> None:
-        self._is_foreign = is_foreign
-        self.calls: list[tuple[ast.Call, Scope]] = []
-        self.subscripts: list[tuple[ast.Subscript, Scope]] = []
-        self._bindings: list[tuple[ast.expr, ast.expr, Scope]] = []
-        self._functions: dict[str, list[tuple[Function, Scope]]] = {}
-        self._returns: list[tuple[Function, ast.expr, Scope]] = []
-        self._classes: list[tuple[ast.ClassDef, Scope]] = []
-        self._returning: set[str] = set()
+        self.binding = Binding(tree)
+        self._returning: set[str] = set()  # functions of the module
         self._attributes: set[str] = set()
-        self._assigned_attributes: set[str] = set()
-        self._foreign_imports = bool(known)
-        self._stars: set[str] = set()
-        self.scope = self.top = Scope(None)
-        self.top.bound.update(known)
-        self.top.foreign.update(known)
-        self._function: Function | None = None
-        self.visit(tree)
-        if self._foreign_imports:
+        self._marks = 0
+        top = self.binding.top
+        top.bound.update(known)
+        top.foreign.update(known)
+        for name, package, scope in self.binding.imports:
+            if package != "__future__" and is_foreign(package):
+                self._mark(scope, name)
+        self._stars = {is_foreign(package) for package in self.binding.stars}
+        if known or self._marks or True in self._stars:
             self._settle()
-
-    # What binds names -----------------------------------------------------------------------------------------------
-
-    def _bind(self, name: str, scope: Scope | None = None) -> None:
-        scope = scope or self.scope
-        if name not in scope.elsewhere:
-            scope.bound.add(name)
-
-    def visit_Import(self, node: ast.Import) -> None:
-        for alias in node.names:
-            top = alias.name.partition(".")[0]
-            self._import(alias.asname or top, top, alias.name if alias.asname else top)
-
-    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
-        if node.level == 0 and node.module:
-            for alias in node.names:
-                if alias.name == "*":
-                    self._import_star(node.module.partition(".")[0])
-                else:
-                    self._import(alias.asname or alias.name, node.module.partition(".")[0], f"{node.module}.{alias.name}")
-        else:
-            for alias in node.names:
-                self._bind(alias.asname or alias.name)
-                self.scope.imports.add(alias.asname or alias.name)
-
-    def _import(self, name: str, package: str, target: str) -> None:
-        self._bind(name)
-        scope = self.scope.find(name) or self.scope
-        scope.imports.add(name)
-        scope.modules[name] = target
-        if package != "__future__" and self._is_foreign(package):
-            scope.foreign.add(name)
-            self._foreign_imports = True
-
-    def _import_star(self, package: str) -> None:
-        self._stars.add("foreign" if self._is_foreign(package) else "other")
-        self._foreign_imports = self._foreign_imports or "foreign" in self._stars
-
-    def visit_Name(self, node: ast.Name) -> None:
-        node.scope = self.scope  # type: ignore[attr-defined]
-        if not isinstance(node.ctx, ast.Load):
-            self._bind(node.id)
-
-    def visit_Global(self, node: ast.Global) -> None:
-        for name in node.names:
-            self.scope.elsewhere[name] = self.top
-            self.top.bound.add(name)
-
-    def visit_Nonlocal(self, node: ast.Nonlocal) -> None:
-        for name in node.names:
-            found = self.scope.parent.find(name) if self.scope.parent else None
-            if found is not None:
-                self.scope.elsewhere[name] = found
-
-    # Scopes ---------------------------------------------------------------------------------------------------------
-
-    def visit_FunctionDef(self, node: Function) -> None:
-        self._bind(node.name)
-        self._functions.setdefault(node.name, []).append((node, self.scope))
-        for decorator in node.decorator_list:
-            self.visit(decorator)
-            self._bindings.append((self._name(node.name), decorator, self.scope))
-        arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
-        for expression in [*node.args.defaults, *[d for d in node.args.kw_defaults if d]]:
-            self.visit(expression)
-        for argument in arguments:
-            if argument.annotation is not None:
-                self.visit(argument.annotation)
-        if node.returns is not None:
-            self.visit(node.returns)
-        self._enter(node, [a.arg for a in arguments], node.args, node.body)
-
-    visit_AsyncFunctionDef = visit_FunctionDef
-
-    def visit_Lambda(self, node: ast.Lambda) -> None:
-        for expression in [*node.args.defaults, *[d for d in node.args.kw_defaults if d]]:
-            self.visit(expression)
-        names = [a.arg for a in [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]]
-        self._enter(node, names, node.args, [node.body])
-
-    def _enter(self, node: ast.AST, names: list[str], args: ast.arguments, body: Iterable[ast.AST]) -> None:
-        outer, outer_function = self.scope, self._function
-        self.scope = scope = Scope(outer, node)
-        node.inner = scope  # type: ignore[attr-defined]
-        scope.bound.update(names)
-        scope.bound.update(a.arg for a in (args.vararg, args.kwarg) if a)
-        if isinstance(node, Function):
-            self._function = node
-            if isinstance(outer.owner, ast.ClassDef) and names:
-                scope.self_name = names[0]
-            for argument in [*args.posonlyargs, *args.args, *args.kwonlyargs]:
-                if argument.annotation is not None:
-                    self._bindings.append((self._name(argument.arg), argument.annotation, outer))
-        for statement in body:
-            self.visit(statement)
-        self.scope, self._function = outer, outer_function
-
-    def visit_ClassDef(self, node: ast.ClassDef) -> None:
-        self._bind(node.name)
-        self._classes.append((node, self.scope))
-        for expression in [*node.decorator_list, *node.bases, *[k.value for k in node.keywords]]:
-            self.visit(expression)
-            self._bindings.append((self._name(node.name), expression, self.scope))
-        outer = self.scope
-        self.scope = node.inner = Scope(outer, node)  # type: ignore[attr-defined]
-        for statement in node.body:
-            self.visit(statement)
-        self.scope = outer
-
-    def _comprehension(self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp) -> None:
-        self.visit(node.generators[0].iter)
-        outer = self.scope
-        self.scope = Scope(outer, node)
-        for number, generator in enumerate(node.generators):
-            if number:
-                self.visit(generator.iter)
-            self.visit(generator.target)
-            self._bindings.append((generator.target, generator.iter, outer))
-            for condition in generator.ifs:
-                self.visit(condition)
-        for part in [node.key, node.value] if isinstance(node, ast.DictComp) else [node.elt]:
-            self.visit(part)
-        self.scope = outer
-
-    visit_ListComp = visit_SetComp = visit_GeneratorExp = visit_DictComp = _comprehension
-
-    def _name(self, name: str) -> ast.Name:
-        node = ast.Name(name, ast.Store())
-        node.scope = self.scope  # type: ignore[attr-defined]
-        return node
-
-    # What passes values on ------------------------------------------------------------------------------------------
-
-    def visit_Assign(self, node: ast.Assign) -> None:
-        self.generic_visit(node)
-        for target in node.targets:
-            self._flows(target, node.value)
-
-    def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
-        self.generic_visit(node)
-        self._flows(node.target, node.annotation)
-        if node.value is not None:
-            self._flows(node.target, node.value)
-
-    def visit_AugAssign(self, node: ast.AugAssign) -> None:
-        self.generic_visit(node)
-        self._flows(node.target, node.value)
-
-    def visit_NamedExpr(self, node: ast.NamedExpr) -> None:
-        scope = self.scope
-        while isinstance(scope.owner, ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp) and scope.parent:
-            scope = scope.parent
-        self._bind(node.target.id, scope)
-        node.target.scope = scope  # type: ignore[attr-defined]
-        self.visit(node.value)
-        self._flows(node.target, node.value)
-
-    def visit_For(self, node: ast.For | ast.AsyncFor) -> None:
-        self.generic_visit(node)
-        self._flows(node.target, node.iter)
-
-    visit_AsyncFor = visit_For
-
-    def visit_withitem(self, node: ast.withitem) -> None:
-        self.generic_visit(node)
-        if node.optional_vars is not None:
-            self._flows(node.optional_vars, node.context_expr)
-
-    def visit_Match(self, node: ast.Match) -> None:
-        self.generic_visit(node)
-        for case in node.cases:
-            for pattern in ast.walk(case.pattern):
-                name = getattr(pattern, "rest", None) or getattr(pattern, "name", None)
-                if isinstance(name, str):
-                    self._bind(name)
-                    self._flows(self._name(name), node.subject)
-
-    def visit_Return(self, node: ast.Return) -> None:
-        self.generic_visit(node)
-        if node.value is not None and self._function is not None:
-            self._returns.append((self._function, node.value, self.scope))
-
-    def visit_Yield(self, node: ast.Yield | ast.YieldFrom) -> None:
-        self.generic_visit(node)
-        if node.value is not None and self._function is not None:
-            self._returns.append((self._function, node.value, self.scope))
-
-    visit_YieldFrom = visit_Yield
-
-    def visit_Call(self, node: ast.Call) -> None:
-        self.generic_visit(node)
-        self.calls.append((node, self.scope))
-
-    def visit_Subscript(self, node: ast.Subscript) -> None:
-        self.generic_visit(node)
-        if isinstance(node.ctx, ast.Load):
-            self.subscripts.append((node, self.scope))
-
-    def _flows(self, target: ast.expr, value: ast.expr) -> None:
-        self._bindings.append((target, value, self.scope))
-        for node in ast.walk(target):
-            if isinstance(node, ast.Attribute):
-                self._assigned_attributes.add(node.attr)
-
-    # The fixed point ------------------------------------------------------------------------------------------------
 
     def _settle(self) -> None:
         for _ in range(MAX_ROUNDS):
             before = self._size()
-            for target, value, scope in self._bindings:
+            for target, value, scope in self.binding.flows:
                 self._assign(target, value, scope)
-            for function, value, scope in self._returns:
+            for function, value, scope in self.binding.returns:
                 if function.name not in self._returning and self.is_foreign(value, scope):
                     self._returning.add(function.name)
-            for call, scope in self.calls:
+            for call, scope in self.binding.calls:
                 self._pass_arguments(call, scope)
-            for node, scope in self._classes:
+            for node, scope in self.binding.classes:
                 self._mark_methods(node, scope)
             if self._size() == before:
                 return
 
     def _size(self) -> int:
         return self._marks + len(self._returning) + len(self._attributes)
-
-    _marks = 0
 
     def _mark(self, scope: Scope, name: str) -> None:
         found = scope.find(name) or scope
@@ -319,7 +77,7 @@ class Flow(ast.NodeVisitor):
 
     def _mark_target(self, target: ast.expr) -> None:
         if isinstance(target, ast.Name):
-            self._mark(getattr(target, "scope", self.top), target.id)
+            self._mark(getattr(target, "scope", self.binding.top), target.id)
         elif isinstance(target, ast.Attribute):
             self._attributes.add(target.attr)
         elif isinstance(target, ast.Subscript | ast.Starred):
@@ -328,9 +86,9 @@ class Flow(ast.NodeVisitor):
     def _pass_arguments(self, call: ast.Call, scope: Scope) -> None:
         """A library's value given to a function of this module makes its parameter foreign."""
         name = call.func.id if isinstance(call.func, ast.Name) else getattr(call.func, "attr", None)
-        if name not in self._functions:
+        if name not in self.binding.functions:
             return
-        for function, outer in self._functions[name]:
+        for function, outer in self.binding.functions[name]:
             skip = 1 if isinstance(call.func, ast.Attribute) and isinstance(outer.owner, ast.ClassDef) else 0
             names = [a.arg for a in [*function.args.posonlyargs, *function.args.args]][skip:]
             inner: Scope = function.inner  # type: ignore[union-attr]
@@ -348,16 +106,14 @@ class Flow(ast.NodeVisitor):
         inner: Scope = node.inner  # type: ignore[attr-defined]
         for statement in node.body:
             if isinstance(statement, Function):
-                statement.inner.own_methods = frozenset(inner.bound | self._assigned_attributes)  # type: ignore[union-attr]
-
-    # Questions ------------------------------------------------------------------------------------------------------
+                statement.inner.own_methods = frozenset(inner.bound | self.binding.assigned_attributes)  # type: ignore[union-attr]
 
     def is_foreign(self, node: ast.expr, scope: Scope) -> bool:
         """May this expression be a library's function, class, module or value?"""
         if isinstance(node, ast.Name):
             found = getattr(node, "scope", scope).find(node.id)
             if found is None:  # with `from library import *` alone, an unknown name is the library's
-                return self._stars == {"foreign"} and not hasattr(builtins, node.id)
+                return self._stars == {True} and not hasattr(builtins, node.id)
             return node.id in found.foreign
         if isinstance(node, ast.Attribute):
             return node.attr in self._attributes or self.is_foreign(node.value, scope)

@@ -41,7 +41,8 @@ def install(user_code: UserCode) -> None:
     policy = user_code
     first = not _undo
     plain_import = builtins.__import__
-    _core.set_user_files(user_code.files, user_code.is_user_file, swap_import)
+    _core.set_user_files(user_code.files, user_code.is_user_file)
+    _core.set_import_swap(swap_import)
     if not first:
         return
     ours_import, ours_import_module = _core.make_user_imports(plain_import, importlib.import_module)

@@ -16,7 +16,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterable
 
-from manycore.run.flow import Flow, Scope
+from manycore.run.binding import Scope
+from manycore.run.flow import Flow
 
 VERSION = 1  # of the rewriting; stands in the name of cached bytecode
 CALL = "__manycore_call__"
@@ -30,11 +31,11 @@ def transform(tree: ast.Module, is_foreign: Callable[[str], bool], known: Iterab
     are names of the module that hold values of libraries already (earlier cells of a notebook)."""
     flow = Flow(tree, is_foreign, known)
     # All questions before the first change: a rewritten call no longer looks like a library's.
-    crossing = [call for call, scope in flow.calls if flow.crosses(call, scope)]
-    reads: list[ast.expr] = [call for call, scope in flow.calls if _reads_modules(call, scope, flow)]
-    reads += [node for node, scope in flow.subscripts if flow.imported_as(node.value, scope) == "sys.modules"]
+    crossing = [call for call, scope in flow.binding.calls if flow.crosses(call, scope)]
+    reads: list[ast.expr] = [call for call, scope in flow.binding.calls if _reads_modules(call, scope, flow)]
+    reads += [node for node, scope in flow.binding.subscripts if flow.imported_as(node.value, scope) == "sys.modules"]
     for call in crossing:
-        _cross(call, flow.top.imports)
+        _cross(call, flow.binding.top.imports)
     for node in reads:
         _wrap_read(node)
     return bool(crossing or reads)
@@ -42,7 +43,7 @@ def transform(tree: ast.Module, is_foreign: Callable[[str], bool], known: Iterab
 
 def foreign_names(tree: ast.Module, is_foreign: Callable[[str], bool], known: Iterable[str] = ()) -> set[str]:
     """The module's names that may hold values of libraries."""
-    return set(Flow(tree, is_foreign, known).top.foreign)
+    return set(Flow(tree, is_foreign, known).binding.top.foreign)
 
 
 def _cross(call: ast.Call, imports: set[str]) -> None:
