@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from test_run_program import both, run, write
+from test_run_program import ENVIRONMENT, both, run, write
 
 
 def ours(command: list[str], cwd: Path, **environment: str) -> list[str]:
@@ -97,7 +97,7 @@ def test_included_packages_are_the_users_and_excluded_ones_are_not(tmp_path: Pat
         "main.py",
         "import library, local, manycore.numpy as ours\nprint(library.np is ours, local.np is ours)",
     )
-    path = {"PYTHONPATH": f"{site}:{__import__('os').environ.get('PYTHONPATH', '')}"}
+    path = {"PYTHONPATH": f"{site}:{ENVIRONMENT['PYTHONPATH']}"}
     assert ours([script], tmp_path, **path) == ["False True"]
     assert ours(["--include", "library", script], tmp_path, **path) == ["True True"]
     assert ours(["--exclude=local", script], tmp_path, **path) == ["False False"]

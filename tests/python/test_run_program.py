@@ -15,6 +15,8 @@ import pytest
 ENVIRONMENT = {
     key: value for key, value in os.environ.items() if not key.startswith("MANYCORE_") and key != "PYTHONDONTWRITEBYTECODE"
 }
+# The tests run in folders of their own: a relative path to the package would lead nowhere there.
+ENVIRONMENT["PYTHONPATH"] = os.pathsep.join(os.path.abspath(p) for p in os.environ.get("PYTHONPATH", "").split(os.pathsep) if p)
 
 
 def run(command: list[str], cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -170,7 +170,8 @@ def test_lines_are_traced_in_the_same_order() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["run.binding", "run.compare", "run.info", "run.options", "run.transform", "run.user_code", "run.verify", "report.totals"]
+    "name",
+    ["run.binding", "run.compare", "run.info", "run.options", "run.transform", "run.user_code", "run.verify", "report.totals"],
 )
 def test_the_examples_of_the_documentation_run(name: str) -> None:
     module = importlib.import_module(f"manycore.{name}")

@@ -18,7 +18,7 @@ Both lists are ordered by bytes, then calls, largest first.
 0.9
 >>> print(format_report(report))
 manycore report: a.py
-  0.500 s, 90.0 % of 1000 B of array bytes processed natively (9 operations), 100 B by NumPy (1 call)
+  0.500 s, 90.0 % of 1 kB of array bytes processed natively (9 operations), 100 B by NumPy (1 call)
   fallbacks by line
     a.py:3  einsum  1 call  100 B  not native
 """

@@ -1,6 +1,6 @@
 """Who binds which name in a module, to what: scopes as Python makes them, found without running anything.
 
->>> walk = Binding(ast.parse("import math as m\nx, y = m.pi, 2"))
+>>> walk = Binding(ast.parse("import math as m; x, y = m.pi, 2"))
 >>> sorted(walk.top.bound), [ast.unparse(target) for target, value, scope in walk.flows]
 (['m', 'x', 'y'], ['(x, y)'])
 """

@@ -98,6 +98,8 @@ def run_both(
     if tolerance is None:
         tolerance = (script_tolerance(script) if script else None) or EXACT
     env = {**os.environ, **(environment or {})}
+    if env.get("PYTHONPATH"):  # relative entries mean this process's folder
+        env["PYTHONPATH"] = os.pathsep.join(os.path.abspath(entry) for entry in env["PYTHONPATH"].split(os.pathsep))
     with tempfile.TemporaryDirectory(prefix="manycore-verify-") as name:
         kept = Path(name)
         for part in ("backup", "plain", "manycore", "again"):
