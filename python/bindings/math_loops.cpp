@@ -3,6 +3,8 @@
 // NumPy computes through another (float16 through float32 in older releases) come along as they are.
 #include "bindings/math_loops.h"
 
+#include <utility>
+
 #include "bindings/numpy_api.h"
 #include "bindings/ufunc_object.h"
 #include "library/vector_math.h"
@@ -29,6 +31,7 @@ void take_loops(Op operation, bool complex_only) {
   const UfuncObject* ours = ufunc_of(operation);
   if (ours == nullptr) return;
   const auto* ufunc = reinterpret_cast<const PyUFuncObject*>(ours->real);
+  bool taken[kDTypeCount] = {};
   for (int i = 0; i < ufunc->ntypes; ++i) {
     const char* types = ufunc->types + static_cast<ptrdiff_t>(i) * ufunc->nargs;
     DType dtype;
@@ -36,7 +39,8 @@ void take_loops(Op operation, bool complex_only) {
     // Mixed loops (power of a float by an integer) are not the engine's.
     bool uniform = ufunc->functions[i] != nullptr;
     for (int k = 1; k < ufunc->nin; ++k) uniform = uniform && types[k] == types[0];
-    if (!uniform) continue;
+    // NumPy lists some dtypes twice, the vectorised loop first, and takes the first.
+    if (!uniform || std::exchange(taken[static_cast<int>(dtype)], true)) continue;
     library::set_math_loop(operation, dtype, reinterpret_cast<kernel::LoopFn>(ufunc->functions[i]), ufunc->data[i]);
   }
 }

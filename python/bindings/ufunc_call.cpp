@@ -11,6 +11,14 @@ namespace {
 
 PyObject* result_object(Array&& result, PyObject* output) { return output != nullptr ? Py_NewRef(output) : wrap_or_scalar(std::move(result)); }
 
+// What the operands' conversion met comes first, as in NumPy.
+int report(unsigned status, const char* name) {
+  const unsigned in_cast = status & evaluate::kOverflowInCast;
+  if (in_cast != 0 && report_floating_point(evaluate::kOverflow, "cast") < 0) return -1;
+  status &= ~in_cast;
+  return status != 0 ? report_floating_point(status, name) : 0;
+}
+
 // The keywords of a call, as NumPy documents them for every ufunc.
 struct Keywords {
   PyObject* out = nullptr;
@@ -58,6 +66,24 @@ bool spread_outputs(PyObject* out, int count, PyObject** outputs) {
   return true;
 }
 
+// Arguments for which NumPy warns or raises in ways of its own.
+const char* numpys_own_case(const UfuncObject& ufunc, const Inputs& inputs, const evaluate::ElementwiseOptions& options) {
+  const auto operands = inputs.operands();
+  if (ufunc.operation == op::Op::ldexp) {
+    // NumPy's loop reads a bare exponent as a C int.
+    const evaluate::Operand& exponent = operands[1];
+    const bool bare = !exponent.view && exponent.scalar.weak == Weak::kInteger;
+    if (bare && exponent.scalar.get<int64_t>() != exponent.scalar.get<int32_t>()) return "exponent beyond a C int";
+  }
+  if (options.where != nullptr) {
+    // It buffers the output, which discards imaginary parts on the way in, and warns.
+    for (const Array* output : options.outputs) {
+      if (output != nullptr && is_complex(output->dtype())) return "argument where with a complex output";
+    }
+  }
+  return nullptr;
+}
+
 // The full call, natively. Null with `refusal` filled or an exception set.
 PyObject* call_native(const UfuncObject& ufunc, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames, Refusal* refusal) {
   const auto decline = [&](const char* reason) {
@@ -101,6 +127,7 @@ PyObject* call_native(const UfuncObject& ufunc, PyObject* const* args, Py_ssize_
     options.dtype = dtype;
   }
   if (keywords.casting != nullptr && !casting_from(keywords.casting, &options.casting)) return decline("argument casting");
+  if (const char* reason = numpys_own_case(ufunc, inputs, options)) return decline(reason);
   return run_operation(ufunc.operation, inputs, options, outputs, ufunc.name.c_str(), refusal);
 }
 
@@ -163,7 +190,7 @@ PyObject* run_operation(op::Op operation, const Inputs& inputs, evaluate::Elemen
     Array results[2];
     if (!options.where && !options.dtype && options.casting == Casting::kSameKind && !options.outputs[1] &&
         evaluate::small_elementwise(operation, inputs.operands(), options.outputs[0], &results[0], &status)) {
-      if (status != 0 && report_floating_point(status, name) < 0) return nullptr;
+      if (status != 0 && report(status, name) < 0) return nullptr;
       return result_object(std::move(results[0]), outputs[0]);
     }
     const int count = op::info(operation).outputs;
@@ -174,7 +201,7 @@ PyObject* run_operation(op::Op operation, const Inputs& inputs, evaluate::Elemen
       refusal->error = error.what();
       return nullptr;
     }
-    if (status != 0 && report_floating_point(status, name) < 0) return nullptr;
+    if (status != 0 && report(status, name) < 0) return nullptr;
     PyObject* first = result_object(std::move(results[0]), outputs[0]);
     if (count == 1 || first == nullptr) return first;
     PyObject* second = result_object(std::move(results[1]), outputs[1]);

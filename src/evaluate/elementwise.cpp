@@ -53,7 +53,10 @@ struct Call {
         views[i] = *inputs[i].view;
         continue;
       }
-      scalars[i] = cast_scalar(inputs[i].scalar, signature.inputs[i], &status);
+      unsigned met = 0;
+      scalars[i] = cast_scalar(inputs[i].scalar, signature.inputs[i], &met);
+      const bool bare = inputs[i].scalar.weak != Weak::kStrong;
+      status |= bare && (met & kOverflow) ? kOverflowInCast : met;
       views[i].data = scalars[i].bytes;
       views[i].dtype = signature.inputs[i];
     }

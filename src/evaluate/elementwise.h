@@ -23,7 +23,8 @@ struct Operand {
 };
 
 // Floating point conditions met, as bits; the Python layer turns them into warnings under NumPy's errstate.
-enum FloatingPointStatus : unsigned { kDivideByZero = 1, kOverflow = 2, kUnderflow = 4, kInvalid = 8 };
+// kOverflowInCast: a bare number did not fit the loop's floating point dtype, which NumPy reports apart from the operation.
+enum FloatingPointStatus : unsigned { kDivideByZero = 1, kOverflow = 2, kUnderflow = 4, kInvalid = 8, kOverflowInCast = 16 };
 
 struct ElementwiseOptions {
   const Array* outputs[2] = {nullptr, nullptr};  // write here instead of into new arrays; broadcasting may not stretch them

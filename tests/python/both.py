@@ -90,10 +90,10 @@ def strides_that_matter(array: Any) -> list[int]:
     return [stride for stride, extent in zip(array.strides, array.shape, strict=True) if extent != 1]
 
 
-def equal_values(expected: Any, got: Any, allowed_ulps: float = 0.0) -> str | None:
+def equal_values(expected: Any, got: Any, allowed_ulps: float = 0.0, layout: bool = True) -> str | None:
     """None, or what differs. NaNs equal NaNs, zeros need equal signs."""
     if isinstance(expected, tuple):
-        parts = [equal_values(e, g, allowed_ulps) for e, g in zip(expected, got, strict=True)]
+        parts = [equal_values(e, g, allowed_ulps, layout) for e, g in zip(expected, got, strict=True)]
         return next((p for p in parts if p), None)
     is_ours = type(got) is mnp.ndarray
     if isinstance(expected, np.ndarray) and expected.dtype.name in DTYPES and not is_ours:
@@ -103,7 +103,7 @@ def equal_values(expected: Any, got: Any, allowed_ulps: float = 0.0) -> str | No
     e, g = np.asarray(expected), np.asarray(got)
     if e.dtype != g.dtype or e.shape != g.shape:
         return f"expected {e.dtype} {e.shape}, got {g.dtype} {g.shape}"
-    if isinstance(expected, np.ndarray) and is_ours and e.size and strides_that_matter(expected) != strides_that_matter(got):
+    if layout and isinstance(expected, np.ndarray) and is_ours and e.size and strides_that_matter(expected) != strides_that_matter(got):
         return f"strides: expected {expected.strides} for {e.shape}, got {got.strides}"
     if e.dtype.kind not in "fc":
         return None if np.array_equal(e, g) else f"expected {e!r}, got {g!r}"
@@ -125,7 +125,7 @@ def equal_values(expected: Any, got: Any, allowed_ulps: float = 0.0) -> str | No
     return None
 
 
-def same_outcome(expected: Outcome, got: Outcome, allowed_ulps: float = 0.0) -> str | None:
+def same_outcome(expected: Outcome, got: Outcome, allowed_ulps: float = 0.0, layout: bool = True) -> str | None:
     """None, or how our outcome differs from NumPy's."""
     if (expected.error is None) != (got.error is None):
         return f"expected error {expected.error!r}, got {got.error!r} (value {got.value!r})"
@@ -135,7 +135,7 @@ def same_outcome(expected: Outcome, got: Outcome, allowed_ulps: float = 0.0) -> 
         return None
     if expected.warnings != got.warnings:
         return f"expected warnings {expected.warnings}, got {got.warnings}"
-    return equal_values(expected.value, got.value, allowed_ulps)
+    return equal_values(expected.value, got.value, allowed_ulps, layout)
 
 
 def layouts_of(base: np.ndarray[Any, Any]) -> Iterator[tuple[str, Any, Any]]:
