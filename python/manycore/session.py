@@ -20,20 +20,18 @@ def install(include: Iterable[str] = (), exclude: Iterable[str] = ()) -> None:
     >>> manycore.install()
     >>> manycore.uninstall()
     """
-    from manycore.run import children, import_hook, libraries
+    from manycore.run import import_hook, libraries
     from manycore.run.user_code import UserCode
 
     import_hook.install(UserCode(include, exclude))
-    children.install()
     libraries.install()
 
 
 def uninstall() -> None:
     """Undo ``install``: imports give NumPy again. Modules that were imported meanwhile keep what they have."""
-    from manycore.run import children, import_hook, libraries
+    from manycore.run import import_hook, libraries
 
     libraries.uninstall()
-    children.uninstall()
     import_hook.uninstall()
 
 

@@ -7,13 +7,12 @@ entry, whose unpickling installs the hook there.
 from __future__ import annotations
 
 import json
-import multiprocessing.spawn
 from typing import Any
 
 from manycore import _core
+from manycore.run import import_hook
 
 KEY = "manycore"
-plain_preparation_data = multiprocessing.spawn.get_preparation_data
 
 
 class Reinstall:
@@ -27,23 +26,18 @@ class Reinstall:
         return install_in_child, (self.rule, self.settings)
 
 
-def install() -> None:
-    multiprocessing.spawn.get_preparation_data = preparation_data
+def patch_spawn(module: Any) -> None:
+    """Let multiprocessing.spawn send the hook along, as long as it is installed here."""
+    plain_preparation_data = module.get_preparation_data
 
+    def preparation_data(name: str) -> Any:
+        data = plain_preparation_data(name)
+        if import_hook.is_installed() and import_hook.policy is not None:
+            settings = {row["name"]: row["value"] for row in _core.option_rows() if row["source"] == "set"}
+            data[KEY] = Reinstall(import_hook.policy.to_json(), settings)
+        return data
 
-def uninstall() -> None:
-    multiprocessing.spawn.get_preparation_data = plain_preparation_data
-
-
-def preparation_data(name: str) -> dict[str, Any]:
-    """In place of multiprocessing.spawn.get_preparation_data."""
-    from manycore.run import import_hook
-
-    data = plain_preparation_data(name)
-    if import_hook.policy is not None:
-        settings = {row["name"]: row["value"] for row in _core.option_rows() if row["source"] == "set"}
-        data[KEY] = Reinstall(import_hook.policy.to_json(), settings)
-    return data
+    module.get_preparation_data = preparation_data
 
 
 def install_in_child(rule: str, settings: dict[str, Any]) -> None:

@@ -1,17 +1,16 @@
 """What some libraries need to be told, when the program imports them: pytest caches the bytecode of rewritten test modules,
-cloudpickle sends code to processes that have not loaded manycore.
+cloudpickle and multiprocessing start processes that have not loaded manycore.
 """
 
 from __future__ import annotations
 
-import importlib.abc
 import importlib.machinery
 import sys
 import types
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from manycore.run import import_hook, transform
+from manycore.run import children, import_hook, transform
 
 
 def _patch_pytest(module: Any) -> None:
@@ -36,20 +35,29 @@ def make_code(make: Callable[..., types.CodeType], *arguments: Any) -> types.Cod
 
 
 PATCHES: dict[str, Callable[[Any], None]] = {
+    "multiprocessing.spawn": children.patch_spawn,
     "_pytest.assertion.rewrite": _patch_pytest,
     "cloudpickle.cloudpickle": _patch_cloudpickle,
     "joblib.externals.cloudpickle.cloudpickle": _patch_cloudpickle,
 }
 
 
-class Watcher(importlib.abc.MetaPathFinder):
+_patched: set[int] = set()
+
+
+def _patch(name: str, module: Any) -> None:
+    if id(module) not in _patched:  # installing twice must not patch twice
+        _patched.add(id(module))
+        PATCHES[name](module)
+
+
+class Watcher:
     """Sees the modules of PATCHES being imported and patches them right after."""
 
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: types.ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
-        patch = PATCHES.get(name)
-        if patch is None:
+        if name not in PATCHES:
             return None
         spec = importlib.machinery.PathFinder.find_spec(name, path, target)
         if spec is None or spec.loader is None:
@@ -59,7 +67,7 @@ class Watcher(importlib.abc.MetaPathFinder):
 
         def exec_module(module: types.ModuleType) -> None:
             plain_exec(module)
-            patch(module)
+            _patch(name, module)
 
         loader.exec_module = exec_module
         return spec
@@ -71,9 +79,9 @@ _watcher = Watcher()
 def install() -> None:
     if _watcher not in sys.meta_path:
         sys.meta_path.insert(0, _watcher)
-        for name, patch in PATCHES.items():
+        for name in PATCHES:
             if name in sys.modules:
-                patch(sys.modules[name])
+                _patch(name, sys.modules[name])
 
 
 def uninstall() -> None:
