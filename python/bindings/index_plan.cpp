@@ -47,8 +47,24 @@ int take_array_item(Array array, Item* item) {
   return 1;
 }
 
+// A flat list of Python integers, without NumPy's detour; false for any other.
+bool take_integer_list(PyObject* list, Item* item) {
+  const Py_ssize_t count = PySequence_Fast_GET_SIZE(list);
+  for (Py_ssize_t i = 0; i < count; ++i) {
+    if (!PyLong_CheckExact(PySequence_Fast_GET_ITEM(list, i))) return false;
+  }
+  item->kind = ItemKind::kIntegers;
+  item->array = Array::empty(Dims{count}, DType::kInt64);
+  auto* values = reinterpret_cast<int64_t*>(item->array.data());
+  for (Py_ssize_t i = 0; i < count; ++i) {
+    if (read_integer(PySequence_Fast_GET_ITEM(list, i), &values[i]) != 1) return false;
+  }
+  return true;
+}
+
 // A list (or a tuple within the index tuple): as numpy.asarray reads it, an empty one as integers.
 int take_sequence_item(PyObject* object, Item* item) {
+  if (take_integer_list(object, item)) return 1;
   PyObject* real = PyArray_FROM_O(object);
   if (!real) {
     PyErr_Clear();

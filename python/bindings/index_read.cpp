@@ -107,6 +107,33 @@ PyObject* read_advanced(PyObject* self, PyObject* index, const IndexPlan& plan) 
   });
 }
 
+// array[ours]: one index array or mask of ours over the first axes, where the result's layout is the plain one. The common
+// cases of advanced indexing without a plan. Null without an exception for anything else.
+PyObject* read_by_one_array(PyObject* self, PyObject* index) {
+  const Array& array = array_of(self);
+  const Array& positions = array_of(index);
+  const bool is_mask = positions.dtype() == DType::kBool;
+  if ((!is_mask && positions.dtype() != DType::kInt64) || positions.ndim() == 0 || array.ndim() == 0) return nullptr;
+  const int used = is_mask ? positions.ndim() : 1;
+  if (array.ndim() - used > 1 && !array.is_c_contiguous()) return nullptr;
+  try {
+    const BufferRef kept = array.buffer();
+    static constexpr int first_axis[] = {0};
+    Array result;
+    {
+      ReleaseGil released(std::max(array.size(), positions.size()));
+      result = is_mask ? evaluate::select(array.view(), positions.view())
+                       : evaluate::gather(array.view(), {{&positions.view(), 1}, first_axis, 0});
+    }
+    return wrap(std::move(result));
+  } catch (const UserError&) {
+    return retry_real_method(self, "__getitem__", {&index, 1, nullptr}, "bounds or shapes of the index");
+  } catch (...) {
+    set_python_error();
+    return nullptr;
+  }
+}
+
 PyObject* read_by_numpy(PyObject* self, PyObject* index) {
   PyObject* args[] = {self, index};
   return call_fallback(real_method("__getitem__"), args, 2, nullptr, "ndarray.__getitem__", "kind of index");
@@ -133,6 +160,10 @@ PyObject* array_subscript(PyObject* self, PyObject* index) {
   const Array& array = array_of(self);
   int64_t position;
   if (PyLong_CheckExact(index) && array.ndim() > 0 && position_on_axis(index, array.shape()[0], &position)) return row(self, position);
+  if (is_array(index)) {
+    PyObject* result = read_by_one_array(self, index);
+    if (result || PyErr_Occurred()) return result;
+  }
   View view;
   switch (basic_index(array.view(), index, &view)) {
     case BasicIndex::kElement: return scalar_from(view.data, array.dtype());

@@ -63,9 +63,13 @@ int write_advanced(const IndexPlan& plan, const Array& values) {
       }
       evaluate::assign_selected(plan.view, plan.indices[0].view(), values.view(), &status);
     } else {
-      std::vector<View> indices;
-      for (const Array& index : plan.indices) indices.push_back(index.view());
-      evaluate::scatter(plan.view, {indices, plan.axes, plan.result_axis}, values.view(), &status);
+      if (plan.indices.size() == 1) {
+        evaluate::scatter(plan.view, {{&plan.indices[0].view(), 1}, plan.axes, plan.result_axis}, values.view(), &status);
+      } else {
+        std::vector<View> indices;
+        for (const Array& index : plan.indices) indices.push_back(index.view());
+        evaluate::scatter(plan.view, {indices, plan.axes, plan.result_axis}, values.view(), &status);
+      }
     }
   }
   return report_floating_point(status, "cast");
@@ -98,6 +102,26 @@ int write_advanced_or_by_numpy(PyObject* self, PyObject* index, PyObject* value,
   });
 }
 
+bool is_same_view(const View& a, const View& b) {
+  return a.data == b.data && a.dtype == b.dtype && a.shape == b.shape && a.strides == b.strides;
+}
+
+// One index array or mask of ours over the first axes: no plan is needed.
+bool is_array_kind(const Array& array, const Array& index) {
+  return array.ndim() > 0 && index.ndim() > 0 && index.ndim() <= array.ndim() &&
+         (index.dtype() == DType::kBool || index.dtype() == DType::kInt64);
+}
+
+int write_by_one_array(PyObject* self, PyObject* index, PyObject* value) {
+  const bool is_mask = array_of(index).dtype() == DType::kBool;
+  IndexPlan plan;
+  plan.kind = is_mask ? IndexKind::kMask : IndexKind::kAdvanced;
+  plan.view = array_of(self).view();
+  plan.indices.push_back(array_of(index));
+  if (!is_mask) plan.axes.push_back(0);
+  return write_advanced_or_by_numpy(self, index, value, plan);
+}
+
 }  // namespace
 
 int warn_discards_imaginary(DType from, DType to) {
@@ -115,6 +139,7 @@ int store_value(const Array& destination, PyObject* value) {
     const DType given = holder.is_scalar ? holder.scalar.dtype : holder.array.dtype();
     if (holder.is_scalar && !fits_quietly(holder.scalar, dtype)) return store_by_numpy(destination, value);
     if (warn_discards_imaginary(given, dtype) < 0) return -1;
+    if (!holder.is_scalar && is_same_view(destination.view(), holder.array.view())) return 0;  // a[...] = a
     unsigned status = 0;
     try {
       ReleaseGil released(destination.size());
@@ -143,6 +168,7 @@ int array_assign_subscript(PyObject* self, PyObject* index, PyObject* value) {
   const Array& array = object->array;
   View view;
   const BasicIndex basic = basic_index(array.view(), index, &view);
+  if (is_array(index) && is_array_kind(array, array_of(index))) return write_by_one_array(self, index, value);
   if (basic == BasicIndex::kElement && store_number(value, view.data, array.dtype())) return 0;
   if (basic == BasicIndex::kView) return guarded([&] { return store_value(array.with_view(std::move(view)), value); });
   IndexPlan plan;

@@ -36,16 +36,6 @@ bool choose_axis(PyObject* axis_object, const Array& array, Array* source, int* 
   return true;
 }
 
-// `array` with every element of `axis` repeated: a broadcast view of one more axis, copied.
-Array repeat_each(const Array& array, int axis, int64_t repeats) {
-  View stretched = array.view();
-  stretched.shape.insert(axis + 1, repeats);
-  stretched.strides.insert(axis + 1, 0);
-  Dims shape = array.shape();
-  shape[axis] *= repeats;
-  return evaluate::copy(stretched, evaluate::CopyOrder::kC).reshape(shape);
-}
-
 // One operation on this array and a scalar, into new memory or in place.
 Array apply(op::Op operation, const Array& array, double factor, bool in_place, unsigned* status) {
   evaluate::ElementwiseOptions options;
@@ -111,7 +101,7 @@ MANYCORE_METHOD(method_repeat) {
     Array result;
     {
       ReleaseGil released(source.size() * repeats);
-      result = repeat_each(source, axis, repeats);
+      result = evaluate::repeat(source.view(), repeats, axis);
     }
     return wrap(std::move(result));
   });

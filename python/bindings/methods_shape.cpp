@@ -124,6 +124,8 @@ MANYCORE_METHOD(method_squeeze) {
   const bool matched = parameters.match(call, values);
   const bool all = matched && is_absent(values[0]);
   bool valid = matched && (all || read_axes(values[0], array.ndim(), &axes) == 1);
+  // NumPy gives the array itself where nothing goes away.
+  if (all && std::find(array.shape().begin(), array.shape().end(), 1) == array.shape().end()) return Py_NewRef(self);
   for (int64_t axis : axes) valid = valid && array.shape()[static_cast<int>(axis)] == 1;
   if (!valid) return call_real_method_wrapped(self, "squeeze", call);
   return guarded([&] {

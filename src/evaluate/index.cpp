@@ -33,6 +33,24 @@ struct Positions {
   int64_t stride;
 };
 
+// Only additions and a sign test, so that the compiler makes vector code of it: with w = position + extent, both w and
+// 2 * extent - 1 - w are non-negative exactly where the position is right.
+void check_bounds(const int64_t* values, int64_t count, int axis, int64_t extent) {
+  uint64_t signs = 0;
+  const auto shift = static_cast<uint64_t>(extent);
+  for (int64_t i = 0; i < count; ++i) {
+    const uint64_t w = static_cast<uint64_t>(values[i]) + shift;
+    signs |= w | (2 * shift - 1 - w);
+  }
+  if (signs >> 63 == 0) return;
+  for (int64_t i = 0; i < count; ++i) {
+    if (values[i] < -extent || values[i] >= extent) fail_bounds(values[i], axis, extent);
+  }
+}
+
+// From the front, whether the position counts from the front or from the end.
+int64_t from_front(int64_t position, int64_t extent) { return position + (extent & (position >> 63)); }
+
 bool touches(const View& view, const View& written) { return overlap(view, written) != Overlap::kNone; }
 
 class Offsets {
@@ -63,12 +81,8 @@ class Offsets {
   void compute(int64_t begin, int64_t end, int64_t* offsets) const {
     std::fill_n(offsets, end - begin, 0);
     for (const Positions& positions : positions_) {
-      for (int64_t i = begin; i < end; ++i) {
-        int64_t at = positions.values[i];
-        if (at < -positions.extent || at >= positions.extent) fail_bounds(at, positions.axis, positions.extent);
-        if (at < 0) at += positions.extent;
-        offsets[i - begin] += at * positions.stride;
-      }
+      check_bounds(positions.values + begin, end - begin, positions.axis, positions.extent);
+      for (int64_t i = begin; i < end; ++i) offsets[i - begin] += from_front(positions.values[i], positions.extent) * positions.stride;
     }
   }
 
@@ -206,14 +220,88 @@ Values prepare_values(const View& given, const View& destination, const Offsets&
     stretched = values.array.view();
     has_one_stride(stretched, index_dims, &values.stride);
   }
+  // One value for whole blocks: spread it over one block, so that blocks are copied as runs of bytes.
+  const Dims spread_shape(std::span<const int64_t>(stretched.shape).subspan(static_cast<size_t>(index_dims)));
+  View one_block{stretched.data, stretched.dtype, spread_shape,
+                 Dims(std::span<const int64_t>(stretched.strides).subspan(static_cast<size_t>(index_dims)))};
+  const bool is_one_value = std::all_of(one_block.strides.begin(), one_block.strides.end(), [](int64_t stride) { return stride == 0; });
+  if (values.stride == 0 && is_one_value && one_block.size() > 1 && one_block.nbytes() <= kChunkBytes) {
+    values.array = copy(one_block, CopyOrder::kC);
+    values.data = values.array.data();
+    values.block_strides = values.array.strides();
+    return values;
+  }
   values.data = stretched.data;
   values.block_strides = Dims(std::span<const int64_t>(stretched.strides).subspan(static_cast<size_t>(index_dims)));
   return values;
 }
 
+// One index array that can be read where it lies: array[positions], the common case, without preparing anything.
+struct SingleIndex {
+  const int64_t* values;
+  int64_t count;
+  int64_t extent;
+  int64_t stride;
+
+  int64_t offset(int64_t i) const { return from_front(values[i], extent) * stride; }
+};
+
+bool is_single(const View& array, const AdvancedIndex& index, const View* written, SingleIndex* single) {
+  if (index.indices.size() != 1) return false;
+  const View& view = index.indices[0];
+  if (view.dtype != DType::kInt64 || !view.is_c_contiguous() || !view.is_aligned() || (written && touches(view, *written))) return false;
+  const int axis = index.axes[0];
+  *single = {reinterpret_cast<const int64_t*>(view.data), view.size(), array.shape[axis], array.strides[axis]};
+  check_bounds(single->values, single->count, axis, single->extent);
+  return true;
+}
+
+void gather_single(const std::byte* source, const SingleIndex& index, const BlockCopy& block, int64_t item_size, std::byte* result) {
+  const int64_t size = block.bytes();
+  if (size != item_size) {
+    sched::parallel_for(index.count, grain_for(size), [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) block(result + i * size, source + index.offset(i));
+    });
+    return;
+  }
+  with_element_of_size(item_size, [&]<class T>() {
+    sched::parallel_for(index.count, grain_for(sizeof(T)), [&](int64_t begin, int64_t end) {
+      const SingleIndex local = index;
+      T* to = reinterpret_cast<T*>(result);
+      for (int64_t i = begin; i < end; ++i) to[i] = load<T>(source + local.offset(i));
+    });
+  });
+}
+
+void scatter_single(std::byte* destination, const SingleIndex& index, const BlockCopy& block, const Values& values, int64_t item_size) {
+  const int64_t size = block.bytes();
+  if (size != item_size) {
+    for (int64_t i = 0; i < index.count; ++i) block(destination + index.offset(i), values.data + i * values.stride);
+    return;
+  }
+  with_element_of_size(item_size, [&]<class T>() {
+    const SingleIndex local = index;
+    if (values.stride == 0) {
+      const T value = index.count > 0 ? load<T>(values.data) : T{};
+      for (int64_t i = 0; i < local.count; ++i) store<T>(destination + local.offset(i), value);
+    } else {
+      for (int64_t i = 0; i < local.count; ++i) store<T>(destination + local.offset(i), load<T>(values.data + i * values.stride));
+    }
+  });
+}
+
 }  // namespace
 
 Array gather(const View& source, const AdvancedIndex& index) {
+  SingleIndex single;
+  if (index.result_axis == 0 && is_single(source, index, nullptr, &single)) {
+    const Block block(source, index.axes);
+    const Array result = Array::empty(joined(index.indices[0].shape, block.shape), source.dtype);
+    trace::count_native(2 * result.nbytes());
+    const int64_t size = item_size(source.dtype);
+    gather_single(source.data, single, BlockCopy(block.shape, c_strides(block.shape, size), block.strides, size), size, result.data());
+    return result;
+  }
   const Offsets offsets(source, index, nullptr);
   const Block block(source, index.axes);
   const Array result = Array::empty(joined(offsets.shape(), block.shape), source.dtype);
@@ -234,6 +322,11 @@ void scatter(const View& destination, const AdvancedIndex& index, const View& gi
   const Values values = prepare_values(given, destination, offsets, block, index.result_axis, status);
   const BlockCopy copy_block(block.shape, block.strides, values.block_strides, item_size(destination.dtype));
   trace::count_native(2 * offsets.count() * copy_block.bytes());
+  SingleIndex single;
+  if (is_single(destination, index, &destination, &single)) {
+    scatter_single(destination.data, single, copy_block, values, item_size(destination.dtype));
+    return;
+  }
   const auto check = [](int64_t, int64_t, const int64_t*) {};
   in_batches(offsets, 0, offsets.count(), check);  // nothing is written before every position is known to be right
   // In order, on one thread: where a position repeats, its last value wins.
@@ -248,6 +341,39 @@ void scatter(const View& destination, const AdvancedIndex& index, const View& gi
   in_batches(offsets, 0, offsets.count(), [&](int64_t first, int64_t last, const int64_t* at) {
     for (int64_t i = first; i < last; ++i) copy_block(destination.data + at[i - first], values.data + i * values.stride);
   });
+}
+
+Array repeat(const View& source, int64_t repeats, int axis) {
+  Array kept;
+  View view = source;
+  if (!view.is_c_contiguous()) {
+    kept = copy(source, CopyOrder::kC);
+    view = kept.view();
+  }
+  Dims shape = view.shape;
+  shape[axis] *= repeats;
+  const Array result = Array::empty(shape, view.dtype);
+  trace::count_native(source.nbytes() + result.nbytes());
+  int64_t below = item_size(view.dtype);  // bytes that are repeated as one piece
+  for (int i = axis + 1; i < view.ndim(); ++i) below *= view.shape[i];
+  if (below == 0 || result.size() == 0) return result;
+  const int64_t pieces = view.nbytes() / below;
+  const bool is_element = below == item_size(view.dtype);
+  with_element_of_size(is_element ? below : 1, [&]<class T>() {
+    sched::parallel_for(pieces, grain_for(below * repeats), [&](int64_t begin, int64_t end) {
+      std::byte* to = result.data() + begin * below * repeats;
+      for (int64_t i = begin; i < end; ++i) {
+        const std::byte* from = view.data + i * below;
+        if (is_element) {
+          const T value = load<T>(from);
+          for (int64_t k = 0; k < repeats; ++k, to += sizeof(T)) store<T>(to, value);
+        } else {
+          for (int64_t k = 0; k < repeats; ++k, to += below) std::memcpy(to, from, static_cast<size_t>(below));
+        }
+      }
+    });
+  });
+  return result;
 }
 
 Array take(const View& source, const View& indices, int axis) {

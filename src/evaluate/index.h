@@ -36,4 +36,7 @@ MANYCORE_API std::vector<Array> nonzero(const View& input);
 // numpy.take along an axis; mode "raise".
 MANYCORE_API Array take(const View& source, const View& indices, int axis);
 
+// numpy.repeat with one count for every element of `axis`.
+MANYCORE_API Array repeat(const View& source, int64_t repeats, int axis);
+
 }  // namespace manycore::evaluate

@@ -13,6 +13,18 @@ struct Bytes16 {
   uint64_t words[2];
 };
 
+template <class T>
+T load(const std::byte* from) {
+  T value;
+  std::memcpy(&value, from, sizeof value);
+  return value;
+}
+
+template <class T>
+void store(std::byte* to, T value) {
+  std::memcpy(to, &value, sizeof value);
+}
+
 // body.template operator()<T>() with a T of the given size.
 template <class F>
 void with_element_of_size(int64_t size, F&& body) {

@@ -67,6 +67,7 @@ NATIVE: dict[str, Callable[[Any], Any]] = {
     "swapaxes": lambda a: a.swapaxes(0, -1),
     "swapaxes wrong": lambda a: a.swapaxes(0, 5),
     "squeeze": lambda a: a[None].squeeze(),
+    "squeeze itself": lambda a: a.squeeze() is a,
     "squeeze axis": lambda a: a[None].squeeze(0),
     "squeeze wrong": lambda a: a.squeeze(axis=0),
     "diagonal": lambda a: a.diagonal(),
