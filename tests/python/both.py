@@ -6,14 +6,11 @@ import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import numpy as np
-
 import manycore.numpy as mnp
+import numpy as np
 from manycore import _core
 
-DTYPES = (
-    "bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 float32 float64 complex64 complex128".split()
-)
+DTYPES = "bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 float32 float64 complex64 complex128".split()
 INEXACT = DTYPES[9:]
 
 
@@ -103,7 +100,13 @@ def equal_values(expected: Any, got: Any, allowed_ulps: float = 0.0, layout: boo
     e, g = np.asarray(expected), np.asarray(got)
     if e.dtype != g.dtype or e.shape != g.shape:
         return f"expected {e.dtype} {e.shape}, got {g.dtype} {g.shape}"
-    if layout and isinstance(expected, np.ndarray) and is_ours and e.size and strides_that_matter(expected) != strides_that_matter(got):
+    if (
+        layout
+        and isinstance(expected, np.ndarray)
+        and is_ours
+        and e.size
+        and strides_that_matter(expected) != strides_that_matter(got)
+    ):
         return f"strides: expected {expected.strides} for {e.shape}, got {got.strides}"
     if e.dtype.kind not in "fc":
         return None if np.array_equal(e, g) else f"expected {e!r}, got {g!r}"

@@ -10,10 +10,9 @@ import operator
 import re
 from typing import Any
 
+import manycore.numpy as mnp
 import numpy as np
 import pytest
-
-import manycore.numpy as mnp
 from both import DTYPES, LAYOUTS, Outcome, data, layouts_of, same_outcome
 from manycore import _core
 
@@ -129,7 +128,8 @@ def test_operator_equals_numpy(name: str) -> None:
         a, b = data(dtype, (5, 5), 1, special=name != "matmul"), data(dtype, (5, 5), 2, special=name != "matmul")
         ours = mnp.array(a), mnp.array(b)
         for right, our_right in ((b, ours[1]), (2, 2), (0.5, 0.5), (a, ours[0])):
-            expected, got = Outcome(lambda r=right: function(a, r)), Outcome(lambda r=our_right: function(ours[0], r))
+            expected = Outcome(lambda a=a, r=right: function(a, r))
+            got = Outcome(lambda a=ours[0], r=our_right: function(a, r))
             difference = same_outcome(expected, got, 8.0 if name in ("pow", "matmul") or dtype.startswith("complex") else 0.0)
             failures.append(difference and f"{dtype} {right!r}: {difference}")
     report(failures)
@@ -191,8 +191,8 @@ def test_keywords_of_a_call_are_numpys(name: str) -> None:
             our_outs = [mnp.array(o) for o in outs]
             for extra in ({}, {"where": True}, {"casting": "unsafe"}, {"where": mask}):
                 our_extra = {k: mnp.array(v) if isinstance(v, np.ndarray) else v for k, v in extra.items()}
-                expected = Outcome(lambda e=extra, o=outs: getattr(np, name)(*inputs, out=tuple(o), **e))
-                got = Outcome(lambda e=our_extra, o=our_outs: getattr(mnp, name)(*ours, out=tuple(o), **e))
+                expected = Outcome(lambda i=inputs, e=extra, o=outs: getattr(np, name)(*i, out=tuple(o), **e))
+                got = Outcome(lambda i=ours, e=our_extra, o=our_outs: getattr(mnp, name)(*i, out=tuple(o), **e))
                 if out_dtype == "complex128" and "where" in extra:  # NumPy's own case, see ufunc_call.cpp
                     got.fallbacks, got.native = 0, 1
                 failures.append(check(name, dtype, expected, got, f"out={out_dtype} {list(extra)}"))

@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import manycore.numpy as mnp
 import numpy
 import pytest
-
-import manycore.numpy as mnp
 from both import Outcome, data, equal_values, same_outcome
 
 Case = Callable[[Any, dict[str, Any]], Any]
@@ -37,7 +36,6 @@ def inputs(np: Any) -> dict[str, Any]:
     return {name: np.array(value) for name, value in plain.items()}
 
 
-# fmt: off
 NATIVE: dict[str, Case] = {
     "zeros": lambda np, a: np.zeros((2, 3), dtype="float32", order="F"),
     "ones": lambda np, a: np.ones(5, int),
@@ -72,19 +70,39 @@ NATIVE: dict[str, Case] = {
     "cumulative": lambda np, a: (np.cumsum(a["f"]), np.cumsum(a["i"], axis=1), np.cumprod(a["f"], axis=0)),
     "count_nonzero": lambda np, a: (np.count_nonzero(a["b"]), np.count_nonzero(a["i"], axis=0)),
     "reshape": lambda np, a: (np.reshape(a["v"], (4, -1)), np.ravel(a["f"].T), np.squeeze(a["f"][:1])),
-    "transpose": lambda np, a: (np.transpose(a["t"]), np.transpose(a["t"], (1, 0, 2)), np.swapaxes(a["t"], 0, 2), np.moveaxis(a["t"], 0, -1)),
+    "transpose": lambda np, a: (
+        np.transpose(a["t"]),
+        np.transpose(a["t"], (1, 0, 2)),
+        np.swapaxes(a["t"], 0, 2),
+        np.moveaxis(a["t"], 0, -1),
+    ),
     "expand_dims": lambda np, a: np.expand_dims(a["f"], (0, 2)),
     "broadcast_to": lambda np, a: np.broadcast_to(a["f"][0], (3, 6)),
     "broadcast_arrays": lambda np, a: np.broadcast_arrays(a["f"], a["f"][:, :1], a["f"][0]),
     "atleast": lambda np, a: (np.atleast_1d(a["f"]), np.atleast_2d(a["v"]), np.atleast_3d(a["f"])),
-    "concatenate": lambda np, a: (np.concatenate([a["f"], a["i"]]), np.concatenate((a["f"], a["g"]), axis=1), np.concatenate([a["f"], a["v"]], axis=None)),
-    "stack": lambda np, a: (np.stack([a["f"], a["g"]], axis=1), np.vstack([a["f"], a["g"]]), np.hstack([a["v"], a["w"]]), np.column_stack([a["v"], a["w"]]), np.dstack([a["f"], a["g"]])),
+    "concatenate": lambda np, a: (
+        np.concatenate([a["f"], a["i"]]),
+        np.concatenate((a["f"], a["g"]), axis=1),
+        np.concatenate([a["f"], a["v"]], axis=None),
+    ),
+    "stack": lambda np, a: (
+        np.stack([a["f"], a["g"]], axis=1),
+        np.vstack([a["f"], a["g"]]),
+        np.hstack([a["v"], a["w"]]),
+        np.column_stack([a["v"], a["w"]]),
+        np.dstack([a["f"], a["g"]]),
+    ),
     "split": lambda np, a: (*np.split(a["v"], 4), *np.array_split(a["v"], 5), *np.hsplit(a["f"], 3), *np.vsplit(a["f"], 2)),
     "block": lambda np, a: np.block([[a["f"], a["g"]], [a["g"], a["f"]]]),
     "where": lambda np, a: (np.where(a["b"], a["f"], a["g"]), np.where(a["f"] > 0, a["f"], 0), np.where(a["b"], 1, 2.5)),
     "where positions": lambda np, a: np.where(a["b"]),
     "nonzero": lambda np, a: (*np.nonzero(a["f"] > 0), np.flatnonzero(a["b"]), np.argwhere(a["b"])),
-    "clip": lambda np, a: (np.clip(a["f"], -1, 1), np.clip(a["i"], 2, None), np.clip(a["f"], None, a["g"]), np.clip(a["f"], a_min=0, a_max=2)),
+    "clip": lambda np, a: (
+        np.clip(a["f"], -1, 1),
+        np.clip(a["i"], 2, None),
+        np.clip(a["f"], None, a["g"]),
+        np.clip(a["f"], a_min=0, a_max=2),
+    ),
     "roll": lambda np, a: (np.roll(a["f"], 2), np.roll(a["f"], -1, axis=1), np.roll(a["t"], (1, 2), axis=(0, 2))),
     "flip": lambda np, a: (np.flip(a["f"]), np.fliplr(a["f"]), np.flipud(a["f"]), np.rot90(a["f"])),
     "tile": lambda np, a: (np.tile(a["v"], 3), np.tile(a["f"], (2, 2)), np.repeat(a["v"], 3), np.repeat(a["f"], 2, axis=1)),
@@ -92,12 +110,27 @@ NATIVE: dict[str, Case] = {
     "indices": lambda np, a: (np.indices((3, 4)), *np.indices((2, 3), sparse=True)),
     "mgrid": lambda np, a: (np.mgrid[0:5, 0:3], np.mgrid[0:1:5j], *np.ogrid[0:3, 0:4]),
     "outer": lambda np, a: (np.outer(a["v"], a["k"]), np.multiply.outer(a["v"], a["k"]), np.add.outer(a["f"], a["k"])),
-    "dot": lambda np, a: (np.dot(a["f"], a["g"].T), np.dot(a["v"], a["v"]), np.matmul(a["t"], a["t"].transpose(0, 2, 1)), a["f"] @ a["g"].T),
-    "inner": lambda np, a: (np.inner(a["v"], a["v"]), np.inner(a["f"], a["g"]), np.vdot(a["c"], a["c"]), np.tensordot(a["t"], a["f"], axes=([2], [0]))),
+    "dot": lambda np, a: (
+        np.dot(a["f"], a["g"].T),
+        np.dot(a["v"], a["v"]),
+        np.matmul(a["t"], a["t"].transpose(0, 2, 1)),
+        a["f"] @ a["g"].T,
+    ),
+    "inner": lambda np, a: (
+        np.inner(a["v"], a["v"]),
+        np.inner(a["f"], a["g"]),
+        np.vdot(a["c"], a["c"]),
+        np.tensordot(a["t"], a["f"], axes=([2], [0])),
+    ),
     "take": lambda np, a: (np.take(a["v"], a["k"]), np.take(a["f"], a["k"], axis=1)),
     "diff": lambda np, a: (np.diff(a["v"]), np.diff(a["f"], n=2, axis=0), np.gradient(a["v"]), *np.gradient(a["f"])),
     "round": lambda np, a: (np.round(a["f"], 2), np.around(a["v"]), np.fix(a["f"]), np.rint(a["f"])),
-    "close": lambda np, a: (np.isclose(a["n"], a["n"]), np.allclose(a["f"], a["f"] + 1e-12), np.array_equal(a["f"], a["f"]), np.array_equal(a["f"], a["g"])),
+    "close": lambda np, a: (
+        np.isclose(a["n"], a["n"]),
+        np.allclose(a["f"], a["f"] + 1e-12),
+        np.array_equal(a["f"], a["f"]),
+        np.array_equal(a["f"], a["g"]),
+    ),
     "tri": lambda np, a: (np.tri(3, 4), np.tril(a["f"]), np.triu(a["f"], 1)),
     "diagonal": lambda np, a: (np.diag(a["v"]), np.diag(a["f"]), np.diagonal(a["t"]), np.trace(a["f"])),
     "nan functions": lambda np, a: (np.nansum(a["n"]), np.nanmax(a["n"], axis=0), np.nan_to_num(a["n"])),
@@ -105,11 +138,32 @@ NATIVE: dict[str, Case] = {
     "trapezoid": lambda np, a: (np.trapezoid(a["v"]), np.trapezoid(a["f"], dx=0.5, axis=0)),
     "polyval": lambda np, a: np.polyval([1.0, -2.0, 3.0], a["v"]),
     "copyto": lambda np, a: np.copyto(a["f"], a["g"]) or a["f"],
-    "norm": lambda np, a: (np.linalg.norm(a["v"]), np.linalg.norm(a["f"], axis=1), np.linalg.norm(a["f"], "fro"), np.linalg.norm(a["v"], 1)),
+    "norm": lambda np, a: (
+        np.linalg.norm(a["v"]),
+        np.linalg.norm(a["f"], axis=1),
+        np.linalg.norm(a["f"], "fro"),
+        np.linalg.norm(a["v"], 1),
+    ),
     "parts": lambda np, a: (np.real(a["c"]), np.imag(a["c"]), np.angle(a["c"]), np.conj(a["c"])),
-    "questions": lambda np, a: (np.shape(a["f"]), np.ndim(a["f"]), np.size(a["f"], 1), np.isscalar(a["f"]), np.result_type(a["i"], a["f"]), np.iscomplexobj(a["c"])),
-    "reduce": lambda np, a: (np.add.reduce(a["f"]), np.multiply.reduce(a["f"], axis=1), np.maximum.reduce(a["f"], axis=None), np.logical_or.reduce(a["b"])),
-    "accumulate": lambda np, a: (np.add.accumulate(a["f"], axis=1), np.maximum.accumulate(a["v"]), np.multiply.accumulate(a["i"])),
+    "questions": lambda np, a: (
+        np.shape(a["f"]),
+        np.ndim(a["f"]),
+        np.size(a["f"], 1),
+        np.isscalar(a["f"]),
+        np.result_type(a["i"], a["f"]),
+        np.iscomplexobj(a["c"]),
+    ),
+    "reduce": lambda np, a: (
+        np.add.reduce(a["f"]),
+        np.multiply.reduce(a["f"], axis=1),
+        np.maximum.reduce(a["f"], axis=None),
+        np.logical_or.reduce(a["b"]),
+    ),
+    "accumulate": lambda np, a: (
+        np.add.accumulate(a["f"], axis=1),
+        np.maximum.accumulate(a["v"]),
+        np.multiply.accumulate(a["i"]),
+    ),
 }
 FALLBACK: dict[str, Case] = {
     "sort": lambda np, a: (np.sort(a["f"]), np.argsort(a["v"]), np.searchsorted(np.sort(a["v"]), a["w"])),
@@ -149,7 +203,6 @@ RAISES: dict[str, Case] = {
     "mean of text": lambda np, a: np.mean(["a", "b"]),
     "linalg": lambda np, a: np.linalg.inv(a["f"]),
 }
-# fmt: on
 
 
 def both(case: Case) -> tuple[Outcome, Outcome]:

@@ -9,10 +9,9 @@ import subprocess
 import sys
 import types
 
+import manycore.numpy as np
 import numpy
 import pytest
-
-import manycore.numpy as np
 
 PUBLIC = sorted(set(numpy.__all__) | {n for n in dir(numpy) if not n.startswith("_")})
 CLASSES_OF_OURS = {"ndarray", "ufunc", "vectorize", "nditer"}
@@ -43,7 +42,9 @@ def test_an_unknown_name_is_the_error_that_numpy_raises() -> None:
         importlib.import_module("manycore.numpy.no_such_module")
 
 
-@pytest.mark.parametrize("name", ["linalg", "fft", "random", "ma", "polynomial", "polynomial.polynomial", "lib.stride_tricks", "testing"])
+@pytest.mark.parametrize(
+    "name", ["linalg", "fft", "random", "ma", "polynomial", "polynomial.polynomial", "lib.stride_tricks", "testing"]
+)
 def test_submodules_import_by_name(name: str) -> None:
     module = importlib.import_module(f"manycore.numpy.{name}")
     real = importlib.import_module(f"numpy.{name}")
@@ -75,5 +76,8 @@ def test_functions_pickle_as_numpys_and_copy_as_themselves(name: str) -> None:
 def test_import_costs_at_most_sixty_milliseconds_beyond_numpys() -> None:
     """Medians of fresh processes, interleaved; the limit is that of the issue, doubled for a busy machine."""
     program = "import time, numpy; t = time.perf_counter(); import manycore.numpy; print(time.perf_counter() - t)"
-    seconds = sorted(float(subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout) for _ in range(5))
+    seconds = sorted(
+        float(subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout)
+        for _ in range(5)
+    )
     assert seconds[2] < 0.12, f"importing took {seconds}"

@@ -1,2 +1,2 @@
 # To a type checker this namespace is NumPy's.
-from numpy import *
+from numpy import *  # noqa: F403

@@ -44,7 +44,7 @@ class ArrayConverter:
         if extra_dtype is not None:
             parts.append(extra_dtype)
         result: numpy.dtype[Any] = numpy.result_type(*parts)
-        if ensure_inexact and not (numpy.issubdtype(result, numpy.inexact) or result == object):
+        if ensure_inexact and not (numpy.issubdtype(result, numpy.inexact) or result.hasobject):
             result = numpy.result_type(*parts, 1.0) if len(parts) > 0 else numpy.dtype(float)
             if not numpy.issubdtype(result, numpy.inexact):
                 result = numpy.dtype(float)

@@ -38,7 +38,14 @@ def _on_first_call(real: Any) -> Callable[..., Any]:
 
 
 def linspace(
-    start: Any, stop: Any, num: Any = 50, endpoint: Any = True, retstep: Any = False, dtype: Any = None, axis: Any = 0, **rest: Any
+    start: Any,
+    stop: Any,
+    num: Any = 50,
+    endpoint: Any = True,
+    retstep: Any = False,
+    dtype: Any = None,
+    axis: Any = 0,
+    **rest: Any,
 ) -> Any:
     """numpy.linspace between two Python numbers: its own operations, in its own order."""
     plain = isinstance(start, (int, float)) and isinstance(stop, (int, float)) and type(num) is int and not rest and axis == 0

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import types
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy
 import numpy.random as real
 
 from manycore import _core
+
+if TYPE_CHECKING:
+    import types
 
 # Methods that return or take arrays and have no native version: the base class draws, the result is wrapped.
 WRAPPED = """
@@ -62,5 +64,5 @@ def install(module: types.ModuleType) -> None:
     vars(module)["Generator"] = Generator
     for name in real.__all__:  # the methods of the global RandomState do not know their module
         value = getattr(real, name)
-        if isinstance(value, types.BuiltinFunctionType) and name != "default_rng":
+        if callable(value) and not isinstance(value, type):
             vars(module)[name] = _core.function_for(value, name=f"numpy.random.{name}")
