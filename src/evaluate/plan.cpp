@@ -87,6 +87,19 @@ void make_plan(const View* const* views, int count, int first_output, Plan* plan
   }
 }
 
+void bring_to(Plan* plan, int axis, int place) {
+  const auto rotate = [&](int64_t* values) { std::rotate(values + place, values + axis, values + axis + 1); };
+  rotate(plan->shape);
+  for (int k = 0; k < plan->operands; ++k) rotate(plan->strides[k]);
+}
+
+Tiling tile(const Plan& plan, int64_t run, int64_t rows) {
+  Tiling tiling{run, rows, (plan.shape[0] + run - 1) / run, (plan.shape[1] + rows - 1) / rows, 1};
+  tiling.count = tiling.across * tiling.down;
+  for (int axis = 2; axis < plan.ndim; ++axis) tiling.count *= plan.shape[axis];
+  return tiling;
+}
+
 bool output_order(const View* const* views, int count, int ndim, int* order) {
   int axes[kMaxDims];
   sort_axes(views, count, ndim, axes);

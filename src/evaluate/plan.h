@@ -24,9 +24,23 @@ struct Plan {
 // All views have the same shape (stride 0 where broadcast). Outputs come last, `first_output` is the first of them.
 void make_plan(const View* const* views, int count, int first_output, Plan* plan);
 
+// Makes `axis` the innermost (`place` 0) or next (1) one; the others keep their order.
+void bring_to(Plan* plan, int axis, int place);
+
 // NumPy's 'K' order: the axis order (outermost first) that new outputs of an operation on these views get.
 // True when it is C order.
 bool output_order(const View* const* views, int count, int ndim, int* order);
+
+// Axes that came to their end start again and move the next one on.
+inline void carry(const Plan& plan, int axis, int64_t* position, std::byte** data) {
+  for (; position[axis] == plan.shape[axis] && axis + 1 < plan.ndim; ++axis) {
+    position[axis] = 0;
+    ++position[axis + 1];
+    for (int k = 0; k < plan.operands; ++k) {
+      data[k] += plan.strides[k][axis + 1] - plan.shape[axis] * plan.strides[k][axis];
+    }
+  }
+}
 
 // Calls piece(data, n) for runs along the innermost axis that cover the elements [begin, end) in plan order; data[k] is the
 // first element of operand k. `longest` bounds n.
@@ -42,17 +56,57 @@ void walk(const Plan& plan, int64_t begin, int64_t end, int64_t longest, const P
     for (int k = 0; k < plan.operands; ++k) data[k] += position[axis] * plan.strides[k][axis];
   }
   for (int64_t done = begin; done < end;) {
+    if (position[0] == 0 && plan.ndim > 1 && plan.shape[0] <= longest && end - done >= plan.shape[0]) {
+      // Whole rows, the common case, with as little as possible between two calls.
+      const int64_t rows = std::min(plan.shape[1] - position[1], (end - done) / plan.shape[0]);
+      for (int64_t row = 0; row < rows; ++row) {
+        piece(data, plan.shape[0]);
+        for (int k = 0; k < plan.operands; ++k) data[k] += plan.strides[k][1];
+      }
+      done += rows * plan.shape[0];
+      position[1] += rows;
+      carry(plan, 1, position, data);
+      continue;
+    }
     const int64_t n = std::min({plan.shape[0] - position[0], end - done, longest});
     piece(data, n);
     done += n;
     position[0] += n;
     for (int k = 0; k < plan.operands; ++k) data[k] += n * plan.strides[k][0];
-    for (int axis = 0; position[axis] == plan.shape[axis] && axis + 1 < plan.ndim; ++axis) {
-      position[axis] = 0;
-      ++position[axis + 1];
-      for (int k = 0; k < plan.operands; ++k) {
-        data[k] += plan.strides[k][axis + 1] - plan.shape[axis] * plan.strides[k][axis];
-      }
+    carry(plan, 0, position, data);
+  }
+}
+
+// Calls piece(data, n) for runs of at most `run` elements along axis 0, in tiles of `run` by `rows` elements of axes 0 and 1:
+// what is far apart along one axis and near along the other stays in the cache meanwhile. Tiles are numbered, those
+// along axis 1 first; this does [begin, end).
+struct Tiling {
+  int64_t run, rows;
+  int64_t across, down;  // tiles along axes 0 and 1
+  int64_t count;
+};
+Tiling tile(const Plan& plan, int64_t run, int64_t rows);
+
+template <class Piece>
+void walk_tiles(const Plan& plan, const Tiling& tiling, int64_t begin, int64_t end, const Piece& piece) {
+  for (int64_t number = begin; number < end; ++number) {
+    std::byte* data[kMaxOperands];
+    int64_t rest = number;
+    const int64_t top = rest % tiling.down * tiling.rows;
+    rest /= tiling.down;
+    const int64_t first = rest % tiling.across * tiling.run;
+    rest /= tiling.across;
+    for (int k = 0; k < plan.operands; ++k) data[k] = plan.data[k] + first * plan.strides[k][0] + top * plan.strides[k][1];
+    for (int axis = 2; axis < plan.ndim; ++axis) {
+      const int64_t position = rest % plan.shape[axis];
+      rest /= plan.shape[axis];
+      for (int k = 0; k < plan.operands; ++k) data[k] += position * plan.strides[k][axis];
+    }
+    const int64_t n = std::min(tiling.run, plan.shape[0] - first);
+    const int64_t rows = std::min(tiling.rows, plan.shape[1] - top);
+    for (int64_t row = 0; row < rows; ++row) {
+      piece(data, n);
+      for (int k = 0; k < plan.operands; ++k) data[k] += plan.strides[k][1];
     }
   }
 }

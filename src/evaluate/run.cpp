@@ -13,7 +13,9 @@ namespace {
 
 using kernel::Cost;
 
-constexpr int64_t kBlockBytes = 8192;  // five of them fit L1 beside what the loop reads
+constexpr int64_t kBlockBytes = 8192;   // five of them fit L1 beside what the loop reads
+constexpr int64_t kStreamBytes = 2048;  // small enough for the loads of one block to overlap the stores of the one before:
+                                        // 10M additions 4.9 ms, 6.3 with blocks of 8192, 6.5 without streaming (Zen 5)
 
 // Elements a thread takes at a time. A chunk of 32768 additions lasts some 10 us, ten times what handing it over costs.
 int64_t grain_of(Cost cost) {
@@ -40,115 +42,158 @@ kernel::LoopFn mover(int64_t size) {
   }
 }
 
+void call(kernel::LoopFn function, std::byte* from, int64_t from_step, std::byte* to, int64_t to_step, int64_t n) {
+  char* args[2] = {reinterpret_cast<char*>(from), reinterpret_cast<char*>(to)};
+  const int64_t steps[2] = {from_step, to_step};
+  function(args, &n, steps, nullptr);
+}
+
+// May casting an array element report a condition?
+bool may_raise(DType from, DType to) {
+  if (from == to || !(is_inexact(from) || to == DType::kFloat16)) return false;
+  return !is_inexact(to) || item_size(to) < item_size(from) || to == DType::kFloat16;
+}
+
 enum class Path : uint8_t { kDirect, kBuffer };
 
 struct Runner {
   const Job& job;
+  Plan& plan;                     // the job's; axes are exchanged where that is faster
   int count;                      // operands of the loop
   Path paths[kMaxOperands] = {};
-  bool buffered = false;
-  int streamed = -1;              // the output that leaves through stream_copy
-  int64_t block = INT64_MAX;      // longest run
+  bool buffered = false;          // some operand goes through a buffer
   bool casts_raise = false;       // casts report what they meet, also where the loop reports nothing
+  bool streamed = false;          // the one output leaves past the caches
+  bool tiled = false;
+  Tiling tiling{};
+  int64_t block = INT64_MAX;      // longest run
   int64_t loop_steps[kMaxOperands];
 
-  explicit Runner(const Job& j) : job(j), count(j.inputs + j.outputs) {
+  explicit Runner(Job& j) : job(j), plan(j.plan), count(j.inputs + j.outputs) {
+    choose_tiling();
     int64_t widest = 1;
     for (int k = 0; k < count; ++k) {
       const bool casts = job.array_dtypes[k] != job.loop_dtypes[k];
-      const bool scattered = k < job.inputs && job.loop->cost != Cost::kMemory && job.plan.strides[k][0] != 0 &&
-                             job.plan.strides[k][0] != item_size(job.loop_dtypes[k]);
+      const bool scattered = k < job.inputs && job.loop->cost != Cost::kMemory && plan.strides[k][0] != 0 &&
+                             plan.strides[k][0] != item_size(job.loop_dtypes[k]);
       paths[k] = casts || job.unaligned[k] || scattered ? Path::kBuffer : Path::kDirect;
       buffered |= paths[k] == Path::kBuffer;
-      casts_raise |= casts && may_raise(job.array_dtypes[k], job.loop_dtypes[k]);
+      casts_raise |= may_raise(k < job.inputs ? job.array_dtypes[k] : job.loop_dtypes[k],
+                               k < job.inputs ? job.loop_dtypes[k] : job.array_dtypes[k]);
       widest = std::max(widest, item_size(job.loop_dtypes[k]));
     }
     choose_stream();
-    if (buffered || streamed >= 0) block = kBlockBytes / widest;
+    if (buffered) block = kBlockBytes / widest;
+    if (streamed) block = kStreamBytes / widest;
     for (int k = 0; k < count; ++k) {
-      const int64_t step = job.plan.strides[k][0];
+      const int64_t step = plan.strides[k][0];
       loop_steps[k] = paths[k] == Path::kDirect ? step : step == 0 && k < job.inputs ? 0 : item_size(job.loop_dtypes[k]);
     }
   }
 
-  static bool may_raise(DType a, DType b) { return is_inexact(a) || is_inexact(b) ? a == DType::kFloat16 || b == DType::kFloat16 || is_inexact(a) != is_inexact(b) || item_size(a) != item_size(b) : false; }
+  // Two layouts want tiles: an input that is dense along another axis than the output (a transposed copy), and a short
+  // innermost axis, where the loop goes down the next axis instead of being called for every few elements.
+  void choose_tiling() {
+    constexpr int64_t kShort = 16, kWorthwhile = 4096;
+    if (plan.ndim < 2 || plan.size < kWorthwhile) return;
+    if (plan.shape[0] <= kShort && plan.shape[1] > plan.shape[0]) {
+      const int64_t width = plan.shape[0];
+      bring_to(&plan, 1, 0);
+      return set_tiles(std::max<int64_t>(64, 2048 / width), width);
+    }
+    for (int k = 0; k < job.inputs; ++k) {
+      for (int axis = 1; axis < plan.ndim; ++axis) {
+        const int64_t dense = std::abs(plan.strides[k][axis]), here = std::abs(plan.strides[k][0]);
+        if (dense == 0 || here <= dense || here < 64 || plan.shape[axis] < 8) continue;
+        bring_to(&plan, axis, 1);
+        // 512 lines of the input stay in L1 for the next rows, and the output is written in long runs: 3162 x 3162 float64
+        // 13 ms, 19 row by row; 4096 x 4096 38 ms, 105 row by row (Zen 5).
+        return set_tiles(512, 32);
+      }
+    }
+  }
+  void set_tiles(int64_t run, int64_t rows) {
+    tiling = tile(plan, run, rows);
+    tiled = true;
+  }
 
-  // A large contiguous output that no input shares and that needs no cast.
+  // A large output without gaps that no input shares and that needs no cast.
   void choose_stream() {
     const int k = job.inputs;
-    if (job.outputs != 1 || job.masked || paths[k] != Path::kDirect) return;
+    if (tiled || job.outputs != 1 || job.masked || paths[k] != Path::kDirect) return;
     const int64_t item = item_size(job.loop_dtypes[k]);
     static const int64_t threshold = std::max<int64_t>(int64_t{4} << 20, os::topology().l3_bytes / 2);
-    if (job.plan.size * item < threshold || job.plan.strides[k][0] != item || job.plan.shape[0] * item < kBlockBytes) return;
-    for (int i = 0; i < job.inputs; ++i) {
-      if (job.plan.data[i] == job.plan.data[k]) return;  // in place: the lines are in the cache already
+    if (plan.size * item < threshold) return;
+    int64_t expected = item;
+    for (int axis = 0; axis < plan.ndim; ++axis) {
+      if (plan.strides[k][axis] != expected) return;
+      expected *= plan.shape[axis];
     }
-    streamed = k;
-    paths[k] = Path::kBuffer;
+    for (int i = 0; i < job.inputs; ++i) {
+      if (plan.data[i] == plan.data[k]) return;  // in place: the lines are in the cache already
+    }
+    streamed = true;
   }
 
   void move(int k, std::byte* array, std::byte* buffer, int64_t n, bool in) const {
     const DType from = in ? job.array_dtypes[k] : job.loop_dtypes[k], to = in ? job.loop_dtypes[k] : job.array_dtypes[k];
-    if (k == streamed) return kernel::stream_copy(array, buffer, n * item_size(to));
-    const int64_t step = job.plan.strides[k][0], packed = item_size(job.loop_dtypes[k]);
-    alignas(64) std::byte aligned[kBlockBytes];
-    if (!job.unaligned[k]) return call(kernel::find_cast(from, to), in ? array : buffer, in ? step : packed, in ? buffer : array, in ? packed : step, n);
+    const int64_t step = plan.strides[k][0], packed = item_size(job.loop_dtypes[k]);
+    const kernel::LoopFn cast = kernel::find_cast(from, to);
+    if (!job.unaligned[k]) {
+      return in ? call(cast, array, step, buffer, packed, n) : call(cast, buffer, packed, array, step, n);
+    }
     // Unaligned: bytes first, then the cast.
+    alignas(64) std::byte aligned[kBlockBytes];
     const int64_t item = item_size(job.array_dtypes[k]);
     for (int64_t begin = 0; begin < n; begin += kBlockBytes / 16) {
       const int64_t part = std::min(n - begin, kBlockBytes / 16);
       std::byte* there = array + begin * step;
       std::byte* here = buffer + begin * packed;
-      if (in) call(mover(item), there, step, aligned, item, part);
-      if (in) call(kernel::find_cast(from, to), aligned, item, here, packed, part);
-      if (!in) call(kernel::find_cast(from, to), here, packed, aligned, item, part);
-      if (!in) call(mover(item), aligned, item, there, step, part);
+      if (in) {
+        call(mover(item), there, step, aligned, item, part);
+        call(cast, aligned, item, here, packed, part);
+      } else {
+        call(cast, here, packed, aligned, item, part);
+        call(mover(item), aligned, item, there, step, part);
+      }
     }
-  }
-  static void call(kernel::LoopFn function, std::byte* from, int64_t from_step, std::byte* to, int64_t to_step, int64_t n) {
-    char* args[2] = {reinterpret_cast<char*>(from), reinterpret_cast<char*>(to)};
-    const int64_t steps[2] = {from_step, to_step};
-    function(args, &n, steps, nullptr);
   }
 
   void run_piece(std::byte* const* data, int64_t n) const {
+    if (buffered) {
+      for (int64_t begin = 0; begin < n; begin += block) run_buffered(data, begin, std::min(block, n - begin));
+      return;
+    }
     char* args[kMaxOperands];
     for (int k = 0; k < count; ++k) args[k] = reinterpret_cast<char*>(data[k]);
     job.loop->run(args, &n, loop_steps, job.loop->data);
   }
 
-  void run_buffered_piece(std::byte* const* data, int64_t n) const {
+  void run_buffered(std::byte* const* data, int64_t begin, int64_t n) const {
     alignas(64) std::byte buffers[kMaxOperands - 1][kBlockBytes];
     char* args[kMaxOperands];
     for (int k = 0; k < count; ++k) {
-      args[k] = reinterpret_cast<char*>(paths[k] == Path::kDirect ? data[k] : buffers[k]);
-      if (paths[k] == Path::kBuffer && k < job.inputs) move(k, data[k], buffers[k], loop_steps[k] == 0 ? 1 : n, true);
+      std::byte* here = data[k] + begin * plan.strides[k][0];
+      args[k] = reinterpret_cast<char*>(paths[k] == Path::kDirect ? here : buffers[k]);
+      if (paths[k] == Path::kBuffer && k < job.inputs) move(k, here, buffers[k], loop_steps[k] == 0 ? 1 : n, true);
     }
-    unsigned met = 0;
+    // What the casts in raised counts; what a loop that reports nothing raises does not.
     const bool apart = casts_raise && job.loop->errors == op::errors::none;
-    if (apart) met = take_status();
+    const unsigned met = apart ? kernel::read_status() : 0;
     job.loop->run(args, &n, loop_steps, job.loop->data);
-    if (apart) kernel::clear_status();
-    for (int k = job.inputs; k < count; ++k) {
-      if (paths[k] == Path::kBuffer) move(k, data[k], buffers[k], n, false);
+    if (apart) {
+      kernel::clear_status();
+      if (met) kernel::raise_status(met);
     }
-    if (apart && met) kernel::raise_status(met);
-  }
-  // What the casts in raised; the loop may raise anything that nobody wants to hear of.
-  static unsigned take_status() {
-    const unsigned met = kernel::read_status();
-    kernel::clear_status();
-    return met;
-  }
-
-  void run_any_piece(std::byte* const* data, int64_t n) const {
-    return buffered || streamed >= 0 ? run_buffered_piece(data, n) : run_piece(data, n);
+    for (int k = job.inputs; k < count; ++k) {
+      if (paths[k] == Path::kBuffer) move(k, data[k] + begin * plan.strides[k][0], buffers[k], n, false);
+    }
   }
 
   // Runs of selected elements.
   void run_masked_piece(std::byte* const* data, int64_t n) const {
     const int mask = count;
-    const int64_t step = job.plan.strides[mask][0];
+    const int64_t step = plan.strides[mask][0];
     const auto selected = [&](int64_t i) { return data[mask][i * step] != std::byte{0}; };
     for (int64_t i = 0; i < n;) {
       while (i < n && !selected(i)) ++i;
@@ -156,33 +201,66 @@ struct Runner {
       while (i < n && selected(i)) ++i;
       if (i == begin) break;
       std::byte* moved[kMaxOperands];
-      for (int k = 0; k < count; ++k) moved[k] = data[k] + begin * job.plan.strides[k][0];
-      run_any_piece(moved, i - begin);
+      for (int k = 0; k < count; ++k) moved[k] = data[k] + begin * plan.strides[k][0];
+      run_piece(moved, i - begin);
     }
   }
 
+  // The output is computed into a block that stays in L1 and leaves from there.
+  void run_streamed(int64_t begin, int64_t end) const {
+    alignas(64) std::byte results[kStreamBytes];
+    const int out = job.inputs;
+    const int64_t item = item_size(job.loop_dtypes[out]);
+    for (int64_t from = begin, n; from < end; from += n) {
+      std::byte* const target = plan.data[out] + from * item;
+      // A first block that ends at a line: half lines at every seam would cost more than streaming gains.
+      n = std::min(block - (reinterpret_cast<intptr_t>(target) & 63) / item, end - from);
+      walk(plan, from, from + n, block, [&](std::byte* const* data, int64_t part) {
+        std::byte* moved[kMaxOperands];
+        for (int k = 0; k < out; ++k) moved[k] = data[k];
+        moved[out] = results + (data[out] - target);
+        run_piece(moved, part);
+      });
+      kernel::stream_copy(target, results, n * item);
+    }
+    kernel::finish_stream();
+  }
+
+  void visit(int64_t begin, int64_t end) const {
+    const auto piece = [this](std::byte* const* data, int64_t n) {
+      job.masked ? run_masked_piece(data, n) : run_piece(data, n);
+    };
+    if (streamed) return run_streamed(begin, end);
+    if (tiled) return walk_tiles(plan, tiling, begin, end, piece);
+    walk(plan, begin, end, INT64_MAX, piece);
+  }
+
+  // Elements, or tiles, [begin, end).
   unsigned run_range(int64_t begin, int64_t end) const {
     const bool all = job.loop->scalar_unit;
     const unsigned reported = casts_raise ? op::errors::all : job.loop->errors;
-    if (reported) all ? kernel::clear_status_all() : kernel::clear_status();
-    walk(job.plan, begin, end, block, [this](std::byte* const* data, int64_t n) {
-      job.masked ? run_masked_piece(data, n) : run_any_piece(data, n);
-    });
-    if (streamed >= 0) kernel::finish_stream();
-    if (!reported) return 0;
+    if (!reported) {
+      visit(begin, end);
+      return 0;
+    }
+    all ? kernel::clear_status_all() : kernel::clear_status();
+    visit(begin, end);
     return (all ? kernel::read_status_all() : kernel::read_status()) & reported;
   }
 };
 
 }  // namespace
 
-unsigned run(const Job& job) {
+unsigned run(Job& job) {
+  if (job.plan.size == 0) return 0;
   const Runner runner(job);
-  const int64_t grain = grain_of(job.loop->cost);
-  if (job.plan.size < 2 * grain) return job.plan.size > 0 ? runner.run_range(0, job.plan.size) : 0;
+  const int64_t per_unit = runner.tiled ? std::max<int64_t>(1, job.plan.size / runner.tiling.count) : 1;
+  const int64_t units = runner.tiled ? runner.tiling.count : job.plan.size;
+  const int64_t grain = std::max<int64_t>(1, grain_of(job.loop->cost) / per_unit);
+  if (units < 2 * grain) return runner.run_range(0, units);
   std::atomic<unsigned> status{0};
   sched::parallel_for(
-      job.plan.size, grain,
+      units, grain,
       [&](int64_t begin, int64_t end) {
         const unsigned met = runner.run_range(begin, end);
         if (met) status.fetch_or(met, std::memory_order_relaxed);

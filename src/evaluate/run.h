@@ -19,7 +19,7 @@ struct Job {
   bool unaligned[kMaxOperands] = {};    // goes through a buffer too
 };
 
-// Floating point conditions met (op::errors bits), only those that the loop or a cast may report.
-unsigned run(const Job& job);
+// Floating point conditions met (op::errors bits), only those that the loop or a cast may report. May reorder the plan's axes.
+unsigned run(Job& job);
 
 }  // namespace manycore::evaluate

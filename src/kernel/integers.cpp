@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <bit>
 #include <limits>
-#include <numeric>
 
 #include "kernel/float_status.h"
 
@@ -98,42 +97,60 @@ struct TruncatedRemainder {
   }
 };
 
-// The conditions that dividing x by y meets; loops join them by or.
+// The conditions that dividing n elements of x by those of y meets. Apart from the division, so that both vectorise.
 template <bool kOverflows, class T>
-HWY_INLINE T met_by(T x, T y) {
-  T met = y == 0 ? T(kDivideByZeroBit) : T(0);
+T met_by(const T* x, const T* y, int64_t y_step, int64_t n) {
+  T zero = 0, overflow = 0;
+  for (int64_t i = 0; i < n; ++i) zero |= T(y[i * y_step] == 0);
   if constexpr (kOverflows && std::is_signed_v<T>) {
-    met |= (y == -1) & (x == std::numeric_limits<T>::min()) ? T(kOverflowBit) : T(0);
+    for (int64_t i = 0; i < n; ++i) overflow |= T(T(y[i * y_step] == -1) & T(x[i] == std::numeric_limits<T>::min()));
   }
+  return T((zero ? kDivideByZeroBit : 0) | (overflow ? kOverflowBit : 0));
+}
+
+template <class F, class T>
+T divide_block(const T* x, const T* y, T* z, int64_t n) {
+  const T met = met_by<F::kOverflows>(x, y, 1, n);
+  MANYCORE_VECTORISE
+  for (int64_t i = 0; i < n; ++i) z[i] = F{}(x[i], y[i]);
+  return met;
+}
+template <class F, class T>
+T divide_block(const T* x, T y, T* z, int64_t n) {
+  T met = y == 0 ? T(kDivideByZeroBit) : T(0);
+  bool minus_one = false;
+  if constexpr (std::is_signed_v<T>) minus_one = y == -1;
+  if (minus_one) met = met_by<F::kOverflows>(x, &y, 0, n);
+  MANYCORE_VECTORISE
+  for (int64_t i = 0; i < n; ++i) z[i] = F{}(x[i], y);
   return met;
 }
 
 template <class F, class T>
 T division_run(char** args, int64_t n, const int64_t* steps) {
-  const char *a = args[0], *b = args[1];
-  char* r = args[2];
-  const T* x = reinterpret_cast<const T*>(a);
-  const T* y = reinterpret_cast<const T*>(b);
-  T* z = reinterpret_cast<T*>(r);
+  constexpr int64_t kBlock = 512, kSize = sizeof(T);
+  T x[kBlock], y[kBlock], z[kBlock];
+  const bool one_divisor = steps[1] == 0;
   T met = 0;
-  if (steps[0] == sizeof(T) && steps[2] == sizeof(T) && steps[1] == 0 && n > 0) {
-    const T right = *y;
-    MANYCORE_VECTORISE
-    for (int64_t i = 0; i < n; ++i) {
-      met |= met_by<F::kOverflows>(x[i], right);
-      z[i] = F{}(x[i], right);
+  for (int64_t begin = 0; begin < n; begin += kBlock) {
+    const int64_t part = std::min(kBlock, n - begin);
+    char* a = args[0] + begin * steps[0];
+    char* b = args[1] + begin * steps[1];
+    char* r = args[2] + begin * steps[2];
+    const T* left = &at<T>(a);
+    const T* right = &at<T>(b);
+    T* result = steps[2] == kSize ? &at<T>(r) : z;
+    if (steps[0] != kSize) {
+      for (int64_t i = 0; i < part; ++i) x[i] = at<T>(a + i * steps[0]);
+      left = x;
     }
-  } else if (steps[0] == sizeof(T) && steps[1] == sizeof(T) && steps[2] == sizeof(T)) {
-    MANYCORE_VECTORISE
-    for (int64_t i = 0; i < n; ++i) {
-      met |= met_by<F::kOverflows>(x[i], y[i]);
-      z[i] = F{}(x[i], y[i]);
+    if (!one_divisor && steps[1] != kSize) {
+      for (int64_t i = 0; i < part; ++i) y[i] = at<T>(b + i * steps[1]);
+      right = y;
     }
-  } else {
-    for (int64_t i = 0; i < n; ++i, a += steps[0], b += steps[1], r += steps[2]) {
-      const T left = at<T>(a), right = at<T>(b);
-      met |= met_by<F::kOverflows>(left, right);
-      at<T>(r) = F{}(left, right);
+    met |= one_divisor ? divide_block<F>(left, *right, result, part) : divide_block<F>(left, right, result, part);
+    if (result == z) {
+      for (int64_t i = 0; i < part; ++i) at<T>(r + i * steps[2]) = z[i];
     }
   }
   return met;
@@ -158,7 +175,7 @@ void divmod_loop(char** args, const int64_t* dims, const int64_t* steps, void*) 
     for (int64_t i = 0; i < dims[0]; ++i, a += steps[0], b += steps[1], q += steps[2], r += steps[3]) {
       const T x = at<T>(a), y = at<T>(b);
       const Division<T> both = divide(x, y);
-      met |= met_by<true>(x, y);
+      met |= met_by<true>(&x, &y, 1, 1);
       at<T>(q) = both.quotient;
       at<T>(r) = both.remainder;
     }
@@ -190,6 +207,7 @@ void power_block(const T* x, int64_t n, std::make_unsigned_t<T> exponent, T* out
     if (exponent & 1) {
       for (int64_t i = 0; i < n; ++i) result[i] *= square[i];
     }
+    if (exponent == 1) break;
     for (int64_t i = 0; i < n; ++i) square[i] *= square[i];
   }
   for (int64_t i = 0; i < n; ++i) out[i] = T(result[i]);
@@ -202,12 +220,19 @@ HWY_INLINE std::make_unsigned_t<T> magnitude(T x) {
 }
 template <class T>
 HWY_INLINE T common_divisor(T x, T y) {
-  return T(std::gcd(magnitude(x), magnitude(y)));
+  auto a = magnitude(x), b = magnitude(y);
+  while (b != 0) {
+    // Dividing 32 bits costs half of what 64 do.
+    const auto rest = sizeof(T) == 8 && (uint64_t(a | b) >> 32) == 0 ? decltype(a)(uint32_t(a) % uint32_t(b)) : decltype(a)(a % b);
+    a = b;
+    b = rest;
+  }
+  return T(a);
 }
 template <class T>
 HWY_INLINE T common_multiple(T x, T y) {
   const auto a = magnitude(x), b = magnitude(y);
-  const auto divisor = std::gcd(a, b);
+  const auto divisor = std::make_unsigned_t<T>(common_divisor(x, y));
   return divisor == 0 ? T(0) : T(Wrapping<T>(a / divisor) * b);
 }
 
@@ -217,6 +242,12 @@ void power_loop(char** args, const int64_t* dims, const int64_t* steps, void*) {
   const int64_t n = dims[0];
   if (n > 0 && steps[0] == sizeof(T) && steps[1] == 0 && steps[2] == sizeof(T)) {
     const T exponent = at<T>(b);
+    if (exponent == 2) {
+      const auto square = [](auto x) { return decltype(x)(Wrapping<decltype(x)>(x) * x); };
+      char* pair[2] = {a, r};
+      const int64_t pair_steps[2] = {sizeof(T), sizeof(T)};
+      return unary_loop<T, T, decltype(square)>(pair, &n, pair_steps, nullptr);
+    }
     for (int64_t i = 0; i < n; i += 256) {
       power_block<T>(&at<T>(a) + i, std::min<int64_t>(256, n - i), exponent, &at<T>(r) + i);
     }

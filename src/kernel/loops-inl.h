@@ -39,6 +39,11 @@ void unary_loop(char** args, const int64_t* dims, const int64_t* steps, void*) {
     for (int64_t i = 0; i < n; ++i) y[i] = F{}(x[i]);
     return;
   }
+  if (sr == sizeof(R)) {
+    R* y = reinterpret_cast<R*>(r);
+    for (int64_t i = 0; i < n; ++i, a += sa) y[i] = F{}(at<A>(a));
+    return;
+  }
   for (int64_t i = 0; i < n; ++i, a += sa, r += sr) at<R>(r) = F{}(at<A>(a));
 }
 

@@ -32,6 +32,7 @@ void fill_table() {
   fill_complex(builder);
   fill_casts(builder);
   fill_select(builder);
+  fill_stream(builder);
   if (detail::fill_mathematics) detail::fill_mathematics(builder);
   fill_half(builder);
   __atomic_store_n(&detail::table, &table, __ATOMIC_RELEASE);

@@ -5,6 +5,9 @@
 // changes afterwards, except by set_loop and set_simd_level (dispatch.h), which must run before other threads compute.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
+
 #include "manycore/dtype.h"
 #include "manycore/export.h"
 #include "op/op.h"
@@ -33,6 +36,7 @@ inline constexpr int kSlotCount = kDTypeCount + 2;
 struct Table {
   Loop loops[op::kOpCount][kSlotCount];
   LoopFn casts[kDTypeCount][kDTypeCount];
+  void (*stream)(std::byte* to, const std::byte* from, int64_t bytes);  // see stream.h
   LoopFn selects[5];  // by the binary logarithm of the element size
 };
 

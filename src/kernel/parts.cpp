@@ -13,6 +13,36 @@
 HWY_BEFORE_NAMESPACE();
 namespace manycore::kernel::HWY_NAMESPACE {
 
+// Exponents that are those of normal numbers make it one product with a power of two, which rounds once as ldexp does.
+template <class T, class F>
+void ldexp_loop(char** args, const int64_t* dims, const int64_t* steps, void*) {
+  using Bits = std::conditional_t<sizeof(T) == 4, int32_t, int64_t>;
+  constexpr int64_t kBlock = 256, kBias = std::numeric_limits<T>::max_exponent - 1;
+  constexpr int kFraction = std::numeric_limits<T>::digits - 1;
+  T x[kBlock], powers[kBlock];
+  const char *a = args[0], *b = args[1];
+  char* r = args[2];
+  for (int64_t begin = 0; begin < dims[0]; begin += kBlock) {
+    const int64_t n = std::min(kBlock, dims[0] - begin);
+    int64_t outside = 0;
+    for (int64_t i = 0; i < n; ++i) {
+      const int64_t exponent = at<int64_t>(b + i * steps[1]);
+      outside |= int64_t(exponent > kBias) | int64_t(exponent < 1 - kBias);
+      powers[i] = __builtin_bit_cast(T, Bits(Bits(exponent + kBias) << kFraction));
+      x[i] = at<T>(a + i * steps[0]);
+    }
+    if (outside == 0) {
+      for (int64_t i = 0; i < n; ++i) x[i] *= powers[i];
+    } else {
+      for (int64_t i = 0; i < n; ++i) x[i] = F{}(x[i], at<int64_t>(b + i * steps[1]));
+    }
+    for (int64_t i = 0; i < n; ++i) at<T>(r + i * steps[2]) = x[i];
+    a += n * steps[0];
+    b += n * steps[1];
+    r += n * steps[2];
+  }
+}
+
 template <class... T>
 void exponents(Builder& b, Types<T...>) {
   const auto scale = [](auto x, int64_t exponent) {
@@ -24,7 +54,7 @@ void exponents(Builder& b, Types<T...>) {
     *fraction = std::frexp(x, &e);
     *exponent = std::isfinite(x) ? e : 0;
   };
-  (b.set(op::Op::ldexp, slot_of<T>, &binary_loop<T, T, int64_t, decltype(scale)>), ...);
+  (b.set(op::Op::ldexp, slot_of<T>, &ldexp_loop<T, decltype(scale)>), ...);
   (b.set(op::Op::frexp, slot_of<T>, &unary_pair_loop<T, T, int32_t, decltype(split)>), ...);
 }
 

@@ -68,6 +68,7 @@ class Builder {
     ((table_.loops[static_cast<int>(op)][slot_of<T>].errors = static_cast<uint8_t>(errors)), ...);
   }
   void set_cast(int from, int to, LoopFn run) { table_.casts[from][to] = run; }
+  void set_stream(void (*stream)(std::byte*, const std::byte*, int64_t)) { table_.stream = stream; }
   void set_select(int log_size, LoopFn run) { table_.selects[log_size] = run; }
   // For the calls of set that follow.
   void cost(Cost cost) { cost_ = cost; }
@@ -90,6 +91,7 @@ void fill_logic(Builder& builder);
 void fill_complex(Builder& builder);
 void fill_casts(Builder& builder);
 void fill_select(Builder& builder);
+void fill_stream(Builder& builder);
 void fill_half(Builder& builder);  // last: it builds on the float32 loops
 
 // Filled in by library/vector_math.cpp when the program is loaded: kernel/ lies below library/ and never names it.
