@@ -53,23 +53,26 @@ int values_for(PyObject* value, DType dtype, Array* values) {
   return report_floating_point(status, "cast") < 0 ? -1 : 1;
 }
 
-int write_advanced(const IndexPlan& plan, const Array& values) {
+// An advanced assignment in the engine's terms; nothing in it is owned.
+struct Target {
+  const View& view;
+  bool is_mask;
+  std::span<const View> indices;
+  std::span<const int> axes;
+  int result_axis;
+};
+
+int write_advanced(const Target& target, const View& values) {
   unsigned status = 0;
   {
-    ReleaseGil released(std::max(plan.view.size(), plan.indices[0].size()));
-    if (plan.kind == IndexKind::kMask) {
-      if (plan.indices[0].ndim() == plan.view.ndim() && values.ndim() > 1) {
+    ReleaseGil released(std::max(target.view.size(), target.indices[0].size()));
+    if (target.is_mask) {
+      if (target.indices[0].ndim() == target.view.ndim() && values.ndim() > 1) {
         throw UserError(ErrorKind::kType, "more than one dimension for elements under a mask");  // NumPy raises instead
       }
-      evaluate::assign_selected(plan.view, plan.indices[0].view(), values.view(), &status);
+      evaluate::assign_selected(target.view, target.indices[0], values, &status);
     } else {
-      if (plan.indices.size() == 1) {
-        evaluate::scatter(plan.view, {{&plan.indices[0].view(), 1}, plan.axes, plan.result_axis}, values.view(), &status);
-      } else {
-        std::vector<View> indices;
-        for (const Array& index : plan.indices) indices.push_back(index.view());
-        evaluate::scatter(plan.view, {indices, plan.axes, plan.result_axis}, values.view(), &status);
-      }
+      evaluate::scatter(target.view, {target.indices, target.axes, target.result_axis}, values, &status);
     }
   }
   return report_floating_point(status, "cast");
@@ -84,15 +87,23 @@ int write_by_numpy(PyObject* self, PyObject* index, PyObject* value, const char*
 }
 
 // The engine's complaints about shapes and bounds are NumPy's to word.
-int write_advanced_or_by_numpy(PyObject* self, PyObject* index, PyObject* value, const IndexPlan& plan) {
+int write_advanced_or_by_numpy(PyObject* self, PyObject* index, PyObject* value, const Target& target) {
   return guarded([&]() -> int {
     const BufferRef kept = array_of(self).buffer();  // another thread may resize the object meanwhile
+    alignas(16) std::byte number[16];
     Array values;
-    const int taken = values_for(value, plan.view.dtype, &values);
-    if (taken < 0) return -1;
-    if (taken == 0) return write_by_numpy(self, index, value, "kind of value");
+    View view;
+    if (store_number(value, number, target.view.dtype)) {
+      view.data = number;
+      view.dtype = target.view.dtype;
+    } else {
+      const int taken = values_for(value, target.view.dtype, &values);
+      if (taken < 0) return -1;
+      if (taken == 0) return write_by_numpy(self, index, value, "kind of value");
+      view = values.view();
+    }
     try {
-      return write_advanced(plan, values);
+      return write_advanced(target, view);
     } catch (const UserError&) {
       PyObject* args[] = {index, value};
       PyObject* done = retry_real_method(self, "__setitem__", {args, 2, nullptr}, "bounds or shapes of the index");
@@ -100,6 +111,13 @@ int write_advanced_or_by_numpy(PyObject* self, PyObject* index, PyObject* value,
       return done ? 0 : -1;
     }
   });
+}
+
+int write_by_plan(PyObject* self, PyObject* index, PyObject* value, const IndexPlan& plan) {
+  std::vector<View> indices;
+  for (const Array& array : plan.indices) indices.push_back(array.view());
+  return write_advanced_or_by_numpy(self, index, value,
+                                    {plan.view, plan.kind == IndexKind::kMask, indices, plan.axes, plan.result_axis});
 }
 
 bool is_same_view(const View& a, const View& b) {
@@ -113,13 +131,9 @@ bool is_array_kind(const Array& array, const Array& index) {
 }
 
 int write_by_one_array(PyObject* self, PyObject* index, PyObject* value) {
-  const bool is_mask = array_of(index).dtype() == DType::kBool;
-  IndexPlan plan;
-  plan.kind = is_mask ? IndexKind::kMask : IndexKind::kAdvanced;
-  plan.view = array_of(self).view();
-  plan.indices.push_back(array_of(index));
-  if (!is_mask) plan.axes.push_back(0);
-  return write_advanced_or_by_numpy(self, index, value, plan);
+  static constexpr int first_axis[] = {0};
+  const View& view = array_of(index).view();
+  return write_advanced_or_by_numpy(self, index, value, {array_of(self).view(), view.dtype == DType::kBool, {&view, 1}, first_axis, 0});
 }
 
 }  // namespace
@@ -182,7 +196,7 @@ int array_assign_subscript(PyObject* self, PyObject* index, PyObject* value) {
       }
       [[fallthrough]];
     case IndexKind::kView: return guarded([&] { return store_value(array.with_view(std::move(plan.view)), value); });
-    default: return write_advanced_or_by_numpy(self, index, value, plan);
+    default: return write_by_plan(self, index, value, plan);
   }
 }
 

@@ -190,6 +190,11 @@ bool has_one_stride(const View& view, int index_dims, int64_t* stride) {
 Values prepare_values(const View& given, const View& destination, const Offsets& offsets, const Block& block, int place,
                       unsigned* status) {
   Values values;
+  if (given.ndim() == 0 && given.dtype == destination.dtype && block.shape.empty() && !touches(given, destination)) {
+    values.data = given.data;
+    values.stride = 0;
+    return values;
+  }
   View view = given;
   if (given.dtype != destination.dtype) {
     values.array = astype(given, destination.dtype, CopyOrder::kK, status);
