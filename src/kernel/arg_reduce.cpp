@@ -26,7 +26,8 @@ inline bool less(Half a, Half b) { return half_to_float(a) < half_to_float(b); }
 
 template <class T, bool kMaximum>
 inline bool beats(T best, T candidate) {
-  return (kMaximum ? less(best, candidate) : less(candidate, best)) || (is_nan(candidate) && !is_nan(best));
+  // A complex best that is NaN in one part may still compare: NaN stays.
+  return !is_nan(best) && ((kMaximum ? less(best, candidate) : less(candidate, best)) || is_nan(candidate));
 }
 
 // bool runs as uint8.

@@ -1,7 +1,7 @@
 """Random NumPy programs, run line by line under NumPy and under manycore; after every line all live arrays must agree.
 
 ``python -m tests.fuzz.random_program --seconds N --seed S`` runs programs until the time is up; each is made from its own
-seed, so that ``--seed S --programs 1`` repeats one. A failure prints the shortest program found that still shows it, as Python source.
+seed, so that ``--seed S --programs 1`` repeats one. A failure prints the shortest program found that shows it.
 """
 
 from __future__ import annotations
@@ -62,9 +62,20 @@ class ProgramWriter:
         if len(self.arrays) > MOST_LIVE:
             return f"del {self.pick()}"
         makers: list[tuple[int, Callable[[], str]]] = [
-            (2, self.create), (6, self.view), (6, self.binary), (3, self.unary), (4, self.in_place), (5, self.assign), (3, self.index),
-            (4, self.reduce), (2, self.cast), (2, self.join), (2, self.call_into), (1, self.fall_back), (1, self.product),
-        ]  # fmt: skip
+            (2, self.create),
+            (6, self.view),
+            (6, self.binary),
+            (3, self.unary),
+            (4, self.in_place),
+            (5, self.assign),
+            (3, self.index),
+            (4, self.reduce),
+            (2, self.cast),
+            (2, self.join),
+            (2, self.call_into),
+            (1, self.fall_back),
+            (1, self.product),
+        ]
         weights, functions = zip(*makers, strict=True)
         return self.random.choices(functions, weights)[0]()
 
@@ -75,11 +86,8 @@ class ProgramWriter:
         return tuple(r.choice([0, 1, 2, 3, 3, 4, 5, 9]) if r.random() < 0.9 else 1 for _ in range(r.choice([0, 1, 1, 2, 2, 3])))
 
     def create(self) -> str:
-        shape, dtype, k = (
-            self.shape(),
-            self.random.choice(COMMON if self.random.random() < 0.7 else DTYPES),
-            self.random.randrange(1000),
-        )
+        shape, k = self.shape(), self.random.randrange(1000)
+        dtype = self.random.choice(COMMON if self.random.random() < 0.7 else DTYPES)
         low = -6 if numpy.dtype(dtype).kind in "ifc" else 0
         source = f"numpy.random.default_rng({k}).integers({low}, 9, {shape})"
         if numpy.dtype(dtype).kind in "fc" and self.random.random() < 0.7:
@@ -288,9 +296,8 @@ def main() -> int:
                 break
         seed += 1
     snapshot = _core.trace_snapshot()
-    print(
-        f"{seed - options.seed} programs, {snapshot['native_calls']} native calls, {snapshot['fallback_calls']} fallbacks, {failures} failures"
-    )
+    calls = f"{snapshot['native_calls']} native calls, {snapshot['fallback_calls']} fallbacks"
+    print(f"{seed - options.seed} programs, {calls}, {failures} failures")
     return 1 if failures else 0
 
 

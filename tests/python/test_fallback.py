@@ -85,8 +85,8 @@ def test_questions_prints_and_numbers_are_no_fallbacks() -> None:
 def test_refusing_fallbacks_raises_before_anything_is_written(refusing: None) -> None:
     a = np.array([3.0, 1.0, 2.0])
     message = (
-        r"numpy\.add\.at: would fall back to NumPy \(at is not native\), expected native execution because fail_on_fallback is set; "
-        r"try another formulation, or run without --fail-on-fallback"
+        r"numpy\.add\.at: would fall back to NumPy \(at is not native\), expected native execution because "
+        r"fail_on_fallback is set; try another formulation, or run without --fail-on-fallback"
     )
     with pytest.raises(_core.FallbackError, match=message):
         np.add.at(a, [0, 0], 1.0)
