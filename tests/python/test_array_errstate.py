@@ -6,11 +6,10 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+import manycore.numpy as mnp
 import numpy as np
 import pytest
 from both import Outcome, same_outcome
-
-import manycore.numpy as mnp
 
 CASES: dict[str, Callable[[Any], Any]] = {
     "divide": lambda m: m.array([1.0, -1.0, 0.0]) / m.array([0.0, 0.0, 0.0]),

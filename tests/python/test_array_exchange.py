@@ -7,13 +7,12 @@ import io
 import threading
 from typing import Any
 
+import manycore.numpy as mnp
 import numpy as np
 import pytest
 from both import DTYPES, Outcome, data
-from test_array_index import LAYOUTS, ours_of
-
-import manycore.numpy as mnp
 from manycore import _core
+from test_array_index import LAYOUTS, ours_of
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)

@@ -5,11 +5,10 @@ from __future__ import annotations
 import operator
 from typing import Any
 
+import manycore.numpy as mnp
 import numpy as np
 import pytest
 from both import Outcome, data, same_outcome
-
-import manycore.numpy as mnp
 from manycore import _core
 
 LAYOUTS = {

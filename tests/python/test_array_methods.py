@@ -6,12 +6,11 @@ import copy
 from collections.abc import Callable
 from typing import Any
 
+import manycore.numpy as mnp
 import numpy as np
 import pytest
 from both import DTYPES, Outcome, data, same_outcome
 from test_array_index import LAYOUTS, ours_of
-
-import manycore.numpy as mnp
 
 # Served without a fallback, for every dtype.
 NATIVE: dict[str, Callable[[Any], Any]] = {

@@ -13,12 +13,11 @@ import threading
 import weakref
 from typing import Any
 
+import manycore.numpy as mnp
 import numpy as np
 import pytest
 from both import DTYPES, Outcome, data, same_outcome
 from test_array_index import ours_of
-
-import manycore.numpy as mnp
 
 
 def test_it_is_a_type_of_its_own_that_answers_to_numpys_name() -> None:

@@ -1,4 +1,7 @@
-"""The crossing: what a library receives for arrays of ours and what comes back (docs/decisions/0001-crossing.md)."""
+"""The crossing: what a library receives for arrays of ours and what comes back (docs/decisions/0001-crossing.md).
+
+Long file: the call itself and whole programs under `manycore run` are probed by the same functions.
+"""
 
 from __future__ import annotations
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import manycore.numpy as mnp
 import numpy
 import pytest
-
-import manycore.numpy as mnp
 from both import DTYPES, INEXACT, Outcome, data, same_outcome
 
 SHAPES = [
