@@ -313,6 +313,17 @@ bool run_by_sums(const Fold& fold, int64_t elements) {
   return true;
 }
 
+// all and any of everything are often decided by the first elements: look there before threads are started.
+bool is_decided_early(const Fold& fold) {
+  const bool any = fold.reduction == Reduction::kAny;
+  if ((!any && fold.reduction != Reduction::kAll) || longest_loop(fold.order, 0, true) >= 0) return false;
+  Fold head = fold;
+  for (int i = 0; i < fold.order.ndim; ++i) head.order.shape[i] = i == 0 ? std::min<int64_t>(fold.order.shape[0], 4096) : 1;
+  head.order.run = std::min(head.order.run, head.order.shape[0]);
+  run_slice(head);
+  return (*fold.out != std::byte{0}) == any;
+}
+
 }  // namespace
 
 bool choose_loops(Reduction reduction, DType from, DType to, Fold* fold) {
@@ -334,6 +345,7 @@ void run_fold(const Fold& fold) {
   for (int i = 0; i < fold.order.ndim; ++i) elements *= fold.order.shape[i];
   if (elements == 0) return;
   if (elements * item_size(fold.from) >= kParallelBytes && sched::thread_count() > 1) {
+    if (is_decided_early(fold)) return;
     if (run_by_results(fold, elements)) return;
     if (fold.where == nullptr && fold.loops->exact && run_by_parts(fold)) return;
     const bool sums = fold.reduction == Reduction::kSum && !fold.loops->exact && fold.order.inner_is_reduced();
