@@ -38,6 +38,9 @@ void set_python_error() {
     throw;
   } catch (const UserError& error) {
     PyErr_SetString(class_of(error), error.what());
+  } catch (const Interrupted&) {
+    // The handler's exception is set already, on this thread.
+    if (!PyErr_Occurred()) PyErr_SetNone(PyExc_KeyboardInterrupt);
   } catch (const ResourceError& error) {
     PyErr_SetString(PyExc_MemoryError, error.what());
   } catch (const Bug& error) {

@@ -20,6 +20,7 @@ using library::Transpose;
 constexpr int64_t kDotChunk = int64_t{1} << 30;
 // Multiplications of the plain loop that are worth another thread (about 20 us).
 constexpr int64_t kWorkPerTask = 1 << 17;
+constexpr int64_t kMostWorkPerTask = 1 << 26;
 
 // y = a @ x
 template <class T>
@@ -176,6 +177,8 @@ void Multiplication::run_parallel(unsigned* status, sched::Interrupts interrupts
   int64_t line_work = std::max<int64_t>(1, all.inner) * std::max<int64_t>(1, by_rows ? all.columns : all.rows);
   // Every task lays out the other matrix for itself, so tasks are few; whole tiles: 64 is a multiple of every tile's width.
   int64_t grain = std::max<int64_t>({1, kWorkPerTask / line_work, lines / (4 * sched::thread_count())});
+  // Short enough (about 20 ms) that an interrupt is noticed at once.
+  grain = std::min(grain, std::max<int64_t>(64, kMostWorkPerTask / line_work));
   if (grain > 64) grain = grain / 64 * 64;
   std::atomic<unsigned> met{0};
   sched::parallel_for(lines, grain, [&](int64_t begin, int64_t end) {
