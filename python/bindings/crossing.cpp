@@ -36,13 +36,18 @@ inline bool may_hold_real(PyTypeObject* type) {
          PyType_FastSubclass(type, Py_TPFLAGS_TUPLE_SUBCLASS | Py_TPFLAGS_LIST_SUBCLASS | Py_TPFLAGS_DICT_SUBCLASS);
 }
 
+constexpr Py_ssize_t kFewArguments = 8;  // above, the call allocates
+
 PyObject* call_with_arrays(PyObject* callee, PyObject* const* args, size_t nargsf, Py_ssize_t total, PyObject* kwnames) {
   HandedOver handed;
-  std::vector<PyObject*> given(static_cast<size_t>(total) + 1, nullptr);
+  PyObject* few[kFewArguments + 1] = {};
+  std::vector<PyObject*> many;
+  if (total > kFewArguments) many.resize(static_cast<size_t>(total) + 1);
+  PyObject** given = total > kFewArguments ? many.data() : few;  // one slot before the arguments is the callee's to use
   Py_ssize_t count = 0;
   PyObject* result = nullptr;
   while (count < total && (given[count + 1] = handed.give(args[count], kCrossingDepth)) != nullptr) ++count;
-  if (count == total) result = PyObject_Vectorcall(callee, given.data() + 1, nargsf, kwnames);
+  if (count == total) result = PyObject_Vectorcall(callee, given + 1, nargsf, kwnames);
   for (Py_ssize_t i = 0; i < count; ++i) Py_DECREF(given[i + 1]);
   if (!handed.take_back()) Py_CLEAR(result);
   return result == nullptr ? nullptr : handed.receive(result);

@@ -1,5 +1,7 @@
 #include "bindings/handed_over.h"
 
+#include <algorithm>
+
 #include "bindings/array_object.h"
 #include "numpy/ndarraytypes.h"
 
@@ -45,10 +47,12 @@ bool holds_array(PyObject* object, int depth) {
 }
 
 HandedOver::~HandedOver() {
-  for (auto& pair : arrays_) {
+  auto drop = [](const Pair& pair) {
     Py_DECREF(pair.ours);
     Py_DECREF(pair.real);
-  }
+  };
+  std::for_each_n(few_.begin(), few_count_, drop);
+  std::for_each(more_.begin(), more_.end(), drop);
   for (PyObject* container : containers_) Py_DECREF(container);
 }
 
@@ -79,21 +83,32 @@ bool HandedOver::take_back() {
 
 // New reference: the array of ours that `real` was handed over for, or a new one over its memory.
 PyObject* HandedOver::ours_for(PyObject* real) const {
-  for (const auto& pair : arrays_) {
-    if (pair.real == real) return Py_NewRef(pair.ours);
-  }
+  if (const Pair* pair = find(&Pair::real, real)) return Py_NewRef(pair->ours);
   PyObject* base = reinterpret_cast<PyArrayObject_fields*>(real)->base;
   if (base != nullptr && is_array(base) && reinterpret_cast<ArrayObject*>(base)->numpy_view == real) return Py_NewRef(base);
   return from_numpy(real);
 }
 
-PyObject* HandedOver::give_array(PyObject* ours) {
-  for (const auto& pair : arrays_) {
-    if (pair.ours == ours) return Py_NewRef(pair.real);
+const HandedOver::Pair* HandedOver::find(PyObject* Pair::*member, PyObject* object) const {
+  for (size_t i = 0; i < few_count_; ++i) {
+    if (few_[i].*member == object) return &few_[i];
   }
+  for (const Pair& pair : more_) {
+    if (pair.*member == object) return &pair;
+  }
+  return nullptr;
+}
+
+PyObject* HandedOver::give_array(PyObject* ours) {
+  if (const Pair* pair = find(&Pair::ours, ours)) return Py_NewRef(pair->real);
   PyObject* real = to_numpy(ours);
   if (real == nullptr) return nullptr;
-  arrays_.push_back({Py_NewRef(ours), Py_NewRef(real)});
+  const Pair pair{Py_NewRef(ours), Py_NewRef(real)};
+  if (few_count_ < few_.size()) {
+    few_[few_count_++] = pair;
+  } else {
+    more_.push_back(pair);
+  }
   return real;
 }
 

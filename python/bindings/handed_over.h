@@ -6,6 +6,7 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
+#include <array>
 #include <vector>
 
 namespace manycore::python {
@@ -47,11 +48,15 @@ class HandedOver {
   bool take_back_list(PyObject* list);
   bool take_back_dict(PyObject* dict);
   PyObject* ours_for(PyObject* real) const;
+  const Pair* find(PyObject* Pair::*member, PyObject* object) const;
   PyObject* receive_shared_tuple(PyObject* result) const;
   PyObject* receive_items(PyObject* result) const;
   PyObject* receive_values(PyObject* result) const;
 
-  std::vector<Pair> arrays_;
+  // The first few without an allocation: it would cost as much as handing the array over.
+  std::array<Pair, 4> few_;
+  size_t few_count_ = 0;
+  std::vector<Pair> more_;
   std::vector<PyObject*> containers_;
 };
 
