@@ -19,7 +19,8 @@ int find_name(PyObject* keyword, const char* const* names, PyObject** interned, 
 
 }  // namespace
 
-bool match_arguments(const Call& call, const char* const* names, PyObject** interned, int name_count, int positional, PyObject** values) {
+bool match_arguments(const Call& call, const char* const* names, PyObject** interned, int name_count, int positional,
+                     PyObject** values) {
   if (call.count > positional) return false;
   for (Py_ssize_t i = 0; i < call.count; ++i) values[i] = call.args[i];
   if (!call.keywords) return true;

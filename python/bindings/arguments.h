@@ -12,8 +12,8 @@ namespace manycore::python {
 
 struct Call {
   PyObject* const* args;
-  Py_ssize_t count;   // positional arguments
-  PyObject* keywords; // names of the keyword arguments, whose values follow the positional ones; or null
+  Py_ssize_t count;    // positional arguments
+  PyObject* keywords;  // names of the keyword arguments, whose values follow the positional ones; or null
 };
 
 // self and the call's arguments in one row, as the function that a method stands for takes them.
@@ -37,7 +37,8 @@ class MethodArguments {
   PyObject** row_ = inside_;  // the place in front is the spare one that vectorcall may use
 };
 
-bool match_arguments(const Call& call, const char* const* names, PyObject** interned, int name_count, int positional, PyObject** values);
+bool match_arguments(const Call& call, const char* const* names, PyObject** interned, int name_count, int positional,
+                     PyObject** values);
 
 // The parameters of one function. `positional`: how many of them may be given without a name. values[i] stays null where
 // parameter i was not given.
@@ -59,11 +60,11 @@ class Parameters {
 };
 
 // Readers of common parameters. Each returns 1 read, 0 not something that we handle (no exception), -1 error.
-int read_integer(PyObject* object, int64_t* value);              // Python and NumPy integers; not bool
-int read_dims(PyObject* object, Dims* dims);                     // an integer, or a tuple or list of integers
-int read_dtype(PyObject* object, DType* dtype);                  // anything that numpy.dtype() takes
-int read_axes(PyObject* object, int ndim, Dims* axes);           // an integer or a tuple, normalised and distinct
-int read_flag(PyObject* object, bool* flag);                     // True, False
+int read_integer(PyObject* object, int64_t* value);     // Python and NumPy integers; not bool
+int read_dims(PyObject* object, Dims* dims);            // an integer, or a tuple or list of integers
+int read_dtype(PyObject* object, DType* dtype);         // anything that numpy.dtype() takes
+int read_axes(PyObject* object, int ndim, Dims* axes);  // an integer or a tuple, normalised and distinct
+int read_flag(PyObject* object, bool* flag);            // True, False
 
 // Was the parameter left out (null, None where none_is_absent, numpy._NoValue)?
 bool is_absent(PyObject* object, bool none_is_absent = true);

@@ -10,11 +10,10 @@
 namespace manycore::python {
 
 struct ArrayObject {
-  PyObject_HEAD
-  Array array;
-  PyObject* base;          // what .base answers: the array this is a view of, or the foreign owner; null for owners
+  PyObject_HEAD Array array;
+  PyObject* base;  // what .base answers: the array this is a view of, or the foreign owner; null for owners
   PyObject* weak_references;
-  PyObject* numpy_view;    // cached zero-copy real ndarray with this exact layout, or null (see to_numpy)
+  PyObject* numpy_view;  // cached zero-copy real ndarray with this exact layout, or null (see to_numpy)
   bool writeable;
 };
 
@@ -42,7 +41,7 @@ PyObject* from_numpy(PyObject* real);
 // Any object that can be an operand, as an Array or a Scalar: ours, real ndarrays, NumPy scalars, Python bool, int, float, complex.
 // Returns 1 converted, 0 not convertible natively (no exception set: the caller falls back or defers), -1 error.
 struct OperandHolder {
-  Array array;      // keeps the memory alive
+  Array array;  // keeps the memory alive
   Scalar scalar;
   bool is_scalar = false;
 };
@@ -79,7 +78,7 @@ PyObject* call_fallback(PyObject* function, PyObject* const* args, size_t nargsf
                         const char* reason);
 
 // Registration, called once by module.cpp in this order.
-bool register_numpy();                      // NumPy's C API and cached objects
+bool register_numpy();  // NumPy's C API and cached objects
 bool register_array_type(PyObject* module);
 bool register_ufunc_type(PyObject* module);
 bool register_functions(PyObject* module);  // native module-level functions (zeros, arange, ...) and the fallback function type

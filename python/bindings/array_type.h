@@ -55,7 +55,8 @@ inline bool position_on_axis(PyObject* integer, int64_t extent, int64_t* positio
 PyObject* tuple_from(const Dims& dims);
 
 // Call NumPy's own method with the real array in place of ours.
-PyObject* call_real_method(PyObject* self, const char* name, const Call& call);         // result as it is; not a fallback: moves no elements
+PyObject* call_real_method(PyObject* self, const char* name,
+                           const Call& call);  // result as it is; not a fallback: moves no elements
 PyObject* call_real_method_wrapped(PyObject* self, const char* name, const Call& call);  // the same, real arrays become ours
 PyObject* fall_back_to_method(PyObject* self, const char* name, const Call& call, const char* reason);  // counted
 // The engine refused the arguments: NumPy raises its own error, or its answer stands and is counted.

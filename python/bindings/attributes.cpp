@@ -46,8 +46,10 @@ int set_layout(PyObject* object, PyObject* value, const char* name) {
   int status = PyObject_SetAttrString(real, name, value);
   DType dtype = DType::kFloat64;
   if (status == 0 && !is_usable_real(real, &dtype)) {
-    PyErr_Format(PyExc_TypeError, "%s: this array cannot change in place to %R, expected a dtype of manycore and aligned data; "
-                 "try .view(dtype)", name, value);
+    PyErr_Format(PyExc_TypeError,
+                 "%s: this array cannot change in place to %R, expected a dtype of manycore and aligned data; "
+                 "try .view(dtype)",
+                 name, value);
     status = -1;
   }
   if (status == 0) {

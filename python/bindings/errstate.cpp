@@ -92,7 +92,8 @@ int write_log(const Condition& condition, const char* operation) {
   if (!log) return -1;
   if (log == Py_None) {
     Py_DECREF(log);
-    PyErr_Format(PyExc_NameError, "log specified for %s (in %s) but no object with write method found.", condition.text, operation);
+    PyErr_Format(PyExc_NameError, "log specified for %s (in %s) but no object with write method found.", condition.text,
+                 operation);
     return -1;
   }
   PyObject* text = PyUnicode_FromFormat("Warning: %s encountered in %s\n", condition.text, operation);
@@ -106,16 +107,20 @@ int write_log(const Condition& condition, const char* operation) {
 
 int report_one(const Condition& condition, Mode mode, unsigned status, const char* operation) {
   switch (mode) {
-    case Mode::kIgnore: return 0;
-    case Mode::kWarn: return PyErr_WarnFormat(PyExc_RuntimeWarning, 1, "%s encountered in %s", condition.text, operation);
+    case Mode::kIgnore:
+      return 0;
+    case Mode::kWarn:
+      return PyErr_WarnFormat(PyExc_RuntimeWarning, 1, "%s encountered in %s", condition.text, operation);
     case Mode::kRaise:
       PyErr_Format(PyExc_FloatingPointError, "%s encountered in %s", condition.text, operation);
       return -1;
-    case Mode::kCall: return call_back(condition, status, operation);
+    case Mode::kCall:
+      return call_back(condition, status, operation);
     case Mode::kPrint:
       std::fprintf(stderr, "Warning: %s encountered in %s\n", condition.text, operation);
       return 0;
-    case Mode::kLog: return write_log(condition, operation);
+    case Mode::kLog:
+      return write_log(condition, operation);
   }
   return 0;
 }

@@ -101,7 +101,8 @@ PyObject* base_for(PyArrayObject* real, PyObject* root) {
   PyObject* base = PyArray_BASE(real);
   if (MemoryObject* memory = root ? memory_of(root) : nullptr) {
     if (!memory->origin) return nullptr;
-    base = memory->origin->base && is_array(memory->origin->base) ? memory->origin->base : reinterpret_cast<PyObject*>(memory->origin);
+    base = memory->origin->base && is_array(memory->origin->base) ? memory->origin->base
+                                                                  : reinterpret_cast<PyObject*>(memory->origin);
   }
   Py_XINCREF(base);
   return base;
@@ -122,7 +123,8 @@ PyTypeObject MemoryType = [] {
 bool register_exchange() { return PyType_Ready(&MemoryType) == 0; }
 
 BufferRef buffer_over(std::byte* data, int64_t nbytes, bool writeable, PyObject* owner) {
-  BufferRef buffer = BufferRef::adopt(Buffer::wrap(data, nbytes, writeable, [owner] { release_owner(owner); }, owner));
+  BufferRef buffer = BufferRef::adopt(Buffer::wrap(
+      data, nbytes, writeable, [owner] { release_owner(owner); }, owner));
   Py_INCREF(owner);
   return buffer;
 }
@@ -136,14 +138,15 @@ Array array_over(PyArrayObject* real, DType dtype) {
     return Array(BufferRef::adopt(ours), std::move(view));
   }
   auto* begin = const_cast<std::byte*>(range.begin ? range.begin : view.data);
-  return Array(buffer_over(begin, range.end - range.begin, PyArray_ISWRITEABLE(real), reinterpret_cast<PyObject*>(real)), std::move(view));
+  return Array(buffer_over(begin, range.end - range.begin, PyArray_ISWRITEABLE(real), reinterpret_cast<PyObject*>(real)),
+               std::move(view));
 }
 
 PyObject* real_over(const View& view, bool writeable, PyObject* base) {
   PyArray_Descr* descr = descr_table[static_cast<int>(view.dtype)];
   Py_INCREF(descr);
-  PyObject* real = PyArray_NewFromDescr(&PyArray_Type, descr, view.ndim(), view.shape.data(), view.strides.data(), data_for_numpy(view),
-                                        writeable ? NPY_ARRAY_WRITEABLE : 0, nullptr);
+  PyObject* real = PyArray_NewFromDescr(&PyArray_Type, descr, view.ndim(), view.shape.data(), view.strides.data(),
+                                        data_for_numpy(view), writeable ? NPY_ARRAY_WRITEABLE : 0, nullptr);
   if (!real || !base) {
     Py_XDECREF(base);
     return real;

@@ -9,8 +9,7 @@ namespace manycore::python {
 
 // Holds a buffer for a real ndarray. `origin` is the array whose cached view this is: borrowed, null once that died.
 struct MemoryObject {
-  PyObject_HEAD
-  BufferRef buffer;
+  PyObject_HEAD BufferRef buffer;
   ArrayObject* origin;
 };
 extern PyTypeObject MemoryType;

@@ -9,8 +9,7 @@ namespace manycore::python {
 namespace {
 
 struct FlagsObject {
-  PyObject_HEAD
-  PyObject* array;
+  PyObject_HEAD PyObject* array;
 };
 
 ArrayObject* array_behind(PyObject* flags) {
@@ -110,7 +109,8 @@ PyObject* get_item(PyObject* self, PyObject* key) {
 int set_item(PyObject* self, PyObject* key, PyObject* value) {
   const FlagName* name = find_item(key);
   if (!name) return -1;
-  const bool settable = name->bits == NPY_ARRAY_WRITEABLE || name->bits == NPY_ARRAY_ALIGNED || name->bits == NPY_ARRAY_WRITEBACKIFCOPY;
+  const bool settable =
+      name->bits == NPY_ARRAY_WRITEABLE || name->bits == NPY_ARRAY_ALIGNED || name->bits == NPY_ARRAY_WRITEBACKIFCOPY;
   if (!settable) {
     PyErr_SetString(PyExc_KeyError, "Unknown flag");
     return -1;
@@ -172,7 +172,8 @@ PyObject* make_flags(PyObject* array) {
 bool register_flags() {
   size_t count = 0;
   for (const FlagName& name : kNames) {
-    const bool settable = name.bits == NPY_ARRAY_WRITEABLE || name.bits == NPY_ARRAY_ALIGNED || name.bits == NPY_ARRAY_WRITEBACKIFCOPY;
+    const bool settable =
+        name.bits == NPY_ARRAY_WRITEABLE || name.bits == NPY_ARRAY_ALIGNED || name.bits == NPY_ARRAY_WRITEBACKIFCOPY;
     attributes[count++] = {name.attribute, get_flag, settable ? set_flag : nullptr, nullptr, const_cast<FlagName*>(&name)};
   }
   attributes[count++] = {"num", get_number, nullptr, nullptr, nullptr};

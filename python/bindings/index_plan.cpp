@@ -12,10 +12,10 @@ enum class ItemKind : unsigned char { kInteger, kSlice, kEllipsis, kNewAxis, kIn
 
 struct Item {
   ItemKind kind;
-  int64_t integer = 0;          // kInteger, kTruth (0 or 1)
-  PyObject* slice = nullptr;    // borrowed
-  Array array;                  // kIntegers, kMask
-  bool from_array = false;      // an integer that came as a zero-dimensional array
+  int64_t integer = 0;        // kInteger, kTruth (0 or 1)
+  PyObject* slice = nullptr;  // borrowed
+  Array array;                // kIntegers, kMask
+  bool from_array = false;    // an integer that came as a zero-dimensional array
 };
 
 bool is_advanced(const Item& item) {
@@ -116,9 +116,12 @@ int consumed(const Item& item) {
   switch (item.kind) {
     case ItemKind::kInteger:
     case ItemKind::kSlice:
-    case ItemKind::kIntegers: return 1;
-    case ItemKind::kMask: return item.array.ndim();
-    default: return 0;
+    case ItemKind::kIntegers:
+      return 1;
+    case ItemKind::kMask:
+      return item.array.ndim();
+    default:
+      return 0;
   }
 }
 
@@ -184,8 +187,10 @@ class Planner {
       interrupted_ = true;
     }
     switch (item.kind) {
-      case ItemKind::kInteger: return apply_integer(item);
-      case ItemKind::kSlice: return apply_slice(item);
+      case ItemKind::kInteger:
+        return apply_integer(item);
+      case ItemKind::kSlice:
+        return apply_slice(item);
       case ItemKind::kEllipsis:
         result_dims_ += hidden_;
         for (int i = 0; i < hidden_; ++i) keep_axis();
@@ -194,9 +199,13 @@ class Planner {
         add_axis(1, 0);
         ++result_dims_;
         return 1;
-      case ItemKind::kIntegers: add_index(std::move(item.array)); return 1;
-      case ItemKind::kMask: return apply_mask(item);
-      case ItemKind::kTruth: return apply_truth(item);
+      case ItemKind::kIntegers:
+        add_index(std::move(item.array));
+        return 1;
+      case ItemKind::kMask:
+        return apply_mask(item);
+      case ItemKind::kTruth:
+        return apply_truth(item);
     }
     return 0;
   }

@@ -19,11 +19,11 @@ enum class IndexKind : unsigned char {
 
 struct IndexPlan {
   IndexKind kind = IndexKind::kDeclined;
-  View view;                    // after the basic part
-  bool copies = false;          // a view that NumPy copies: a zero-dimensional array stood among the integers
-  std::vector<Array> indices;   // kAdvanced: one per indexed axis; kMask: the mask
-  std::vector<int> axes;        // kAdvanced: the axes of `view` that they index
-  int result_axis = 0;          // kAdvanced: where their dimensions stand in the result
+  View view;                   // after the basic part
+  bool copies = false;         // a view that NumPy copies: a zero-dimensional array stood among the integers
+  std::vector<Array> indices;  // kAdvanced: one per indexed axis; kMask: the mask
+  std::vector<int> axes;       // kAdvanced: the axes of `view` that they index
+  int result_axis = 0;         // kAdvanced: where their dimensions stand in the result
 };
 
 // 1: planned or declined (see kind). -1: a Python exception is set (an object's __index__ raised, memory).

@@ -66,7 +66,8 @@ Arranged arrange(const View& source, std::span<const int> indexed, int index_dim
   std::vector<int> place(static_cast<size_t>(source.ndim()));
   for (size_t i = 0; i < free_axes.size(); ++i) place[static_cast<size_t>(free_axes[i])] = index_dims + static_cast<int>(i);
   for (int axis = 0; axis < source.ndim(); ++axis) {
-    if (std::find(indexed.begin(), indexed.end(), axis) == indexed.end()) arranged.order.push_back(place[static_cast<size_t>(axis)]);
+    if (std::find(indexed.begin(), indexed.end(), axis) == indexed.end())
+      arranged.order.push_back(place[static_cast<size_t>(axis)]);
   }
   for (int i = 0; i < index_dims; ++i) arranged.order.insert(result_axis + i, i);
   return arranged;
@@ -159,26 +160,33 @@ PyObject* array_item(PyObject* self, Py_ssize_t position) {
 PyObject* array_subscript(PyObject* self, PyObject* index) {
   const Array& array = array_of(self);
   int64_t position;
-  if (PyLong_CheckExact(index) && array.ndim() > 0 && position_on_axis(index, array.shape()[0], &position)) return row(self, position);
+  if (PyLong_CheckExact(index) && array.ndim() > 0 && position_on_axis(index, array.shape()[0], &position))
+    return row(self, position);
   if (is_array(index)) {
     PyObject* result = read_by_one_array(self, index);
     if (result || PyErr_Occurred()) return result;
   }
   View view;
   switch (basic_index(array.view(), index, &view)) {
-    case BasicIndex::kElement: return scalar_from(view.data, array.dtype());
-    case BasicIndex::kView: return guarded([&] { return wrap_view(array.with_view(std::move(view)), self); });
-    case BasicIndex::kOther: break;
+    case BasicIndex::kElement:
+      return scalar_from(view.data, array.dtype());
+    case BasicIndex::kView:
+      return guarded([&] { return wrap_view(array.with_view(std::move(view)), self); });
+    case BasicIndex::kOther:
+      break;
   }
   IndexPlan plan;
   if (plan_index(array.view(), index, &plan) < 0) return nullptr;
   switch (plan.kind) {
-    case IndexKind::kDeclined: return read_by_numpy(self, index);
-    case IndexKind::kElement: return scalar_from(plan.view.data, plan.view.dtype);
+    case IndexKind::kDeclined:
+      return read_by_numpy(self, index);
+    case IndexKind::kElement:
+      return scalar_from(plan.view.data, plan.view.dtype);
     case IndexKind::kView:
       if (plan.copies) return guarded([&] { return wrap(evaluate::copy(plan.view)); });
       return guarded([&] { return wrap_view(array.with_view(std::move(plan.view)), self); });
-    default: return read_advanced(self, index, plan);
+    default:
+      return read_advanced(self, index, plan);
   }
 }
 

@@ -133,7 +133,8 @@ bool is_array_kind(const Array& array, const Array& index) {
 int write_by_one_array(PyObject* self, PyObject* index, PyObject* value) {
   static constexpr int first_axis[] = {0};
   const View& view = array_of(index).view();
-  return write_advanced_or_by_numpy(self, index, value, {array_of(self).view(), view.dtype == DType::kBool, {&view, 1}, first_axis, 0});
+  return write_advanced_or_by_numpy(self, index, value,
+                                    {array_of(self).view(), view.dtype == DType::kBool, {&view, 1}, first_axis, 0});
 }
 
 }  // namespace
@@ -188,15 +189,18 @@ int array_assign_subscript(PyObject* self, PyObject* index, PyObject* value) {
   IndexPlan plan;
   if (plan_index(array.view(), index, &plan) < 0) return -1;
   switch (plan.kind) {
-    case IndexKind::kDeclined: return write_by_numpy(self, index, value, "kind of index");
+    case IndexKind::kDeclined:
+      return write_by_numpy(self, index, value, "kind of index");
     case IndexKind::kElement:
       // Storing an array or a sequence in one element has rules and errors of its own.
       if (is_array(value) || !(PyFloat_Check(value) || PyLong_Check(value) || PyArray_CheckScalar(value))) {
         return write_by_numpy(self, index, value, "kind of value");
       }
       [[fallthrough]];
-    case IndexKind::kView: return guarded([&] { return store_value(array.with_view(std::move(plan.view)), value); });
-    default: return write_by_plan(self, index, value, plan);
+    case IndexKind::kView:
+      return guarded([&] { return store_value(array.with_view(std::move(plan.view)), value); });
+    default:
+      return write_by_plan(self, index, value, plan);
   }
 }
 

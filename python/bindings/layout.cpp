@@ -35,11 +35,16 @@ bool element_is_true(const std::byte* element, DType dtype) {
       std::memcpy(&bits, element, sizeof bits);
       return (bits & 0x7fff) != 0;  // -0.0 is false
     }
-    case DType::kFloat32: return is_nonzero<float>(element);
-    case DType::kFloat64: return is_nonzero<double>(element);
-    case DType::kComplex64: return is_nonzero<std::complex<float>>(element);
-    case DType::kComplex128: return is_nonzero<std::complex<double>>(element);
-    default: return std::any_of(element, element + item_size(dtype), [](std::byte byte) { return byte != std::byte{0}; });
+    case DType::kFloat32:
+      return is_nonzero<float>(element);
+    case DType::kFloat64:
+      return is_nonzero<double>(element);
+    case DType::kComplex64:
+      return is_nonzero<std::complex<float>>(element);
+    case DType::kComplex128:
+      return is_nonzero<std::complex<double>>(element);
+    default:
+      return std::any_of(element, element + item_size(dtype), [](std::byte byte) { return byte != std::byte{0}; });
   }
 }
 

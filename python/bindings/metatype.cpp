@@ -45,8 +45,7 @@ PyObject* check_subclass(PyObject* cls, PyObject* type) {
 
 // np.ndarray.name taken from the class: a descriptor that serves arrays of both sides.
 struct SharedDescriptor {
-  PyObject_HEAD
-  PyObject* ours;
+  PyObject_HEAD PyObject* ours;
   PyObject* real;
 };
 extern PyTypeObject SharedDescriptorType;
@@ -107,7 +106,8 @@ PyTypeObject SharedDescriptorType = [] {
 
 bool is_instance_descriptor(PyObject* object) {
   PyTypeObject* type = Py_TYPE(object);
-  return type == &PyMethodDescr_Type || type == &PyWrapperDescr_Type || type == &PyGetSetDescr_Type || type == &PyMemberDescr_Type;
+  return type == &PyMethodDescr_Type || type == &PyWrapperDescr_Type || type == &PyGetSetDescr_Type ||
+         type == &PyMemberDescr_Type;
 }
 
 PyObject* type_attribute(PyObject* cls, PyObject* name) {
@@ -144,7 +144,8 @@ PyObject* new_of_class(PyObject* ignored, PyObject* args, PyObject* kwargs) {
   }
   auto* cls = reinterpret_cast<PyTypeObject*>(PyTuple_GET_ITEM(args, 0));
   if (cls != &ArrayType && !PyType_IsSubtype(cls, &PyArray_Type)) {
-    return PyErr_Format(PyExc_TypeError, "ndarray.__new__(%.100s): %.100s is not a subtype of ndarray", cls->tp_name, cls->tp_name);
+    return PyErr_Format(PyExc_TypeError, "ndarray.__new__(%.100s): %.100s is not a subtype of ndarray", cls->tp_name,
+                        cls->tp_name);
   }
   PyObject* rest = PyTuple_GetSlice(args, 1, PyTuple_GET_SIZE(args));
   if (!rest) return nullptr;

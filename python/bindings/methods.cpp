@@ -47,11 +47,16 @@ PyCFunction as_method(Function function) {
 constexpr int kFast = METH_FASTCALL | METH_KEYWORDS;
 constexpr int kWithDict = METH_VARARGS | METH_KEYWORDS;
 
-#define MANYCORE_ROW(name, function) {name, as_method(function), kFast, nullptr}
-#define MANYCORE_NUMPY(name) {name, as_method(numpy<name>), kFast, nullptr}
-#define MANYCORE_VIEWS(name) {name, as_method(views<name>), kFast, nullptr}
-#define MANYCORE_FUNCTION(name) {name, as_method(function<name>), kFast, nullptr}
-#define MANYCORE_FALLS_BACK(name) {name, as_method(falls_back<name>), kFast, nullptr}
+#define MANYCORE_ROW(name, function) \
+  { name, as_method(function), kFast, nullptr }
+#define MANYCORE_NUMPY(name) \
+  { name, as_method(numpy<name>), kFast, nullptr }
+#define MANYCORE_VIEWS(name) \
+  { name, as_method(views<name>), kFast, nullptr }
+#define MANYCORE_FUNCTION(name) \
+  { name, as_method(function<name>), kFast, nullptr }
+#define MANYCORE_FALLS_BACK(name) \
+  { name, as_method(falls_back<name>), kFast, nullptr }
 
 }  // namespace
 

@@ -36,10 +36,10 @@ MANYCORE_METHOD(method_fill);
 MANYCORE_METHOD(method_item);
 MANYCORE_METHOD(method_setflags);
 MANYCORE_METHOD(method_array);
-PyObject* method_shallow_copy(PyObject* self, PyObject*);  // __copy__
-PyObject* method_deep_copy(PyObject* self, PyObject*);     // __deepcopy__
+PyObject* method_shallow_copy(PyObject* self, PyObject*);     // __copy__
+PyObject* method_deep_copy(PyObject* self, PyObject*);        // __deepcopy__
 PyObject* method_set_state(PyObject* self, PyObject* state);  // __setstate__
-PyObject* method_size_of(PyObject* self, PyObject*);       // __sizeof__
-PyObject* method_complex(PyObject* self, PyObject*);       // __complex__
+PyObject* method_size_of(PyObject* self, PyObject*);          // __sizeof__
+PyObject* method_complex(PyObject* self, PyObject*);          // __complex__
 
 }  // namespace manycore::python

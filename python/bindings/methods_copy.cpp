@@ -17,11 +17,24 @@ bool read_order(PyObject* object, CopyOrder fallback, CopyOrder* order) {
   if (is_absent(object)) return true;
   if (!PyUnicode_Check(object) || PyUnicode_GetLength(object) != 1) return false;
   switch (PyUnicode_ReadChar(object, 0)) {
-    case 'C': case 'c': *order = CopyOrder::kC; return true;
-    case 'F': case 'f': *order = CopyOrder::kF; return true;
-    case 'A': case 'a': *order = CopyOrder::kA; return true;
-    case 'K': case 'k': *order = CopyOrder::kK; return true;
-    default: return false;
+    case 'C':
+    case 'c':
+      *order = CopyOrder::kC;
+      return true;
+    case 'F':
+    case 'f':
+      *order = CopyOrder::kF;
+      return true;
+    case 'A':
+    case 'a':
+      *order = CopyOrder::kA;
+      return true;
+    case 'K':
+    case 'k':
+      *order = CopyOrder::kK;
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -57,10 +70,14 @@ PyObject* copy_of(PyObject* self, CopyOrder order) {
 // Does `array` already lie as a conversion with this order would lay it out?
 bool has_order(const Array& array, CopyOrder order) {
   switch (order) {
-    case CopyOrder::kC: return array.is_c_contiguous();
-    case CopyOrder::kF: return array.view().is_f_contiguous();
-    case CopyOrder::kA: return array.is_c_contiguous() || array.view().is_f_contiguous();
-    case CopyOrder::kK: return true;
+    case CopyOrder::kC:
+      return array.is_c_contiguous();
+    case CopyOrder::kF:
+      return array.view().is_f_contiguous();
+    case CopyOrder::kA:
+      return array.is_c_contiguous() || array.view().is_f_contiguous();
+    case CopyOrder::kK:
+      return true;
   }
   return false;
 }
@@ -92,7 +109,8 @@ MANYCORE_METHOD(method_copy) {
   static Parameters<1> parameters(1, {"order"});
   PyObject* values[1];
   CopyOrder order;
-  if (parameters.match({args, nargs, keywords}, values) && read_order(values[0], CopyOrder::kC, &order)) return copy_of(self, order);
+  if (parameters.match({args, nargs, keywords}, values) && read_order(values[0], CopyOrder::kC, &order))
+    return copy_of(self, order);
   return call_real_method_wrapped(self, "copy", {args, nargs, keywords});
 }
 
@@ -138,8 +156,9 @@ MANYCORE_METHOD(method_fill) {
   PyObject* values[1];
   const Call call{args, nargs, keywords};
   OperandHolder holder;
-  const bool is_number = parameters.match(call, values) && values[0] && !is_array(values[0]) && convert_operand(values[0], &holder) == 1 &&
-                         holder.is_scalar && reinterpret_cast<ArrayObject*>(self)->writeable;
+  const bool is_number = parameters.match(call, values) && values[0] && !is_array(values[0]) &&
+                         convert_operand(values[0], &holder) == 1 && holder.is_scalar &&
+                         reinterpret_cast<ArrayObject*>(self)->writeable;
   if (!is_number) return call_real_method_wrapped(self, "fill", call);
   if (store_value(array_of(self), values[0]) < 0) return nullptr;
   Py_RETURN_NONE;
@@ -208,8 +227,10 @@ PyObject* method_set_state(PyObject* self, PyObject* state) {
   Py_XDECREF(real);
   if (!made) return nullptr;
   if (!is_array(made)) {
-    PyErr_Format(PyExc_TypeError, "__setstate__: expected the state of an array of manycore's dtypes, got one of %R; try "
-                 "numpy.ndarray", reinterpret_cast<PyObject*>(PyArray_DESCR(reinterpret_cast<PyArrayObject*>(made))));
+    PyErr_Format(PyExc_TypeError,
+                 "__setstate__: expected the state of an array of manycore's dtypes, got one of %R; try "
+                 "numpy.ndarray",
+                 reinterpret_cast<PyObject*>(PyArray_DESCR(reinterpret_cast<PyArrayObject*>(made))));
     Py_DECREF(made);
     return nullptr;
   }

@@ -70,8 +70,8 @@ MANYCORE_METHOD(method_take) {
     Array source;
     Array indices;
     int axis = 0;
-    const bool understood = choose_axis(values[1], array_of(self), &source, &axis) && read_array(values[0], &indices) &&
-                            is_integer(indices.dtype());
+    const bool understood =
+        choose_axis(values[1], array_of(self), &source, &axis) && read_array(values[0], &indices) && is_integer(indices.dtype());
     if (!understood) return fall_back_to_method(self, "take", call, "kind of indices or axis");
     Array result;
     {

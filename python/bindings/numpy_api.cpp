@@ -11,8 +11,9 @@ PyArray_Descr* descr_table[kDTypeCount];
 
 namespace {
 
-constexpr int kTypeNumbers[kDTypeCount] = {NPY_BOOL,   NPY_INT8,   NPY_INT16,  NPY_INT32,   NPY_INT64,   NPY_UINT8,     NPY_UINT16,
-                                           NPY_UINT32, NPY_UINT64, NPY_FLOAT16, NPY_FLOAT32, NPY_FLOAT64, NPY_COMPLEX64, NPY_COMPLEX128};
+constexpr int kTypeNumbers[kDTypeCount] = {NPY_BOOL,    NPY_INT8,    NPY_INT16,     NPY_INT32,     NPY_INT64,
+                                           NPY_UINT8,   NPY_UINT16,  NPY_UINT32,    NPY_UINT64,    NPY_FLOAT16,
+                                           NPY_FLOAT32, NPY_FLOAT64, NPY_COMPLEX64, NPY_COMPLEX128};
 
 // Indexed by NumPy's type number; -1 where the type is none of ours.
 signed char dtype_of_number[NPY_NTYPES_LEGACY + 1];

@@ -18,11 +18,11 @@
 namespace manycore::python {
 
 struct NumpyObjects {
-  PyObject* module = nullptr;            // numpy
-  PyObject* axis_error = nullptr;        // numpy.exceptions.AxisError
-  PyObject* linalg_error = nullptr;      // numpy.linalg.LinAlgError
-  PyObject* complex_warning = nullptr;   // numpy.exceptions.ComplexWarning
-  PyObject* ufunc_type_error = nullptr;  // numpy._core._exceptions.UFuncTypeError
+  PyObject* module = nullptr;             // numpy
+  PyObject* axis_error = nullptr;         // numpy.exceptions.AxisError
+  PyObject* linalg_error = nullptr;       // numpy.linalg.LinAlgError
+  PyObject* complex_warning = nullptr;    // numpy.exceptions.ComplexWarning
+  PyObject* ufunc_type_error = nullptr;   // numpy._core._exceptions.UFuncTypeError
   PyObject* errstate_variable = nullptr;  // the context variable behind numpy.errstate
   PyObject* no_value = nullptr;           // numpy._NoValue
   PyObject* geterr = nullptr;

@@ -44,7 +44,8 @@ bool store_integer(int64_t value, std::byte* element) {
   if constexpr (std::is_same_v<T, uint64_t>) {
     if (value < 0) return false;
   } else {
-    if (value < static_cast<int64_t>(std::numeric_limits<T>::min()) || value > static_cast<int64_t>(std::numeric_limits<T>::max())) {
+    if (value < static_cast<int64_t>(std::numeric_limits<T>::min()) ||
+        value > static_cast<int64_t>(std::numeric_limits<T>::max())) {
       return false;
     }
   }
@@ -57,30 +58,50 @@ bool store_python_integer(PyObject* object, std::byte* element, DType dtype) {
   const long long value = PyLong_AsLongLongAndOverflow(object, &overflow);
   if (overflow) return false;
   switch (dtype) {
-    case DType::kBool: store<bool>(element, value != 0); return true;
-    case DType::kInt8: return store_integer<int8_t>(value, element);
-    case DType::kInt16: return store_integer<int16_t>(value, element);
-    case DType::kInt32: return store_integer<int32_t>(value, element);
-    case DType::kInt64: store<int64_t>(element, value); return true;
-    case DType::kUInt8: return store_integer<uint8_t>(value, element);
-    case DType::kUInt16: return store_integer<uint16_t>(value, element);
-    case DType::kUInt32: return store_integer<uint32_t>(value, element);
-    case DType::kUInt64: return store_integer<uint64_t>(value, element);
+    case DType::kBool:
+      store<bool>(element, value != 0);
+      return true;
+    case DType::kInt8:
+      return store_integer<int8_t>(value, element);
+    case DType::kInt16:
+      return store_integer<int16_t>(value, element);
+    case DType::kInt32:
+      return store_integer<int32_t>(value, element);
+    case DType::kInt64:
+      store<int64_t>(element, value);
+      return true;
+    case DType::kUInt8:
+      return store_integer<uint8_t>(value, element);
+    case DType::kUInt16:
+      return store_integer<uint16_t>(value, element);
+    case DType::kUInt32:
+      return store_integer<uint32_t>(value, element);
+    case DType::kUInt64:
+      return store_integer<uint64_t>(value, element);
     case DType::kFloat32: {
       // NumPy goes through double: rounding twice is what it does.
       store<float>(element, static_cast<float>(static_cast<double>(value)));
       return true;
     }
-    case DType::kFloat64: store<double>(element, static_cast<double>(value)); return true;
-    case DType::kComplex128: store<std::complex<double>>(element, static_cast<double>(value)); return true;
-    default: return false;
+    case DType::kFloat64:
+      store<double>(element, static_cast<double>(value));
+      return true;
+    case DType::kComplex128:
+      store<std::complex<double>>(element, static_cast<double>(value));
+      return true;
+    default:
+      return false;
   }
 }
 
 bool store_python_float(double value, std::byte* element, DType dtype) {
   switch (dtype) {
-    case DType::kFloat64: store<double>(element, value); return true;
-    case DType::kComplex128: store<std::complex<double>>(element, value); return true;
+    case DType::kFloat64:
+      store<double>(element, value);
+      return true;
+    case DType::kComplex128:
+      store<std::complex<double>>(element, value);
+      return true;
     case DType::kFloat32: {
       const float narrow = static_cast<float>(value);
       if (std::isinf(narrow) && !std::isinf(value)) return false;  // NumPy warns of the overflow
@@ -91,7 +112,8 @@ bool store_python_float(double value, std::byte* element, DType dtype) {
       if (!(value >= -9.2e18 && value <= 9.2e18)) return false;
       store<int64_t>(element, static_cast<int64_t>(value));
       return true;
-    default: return false;
+    default:
+      return false;
   }
 }
 
@@ -99,20 +121,34 @@ bool store_python_float(double value, std::byte* element, DType dtype) {
 
 PyObject* scalar_from(const std::byte* element, DType dtype) {
   switch (dtype) {
-    case DType::kFloat64: return make_scalar<PyDoubleScalarObject>(PyDoubleArrType_Type, element);
-    case DType::kInt64: return make_scalar<PyLongScalarObject>(PyLongArrType_Type, element);
-    case DType::kBool: return Py_NewRef(PyArrayScalar_FromLong(load<uint8_t>(element) != 0));  // the macro borrows
-    case DType::kFloat32: return make_scalar<PyFloatScalarObject>(PyFloatArrType_Type, element);
-    case DType::kInt8: return make_scalar<PyByteScalarObject>(PyByteArrType_Type, element);
-    case DType::kInt16: return make_scalar<PyShortScalarObject>(PyShortArrType_Type, element);
-    case DType::kInt32: return make_scalar<PyIntScalarObject>(PyIntArrType_Type, element);
-    case DType::kUInt8: return make_scalar<PyUByteScalarObject>(PyUByteArrType_Type, element);
-    case DType::kUInt16: return make_scalar<PyUShortScalarObject>(PyUShortArrType_Type, element);
-    case DType::kUInt32: return make_scalar<PyUIntScalarObject>(PyUIntArrType_Type, element);
-    case DType::kUInt64: return make_scalar<PyULongScalarObject>(PyULongArrType_Type, element);
-    case DType::kFloat16: return make_scalar<PyHalfScalarObject>(PyHalfArrType_Type, element);
-    case DType::kComplex64: return make_scalar<PyCFloatScalarObject>(PyCFloatArrType_Type, element);
-    case DType::kComplex128: return make_scalar<PyCDoubleScalarObject>(PyCDoubleArrType_Type, element);
+    case DType::kFloat64:
+      return make_scalar<PyDoubleScalarObject>(PyDoubleArrType_Type, element);
+    case DType::kInt64:
+      return make_scalar<PyLongScalarObject>(PyLongArrType_Type, element);
+    case DType::kBool:
+      return Py_NewRef(PyArrayScalar_FromLong(load<uint8_t>(element) != 0));  // the macro borrows
+    case DType::kFloat32:
+      return make_scalar<PyFloatScalarObject>(PyFloatArrType_Type, element);
+    case DType::kInt8:
+      return make_scalar<PyByteScalarObject>(PyByteArrType_Type, element);
+    case DType::kInt16:
+      return make_scalar<PyShortScalarObject>(PyShortArrType_Type, element);
+    case DType::kInt32:
+      return make_scalar<PyIntScalarObject>(PyIntArrType_Type, element);
+    case DType::kUInt8:
+      return make_scalar<PyUByteScalarObject>(PyUByteArrType_Type, element);
+    case DType::kUInt16:
+      return make_scalar<PyUShortScalarObject>(PyUShortArrType_Type, element);
+    case DType::kUInt32:
+      return make_scalar<PyUIntScalarObject>(PyUIntArrType_Type, element);
+    case DType::kUInt64:
+      return make_scalar<PyULongScalarObject>(PyULongArrType_Type, element);
+    case DType::kFloat16:
+      return make_scalar<PyHalfScalarObject>(PyHalfArrType_Type, element);
+    case DType::kComplex64:
+      return make_scalar<PyCFloatScalarObject>(PyCFloatArrType_Type, element);
+    case DType::kComplex128:
+      return make_scalar<PyCDoubleScalarObject>(PyCDoubleArrType_Type, element);
   }
   PyErr_SetString(PyExc_SystemError, "scalar_from: unknown dtype");
   return nullptr;
@@ -172,14 +208,22 @@ bool scalar_from_python(PyObject* object, Scalar* scalar) {
 
 PyObject* python_number_from(const std::byte* element, DType dtype) {
   switch (kind_of(dtype)) {
-    case 'b': return PyBool_FromLong(load<uint8_t>(element) != 0);
+    case 'b':
+      return PyBool_FromLong(load<uint8_t>(element) != 0);
     case 'i': {
       int64_t value = 0;
       switch (item_size(dtype)) {
-        case 1: value = load<int8_t>(element); break;
-        case 2: value = load<int16_t>(element); break;
-        case 4: value = load<int32_t>(element); break;
-        default: value = load<int64_t>(element);
+        case 1:
+          value = load<int8_t>(element);
+          break;
+        case 2:
+          value = load<int16_t>(element);
+          break;
+        case 4:
+          value = load<int32_t>(element);
+          break;
+        default:
+          value = load<int64_t>(element);
       }
       return PyLong_FromLongLong(value);
     }
@@ -188,7 +232,8 @@ PyObject* python_number_from(const std::byte* element, DType dtype) {
       std::memcpy(&value, element, static_cast<size_t>(item_size(dtype)));  // little-endian
       return PyLong_FromUnsignedLongLong(value);
     }
-    default: break;
+    default:
+      break;
   }
   if (dtype == DType::kFloat64) return PyFloat_FromDouble(load<double>(element));
   if (dtype == DType::kFloat32) return PyFloat_FromDouble(load<float>(element));

@@ -9,7 +9,8 @@ BlockCopy::BlockCopy(std::span<const int64_t> shape, std::span<const int64_t> to
     bytes_ *= shape[i];
     if (shape[i] == 1) continue;
     const int last = shape_.size() - 1;
-    const bool merges = last >= 0 && to_strides_[last] == to_strides[i] * shape[i] && from_strides_[last] == from_strides[i] * shape[i];
+    const bool merges =
+        last >= 0 && to_strides_[last] == to_strides[i] * shape[i] && from_strides_[last] == from_strides[i] * shape[i];
     if (merges) {
       shape_[last] *= shape[i];
       to_strides_[last] = to_strides[i];

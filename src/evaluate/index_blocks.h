@@ -29,17 +29,23 @@ void store(std::byte* to, T value) {
 template <class F>
 void with_element_of_size(int64_t size, F&& body) {
   switch (size) {
-    case 1: return body.template operator()<uint8_t>();
-    case 2: return body.template operator()<uint16_t>();
-    case 4: return body.template operator()<uint32_t>();
-    case 8: return body.template operator()<uint64_t>();
-    default: return body.template operator()<Bytes16>();
+    case 1:
+      return body.template operator()<uint8_t>();
+    case 2:
+      return body.template operator()<uint16_t>();
+    case 4:
+      return body.template operator()<uint32_t>();
+    case 8:
+      return body.template operator()<uint64_t>();
+    default:
+      return body.template operator()<Bytes16>();
   }
 }
 
 class BlockCopy {
  public:
-  BlockCopy(std::span<const int64_t> shape, std::span<const int64_t> to_strides, std::span<const int64_t> from_strides, int64_t item_size);
+  BlockCopy(std::span<const int64_t> shape, std::span<const int64_t> to_strides, std::span<const int64_t> from_strides,
+            int64_t item_size);
 
   int64_t bytes() const { return bytes_; }
   // One element, or one run of bytes on both sides: the caller may copy by itself.

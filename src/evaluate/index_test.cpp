@@ -1,108 +1,154 @@
-// Gather, scatter and masks against element-by-element loops, over layouts, dtypes and sizes on both sides of the piece borders.
 #include "evaluate/index.h"
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <cstring>
 #include <random>
-#include <vector>
+
+#include "evaluate/assign.h"
 
 namespace manycore::evaluate {
 namespace {
 
-Array numbers(const Dims& shape) {
-  Array array = Array::empty(shape, DType::kInt64);
-  for (int64_t i = 0; i < array.size(); ++i) array.elements<int64_t>()[i] = i;
-  return array;
+Array counted(const Dims& shape, DType dtype = DType::kInt64) {
+  Array values = Array::empty(shape, DType::kInt64);
+  auto elements = values.elements<int64_t>();
+  for (size_t i = 0; i < elements.size(); ++i) elements[i] = static_cast<int64_t>(i);
+  return values.astype(dtype);
 }
 
-Array random_mask(const Dims& shape, double share, unsigned seed) {
-  std::mt19937 generator(seed);
-  std::bernoulli_distribution chosen(share);
-  Array mask = Array::empty(shape, DType::kBool);
-  for (bool& value : mask.elements<bool>()) value = chosen(generator);
-  return mask;
+Array positions(std::initializer_list<int64_t> values) {
+  return Array::from<int64_t>(std::span(values.begin(), values.size()), Dims{static_cast<int64_t>(values.size())});
 }
 
-TEST(Index, SelectPacksExactlyTheTrueElements) {
-  for (int64_t n : {0, 1, 63, 64, 65, 1000, 32768, 100003}) {
-    for (double share : {0.0, 0.03, 0.5, 1.0}) {
-      const Array source = numbers({n}), mask = random_mask({n}, share, static_cast<unsigned>(n));
-      std::vector<int64_t> expected;
-      for (int64_t i = 0; i < n; ++i) {
-        if (mask.elements<bool>()[i]) expected.push_back(i);
-      }
-      for (DType dtype : {DType::kInt8, DType::kInt16, DType::kInt32, DType::kInt64, DType::kComplex128}) {
-        const Array cast = source.astype(dtype);
-        const Array got = select(cast.view(), mask.view()), want = Array::from<int64_t>(expected, {static_cast<int64_t>(expected.size())}).astype(dtype);
-        ASSERT_EQ(got.shape(), want.shape());
-        if (got.size() > 0) {
-          EXPECT_EQ(std::memcmp(got.data(), want.data(), got.nbytes()), 0) << n << " " << share;
-        }
-      }
-      const std::vector<Array> positions = nonzero(mask.view());
-      EXPECT_TRUE(std::ranges::equal(positions[0].elements<int64_t>(), expected));
+std::vector<int64_t> flat(const Array& array) {
+  const Array plain = copy(array.view(), CopyOrder::kC).astype(DType::kInt64);
+  const auto elements = plain.elements<int64_t>();
+  return {elements.begin(), elements.end()};
+}
+
+TEST(Gather, OneIndexTakesRowsOfEveryLayout) {
+  const Array array = counted(Dims{4, 3});
+  const Array index = positions({2, -1, 0});
+  const View views[] = {index.view()};
+  const int first[] = {0};
+  EXPECT_EQ(flat(gather(array.view(), {views, first, 0})), (std::vector<int64_t>{6, 7, 8, 9, 10, 11, 0, 1, 2}));
+  const Array turned = array.transpose();
+  const int second[] = {1};
+  EXPECT_EQ(flat(gather(turned.view(), {views, second, 1})), (std::vector<int64_t>{6, 9, 0, 7, 10, 1, 8, 11, 2}));
+}
+
+TEST(Gather, IndicesBroadcastTogether) {
+  const Array array = counted(Dims{4, 5}, DType::kFloat32);
+  const Array rows = positions({0, 3}).reshape(Dims{2, 1});
+  const Array columns = positions({4, 0, -2}).astype(DType::kInt16);
+  const View views[] = {rows.view(), columns.view()};
+  const int axes[] = {0, 1};
+  const Array result = gather(array.view(), {views, axes, 0});
+  EXPECT_EQ(result.shape(), (Dims{2, 3}));
+  EXPECT_EQ(flat(result), (std::vector<int64_t>{4, 0, 3, 19, 15, 18}));
+}
+
+TEST(Gather, EqualsPlainLoopsAboveTheParallelSize) {
+  std::mt19937_64 random(1);
+  const int64_t extent = 50'000;
+  const Array array = counted(Dims{extent});
+  Array index = Array::empty(Dims{300'000}, DType::kInt64);
+  for (int64_t& at : index.elements<int64_t>()) at = static_cast<int64_t>(random() % (2 * extent)) - extent;
+  const View views[] = {index.view()};
+  const int axes[] = {0};
+  const Array result = gather(array.view(), {views, axes, 0});
+  const auto got = result.elements<int64_t>();
+  const auto at = index.elements<int64_t>();
+  for (size_t i = 0; i < got.size(); ++i) ASSERT_EQ(got[i], at[i] < 0 ? at[i] + extent : at[i]);
+}
+
+TEST(Scatter, TheLastOfEqualPositionsWins) {
+  const Array array = counted(Dims{4});
+  const Array index = positions({1, 1, 3, 1});
+  const Array values = positions({10, 11, 12, 13});
+  const View views[] = {index.view()};
+  const int axes[] = {0};
+  scatter(array.view(), {views, axes, 0}, values.view());
+  EXPECT_EQ(flat(array), (std::vector<int64_t>{0, 13, 2, 12}));
+}
+
+TEST(Scatter, NothingIsWrittenWhenAPositionIsOutOfBounds) {
+  for (int64_t wrong : {int64_t{4}, int64_t{-5}, std::numeric_limits<int64_t>::max(), std::numeric_limits<int64_t>::min()}) {
+    const Array array = counted(Dims{4});
+    const Array index = positions({0, 1, wrong});
+    const Array value = counted(Dims());
+    const View views[] = {index.view()};
+    const int axes[] = {0};
+    try {
+      scatter(array.view(), {views, axes, 0}, value.view());
+      FAIL() << "expected UserError";
+    } catch (const UserError& error) {
+      EXPECT_EQ(error.kind(), ErrorKind::kIndex);
+      EXPECT_EQ(error.what(), "index " + std::to_string(wrong) + " is out of bounds for axis 0 with size 4");
     }
+    EXPECT_EQ(flat(array), (std::vector<int64_t>{0, 1, 2, 3}));
   }
 }
 
-TEST(Index, GatherFollowsRowsOfAStridedArray) {
-  const Array base = numbers({40, 30}), source = base.slice(0, std::nullopt, std::nullopt, -2).transpose();  // (30, 20)
-  const int64_t rows[] = {3, -1, 0, 29, -30, 3};
-  const Array index = Array::from<int64_t>(rows, {2, 3});
-  const Array got = take(source.view(), index.view(), 0);
-  ASSERT_EQ(got.shape(), (Dims{2, 3, 20}));
-  for (int i = 0; i < 6; ++i) {
-    const int64_t row = rows[i] < 0 ? rows[i] + 30 : rows[i];
-    for (int64_t j = 0; j < 20; ++j) EXPECT_EQ(got.elements<int64_t>()[i * 20 + j], (39 - 2 * j) * 30 + row);
-  }
-}
-
-TEST(Index, ScatterLetsTheLastOfEqualPositionsWin) {
-  Array target = Array::zeros({5000}, DType::kInt64);
-  std::vector<int64_t> positions, values;
-  std::vector<int64_t> expected(5000, 0);
-  std::mt19937 generator(7);
-  for (int64_t i = 0; i < 20000; ++i) {
-    positions.push_back(static_cast<int64_t>(generator() % 5000));
-    values.push_back(i);
-    expected[positions.back()] = i;
-  }
-  const Array index = Array::from<int64_t>(positions, {20000}), value = Array::from<int64_t>(values, {20000});
-  const View views[] = {index.view()};
+TEST(Scatter, AnIndexThatIsWrittenIsReadFirst) {
+  const Array array = positions({3, 2, 1, 0});
+  const Array values = positions({0, 0, 0, 3});
+  const View views[] = {array.view()};
   const int axes[] = {0};
-  scatter(target.view(), {views, axes, 0}, value.view());
-  EXPECT_TRUE(std::ranges::equal(target.elements<int64_t>(), expected));
+  scatter(array.view(), {views, axes, 0}, values.view());
+  EXPECT_EQ(flat(array), (std::vector<int64_t>{3, 0, 0, 0}));
 }
 
-TEST(Index, PositionsOutOfBoundsAreNamedAndNothingIsWritten) {
-  Array target = numbers({5});
-  const int64_t positions[] = {0, 7};
-  const Array index = Array::from<int64_t>(positions, {2}), value = Array::zeros({2}, DType::kInt64);
-  const View views[] = {index.view()};
-  const int axes[] = {0};
-  try {
-    scatter(target.view(), {views, axes, 0}, value.view());
-    FAIL() << "no error";
-  } catch (const UserError& error) {
-    EXPECT_EQ(error.kind(), ErrorKind::kIndex);
-    EXPECT_STREQ(error.what(), "index 7 is out of bounds for axis 0 with size 5");
+TEST(Select, ReadsAndWritesWhereTheMaskIsTrue) {
+  std::mt19937_64 random(2);
+  for (int64_t size : {int64_t{0}, int64_t{1}, int64_t{7}, int64_t{64}, int64_t{1000}, int64_t{200'001}}) {
+    const Array array = counted(Dims{size});
+    Array mask = Array::empty(Dims{size}, DType::kBool);
+    std::vector<int64_t> expected;
+    std::vector<int64_t> written = flat(array);
+    for (int64_t i = 0; i < size; ++i) {
+      mask.elements<bool>()[static_cast<size_t>(i)] = random() % 3 == 0;
+      if (!mask.elements<bool>()[static_cast<size_t>(i)]) continue;
+      expected.push_back(i);
+      written[static_cast<size_t>(i)] = -i;
+    }
+    EXPECT_EQ(flat(select(array.view(), mask.view())), expected);
+    EXPECT_EQ(flat(nonzero(mask.view())[0]), expected);
+    std::vector<int64_t> negated;
+    for (int64_t value : expected) negated.push_back(-value);
+    const Array values = Array::from<int64_t>(std::span<const int64_t>(negated), Dims{static_cast<int64_t>(negated.size())});
+    assign_selected(array.view(), mask.view(), values.view());
+    EXPECT_EQ(flat(array), written);
+    assign_selected(array.view(), mask.view(), counted(Dims()).view());
+    for (int64_t i : expected) written[static_cast<size_t>(i)] = 0;
+    EXPECT_EQ(flat(array), written);
   }
-  EXPECT_EQ(target.elements<int64_t>()[0], 0);
-  EXPECT_EQ(target.elements<int64_t>()[1], 1);
 }
 
-TEST(Index, AssignSelectedWritesValuesInOrder) {
-  for (int64_t n : {10, 70000}) {
-    Array target = numbers({n});
-    const Array mask = random_mask({n}, 0.4, 3), source = numbers({n});
-    const Array chosen = select(source.view(), mask.view());
-    Array negative = Array::empty(chosen.shape(), DType::kInt64);
-    for (int64_t i = 0; i < chosen.size(); ++i) negative.elements<int64_t>()[i] = -chosen.elements<int64_t>()[i] - 1;
-    assign_selected(target.view(), mask.view(), negative.view());
-    for (int64_t i = 0; i < n; ++i) EXPECT_EQ(target.elements<int64_t>()[i], mask.elements<bool>()[i] ? -i - 1 : i);
-  }
+TEST(Select, AMaskOverLeadingAxesTakesBlocks) {
+  const Array array = counted(Dims{2, 2, 3});
+  const Array mask = positions({0, 1, 1, 0}).reshape(Dims{2, 2}).astype(DType::kBool);
+  EXPECT_EQ(flat(select(array.view(), mask.view())), (std::vector<int64_t>{3, 4, 5, 6, 7, 8}));
+  const auto places = nonzero(mask.view());
+  EXPECT_EQ(flat(places[0]), (std::vector<int64_t>{0, 1}));
+  EXPECT_EQ(flat(places[1]), (std::vector<int64_t>{1, 0}));
+  assign_selected(array.view(), mask.view(), positions({7, 8, 9}).view());
+  EXPECT_EQ(flat(array), (std::vector<int64_t>{0, 1, 2, 7, 8, 9, 7, 8, 9, 9, 10, 11}));
+}
+
+TEST(Repeat, EveryElementAndEveryBlock) {
+  const Array array = counted(Dims{2, 2}, DType::kInt8);
+  EXPECT_EQ(flat(repeat(array.view(), 2, 1)), (std::vector<int64_t>{0, 0, 1, 1, 2, 2, 3, 3}));
+  EXPECT_EQ(flat(repeat(array.view(), 2, 0)), (std::vector<int64_t>{0, 1, 0, 1, 2, 3, 2, 3}));
+  EXPECT_EQ(flat(repeat(array.transpose().view(), 3, 0)), (std::vector<int64_t>{0, 2, 0, 2, 0, 2, 1, 3, 1, 3, 1, 3}));
+  EXPECT_EQ(repeat(array.view(), 0, 0).shape(), (Dims{0, 2}));
+}
+
+TEST(Take, GivesCOrderAlongAnyAxis) {
+  const Array array = counted(Dims{2, 3});
+  const Array result = take(array.view(), positions({2, 0}).view(), 1);
+  EXPECT_EQ(flat(result), (std::vector<int64_t>{2, 0, 5, 3}));
+  EXPECT_TRUE(result.is_c_contiguous());
 }
 
 }  // namespace

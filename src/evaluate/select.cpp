@@ -113,7 +113,9 @@ void fill_chosen(T* to, const uint8_t* chosen, int64_t count, T value) {
   for (int64_t i = 0; i < count; ++i) to[i] = chosen[i] ? value : to[i];
 }
 
-std::span<const int64_t> tail(const Dims& dims, int from) { return std::span<const int64_t>(dims).subspan(static_cast<size_t>(from)); }
+std::span<const int64_t> tail(const Dims& dims, int from) {
+  return std::span<const int64_t>(dims).subspan(static_cast<size_t>(from));
+}
 
 }  // namespace
 
@@ -215,7 +217,8 @@ std::vector<Array> nonzero(const View& input) {
     for_each_chosen(chosen, count, found, [=](int64_t i, int64_t k) { columns[k] = column + i; });
     int64_t above = first / row;
     for (int axis = last - 1; axis >= 0; --axis) {
-      std::fill_n(reinterpret_cast<int64_t*>(positions[static_cast<size_t>(axis)].data()) + place, found, above % input.shape[axis]);
+      std::fill_n(reinterpret_cast<int64_t*>(positions[static_cast<size_t>(axis)].data()) + place, found,
+                  above % input.shape[axis]);
       above /= input.shape[axis];
     }
   });

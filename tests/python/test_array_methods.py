@@ -27,7 +27,14 @@ NATIVE: dict[str, Callable[[Any], Any]] = {
     "real": lambda a: a.real,
     "imag": lambda a: a.imag,
     "imag.flags": lambda a: (a.imag.flags.writeable, a.imag.flags.c_contiguous),
-    "contiguity": lambda a: (a.flags.c_contiguous, a.flags.f_contiguous, a.flags["ALIGNED"], a.flags.forc, a.flags.fnc, a.flags.farray),
+    "contiguity": lambda a: (
+        a.flags.c_contiguous,
+        a.flags.f_contiguous,
+        a.flags["ALIGNED"],
+        a.flags.forc,
+        a.flags.fnc,
+        a.flags.farray,
+    ),
     "priority": lambda a: a.__array_priority__,
     "len": len,
     "iter": list,
@@ -143,7 +150,21 @@ BY_NUMPY: dict[str, Callable[[Any], Any]] = {
 }
 
 # Reductions of float data round in an order that depends on layout only in these; the promise is a tolerance.
-INEXACT = {"mean", "mean axis", "var", "std", "prod", "cumprod", "sum", "sum axis", "sum all", "sum initial", "sum dtype", "cumsum", "cumsum axis"}
+INEXACT = {
+    "mean",
+    "mean axis",
+    "var",
+    "std",
+    "prod",
+    "cumprod",
+    "sum",
+    "sum axis",
+    "sum all",
+    "sum initial",
+    "sum dtype",
+    "cumsum",
+    "cumsum axis",
+}
 
 
 def run_table(table: dict[str, Callable[[Any], Any]], dtype: str, native: bool) -> list[str]:
