@@ -54,6 +54,31 @@ def test_user_code_gets_our_numpy_however_it_asks(tmp_path: Path, text: str) -> 
     assert ours([script], tmp_path) == ["True"]
 
 
+def test_a_program_may_put_another_module_in_numpys_place(tmp_path: Path) -> None:
+    script = write(
+        tmp_path,
+        "main.py",
+        """
+        import sys, types
+        import numpy as before
+        kept = dict(sys.modules)
+        sys.modules["numpy"] = None
+        try:
+            import numpy
+        except ModuleNotFoundError as error:
+            print(error)
+        sys.modules["numpy"] = fake = types.ModuleType("numpy")
+        import numpy
+        print(numpy is fake, sys.modules["numpy"] is fake)
+        sys.modules["numpy"] = kept["numpy"]
+        import numpy as after
+        print(after is before)
+        """,
+    )
+    plain, run_ours = both([script], tmp_path)
+    assert (run_ours.stdout, run_ours.stderr) == (plain.stdout, plain.stderr)
+
+
 def test_libraries_keep_the_real_numpy(tmp_path: Path) -> None:
     script = write(
         tmp_path,
