@@ -77,8 +77,10 @@ void scan_rows(const Scan& scan, Reader& reader, std::byte* output, int64_t out_
     int64_t stride = in_stride;
     const std::byte* values = reader.read(input + i * scan.input.strides[scan.axis], n, &stride);
     std::byte* row = output + i * scan.output.strides[scan.axis];
-    if (i == 0) copy_elements(row, out_stride, values, stride, n, scan.item());
-    else scan.loops->row(row, out_stride, row - scan.output.strides[scan.axis], out_stride, values, stride, n);
+    if (i == 0)
+      copy_elements(row, out_stride, values, stride, n, scan.item());
+    else
+      scan.loops->row(row, out_stride, row - scan.output.strides[scan.axis], out_stride, values, stride, n);
   }
 }
 
@@ -95,16 +97,19 @@ void run_scan(const Scan& scan) {
   const bool by_rows = plan.size > 1 && std::abs(plan.strides[1][0]) < std::abs(scan.output.strides[scan.axis]);
   const int64_t line_bytes = std::max<int64_t>(1, scan.length() * scan.item());
   const int64_t grain = std::max<int64_t>(by_rows ? 64 : 1, kGrainBytes / line_bytes);
-  sched::parallel_for(plan.size, grain, [&](int64_t begin, int64_t end) {
-    StatusScope scope(scan.status);
-    Reader reader(scan);
-    walk(plan, begin, end, by_rows ? kChunk / 4 : plan.size, [&](std::byte* const* data, int64_t n) {
-      if (by_rows) return scan_rows(scan, reader, data[1], plan.strides[1][0], data[0], plan.strides[0][0], n);
-      for (int64_t i = 0; i < n; ++i) {
-        scan_line(scan, reader, data[1] + i * plan.strides[1][0], data[0] + i * plan.strides[0][0]);
-      }
-    });
-  }, sched::Interrupts::kFinish);
+  sched::parallel_for(
+      plan.size, grain,
+      [&](int64_t begin, int64_t end) {
+        StatusScope scope(scan.status);
+        Reader reader(scan);
+        walk(plan, begin, end, by_rows ? kChunk / 4 : plan.size, [&](std::byte* const* data, int64_t n) {
+          if (by_rows) return scan_rows(scan, reader, data[1], plan.strides[1][0], data[0], plan.strides[0][0], n);
+          for (int64_t i = 0; i < n; ++i) {
+            scan_line(scan, reader, data[1] + i * plan.strides[1][0], data[0] + i * plan.strides[0][0]);
+          }
+        });
+      },
+      sched::Interrupts::kFinish);
 }
 
 DType scan_dtype(Reduction reduction, DType input, const ReduceOptions& options) {
@@ -151,7 +156,8 @@ Array accumulate(Reduction reduction, const View& input, int axis, const ReduceO
   scan.input = input;
   scan.output = result.view();
   scan.axis = axis;
-  scan.status = is_inexact(scan.to) ? options.status : nullptr;
+  const bool computes = reduction == Reduction::kSum || reduction == Reduction::kProd;
+  scan.status = computes && is_inexact(scan.to) ? options.status : nullptr;
   if (result.size() > 0) run_scan(scan);
   if (given == nullptr || in_place) return result;
   assign(given->view(), result.view(), Casting::kUnsafe, options.status);

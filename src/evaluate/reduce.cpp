@@ -17,9 +17,9 @@ namespace {
 
 // NumPy's name of the ufunc, for messages.
 const char* ufunc_name(Reduction reduction) {
-  static constexpr const char* kNames[] = {"add", "multiply", "minimum", "maximum", "fmin", "fmax", "logical_and", "logical_or",
-                                           "logical_xor", "bitwise_and", "bitwise_or", "bitwise_xor", "argmin", "argmax",
-                                           "count_nonzero"};
+  static constexpr const char* kNames[] = {"add",        "multiply",    "minimum",    "maximum",     "fmin",
+                                           "fmax",       "logical_and", "logical_or", "logical_xor", "bitwise_and",
+                                           "bitwise_or", "bitwise_xor", "argmin",     "argmax",      "count_nonzero"};
   return kNames[static_cast<int>(reduction)];
 }
 
@@ -55,9 +55,8 @@ View fit_where(const View& where, const View& input) {
     if (expected == 1)
       throw UserError(ErrorKind::kValue, "non-broadcastable operand with shape " + shape_text(input.shape) +
                                              " doesn't match the broadcast shape " + shape_text(where.shape));
-    throw UserError(ErrorKind::kValue,
-                    "operands could not be broadcast together with remapped shapes [original->remapped]: " +
-                        shape_text(input.shape) + " " + shape_text(where.shape) + " ");
+    throw UserError(ErrorKind::kValue, "operands could not be broadcast together with remapped shapes [original->remapped]: " +
+                                           shape_text(input.shape) + " " + shape_text(where.shape) + " ");
   }
   return broadcast_to(where, input.shape);
 }
@@ -110,13 +109,16 @@ void start(const Fold& fold, const View& input, const bool* reduced, const Reduc
 Array fold_into(Reduction reduction, const View& input, const ReduceAxes& axes, const ReduceOptions& options, DType to) {
   Fold fold;
   if (!choose_loops(reduction, input.dtype, to, &fold)) fail_types(reduction);
-  fold.status = is_inexact(to) ? options.status : nullptr;
+  // Comparisons with NaN raise the invalid condition too, which is not worth a warning.
+  const bool computes = reduction == Reduction::kSum || reduction == Reduction::kProd;
+  fold.status = computes && is_inexact(to) ? options.status : nullptr;
   View where;
   if (options.where != nullptr) where = fit_where(*options.where, input);
   ReduceResult result(input, axes, options, to, ufunc_name(reduction));
   const View* mask = options.where != nullptr ? &where : nullptr;
   plan_reduction(input, axes.reduced, result.given_strides(), item_size(to), result.strides(),
-                 mask != nullptr ? mask->strides.data() : nullptr, mask != nullptr, fold.cast != nullptr || !input.is_aligned(), false, &fold.order);
+                 mask != nullptr ? mask->strides.data() : nullptr, mask != nullptr, fold.cast != nullptr || !input.is_aligned(),
+                 false, &fold.order);
   if (fold.loops->exact) {
     fold.order.group = 1;
     fold.order.run = fold.cast != nullptr ? std::min(fold.order.shape[0], kNumpyBuffer) : fold.order.shape[0];
@@ -140,8 +142,10 @@ void put_number(DType dtype, int number, std::byte* value) {
   if (dtype == DType::kFloat16) return put(value, float_to_half(static_cast<float>(number)));
   if (dtype == DType::kFloat32 || dtype == DType::kComplex64) return put(value, static_cast<float>(number));
   if (dtype == DType::kFloat64 || dtype == DType::kComplex128) return put(value, static_cast<double>(number));
-  if (number < 0 && dtype != DType::kBool) std::memset(value, 0xff, 16);
-  else put(value, static_cast<int64_t>(number != 0));
+  if (number < 0 && dtype != DType::kBool)
+    std::memset(value, 0xff, 16);
+  else
+    put(value, static_cast<int64_t>(number != 0));
 }
 
 }  // namespace
@@ -153,11 +157,18 @@ bool identity(Reduction reduction, DType to, std::byte* value) {
     case Reduction::kLogicalXor:
     case Reduction::kBitwiseOr:
     case Reduction::kBitwiseXor:
-    case Reduction::kCountNonzero: put_number(to, 0, value); return true;
+    case Reduction::kCountNonzero:
+      put_number(to, 0, value);
+      return true;
     case Reduction::kProd:
-    case Reduction::kAll: put_number(to, 1, value); return true;
-    case Reduction::kBitwiseAnd: put_number(to, -1, value); return true;
-    default: return false;
+    case Reduction::kAll:
+      put_number(to, 1, value);
+      return true;
+    case Reduction::kBitwiseAnd:
+      put_number(to, -1, value);
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -166,8 +177,8 @@ Dims normalize_axes(const Dims& axes, int ndim) {
   bool seen[kMaxDims] = {};
   for (int64_t& axis : result) {
     if (axis < -ndim || axis >= ndim)
-      throw UserError(ErrorKind::kAxis, "axis " + std::to_string(axis) + " is out of bounds for array of dimension " +
-                                            std::to_string(ndim));
+      throw UserError(ErrorKind::kAxis,
+                      "axis " + std::to_string(axis) + " is out of bounds for array of dimension " + std::to_string(ndim));
     if (axis < 0) axis += ndim;
     if (seen[axis]) throw UserError(ErrorKind::kValue, "duplicate value in 'axis'");
     seen[axis] = true;

@@ -14,9 +14,9 @@ namespace manycore::evaluate {
 using kernel::Reduction;
 
 struct ReduceOptions {
-  std::optional<Dims> axes;      // none: all axes. Entries are normalised to [0, ndim) and distinct; see normalize_axes
+  std::optional<Dims> axes;  // none: all axes. Entries are normalised to [0, ndim) and distinct; see normalize_axes
   bool keepdims = false;
-  std::optional<DType> dtype;    // accumulator dtype, NumPy's dtype=; by default NumPy's choice (sum of int8 is int64, ...)
+  std::optional<DType> dtype;  // accumulator dtype, NumPy's dtype=; by default NumPy's choice (sum of int8 is int64, ...)
   const Array* output = nullptr;
   std::optional<Scalar> initial;
   const View* where = nullptr;

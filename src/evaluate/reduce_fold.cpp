@@ -6,10 +6,10 @@
 
 #include "evaluate/reduce_runs.h"
 #include "evaluate/status_scope.h"
+#include "kernel/half.h"
 #include "kernel/loops.h"
 #include "manycore/buffer.h"
 #include "sched/parallel.h"
-#include "type/half.h"
 
 namespace manycore::evaluate {
 namespace {
@@ -24,15 +24,17 @@ constexpr int64_t kTreeNode = 1 << 15;  // elements of a pairwise tree that one 
 void add_sum(const Fold& fold, std::byte* accumulator, const std::byte* sum) {
   if (fold.to == DType::kFloat16) {
     Half& half = *reinterpret_cast<Half*>(accumulator);
-    half = float_to_half(half_to_float(half) + *reinterpret_cast<const float*>(sum));
+    half = kernel::to_half(half_to_float(half) + *reinterpret_cast<const float*>(sum));
   } else {
     fold.loops->run(accumulator, sum, item_size(fold.to), 1);
   }
 }
 
 void sum_run(const Fold& fold, std::byte* sum, const Run& run, int64_t n, const std::byte* mean) {
-  if (fold.mean == nullptr) kernel::find_pairwise_sum(fold.to)(sum, run.data, run.stride, n);
-  else kernel::find_deviation_sum(fold.loop_input)(sum, run.data, run.stride, n, mean);
+  if (fold.mean == nullptr)
+    kernel::find_pairwise_sum(fold.to)(sum, run.data, run.stride, n);
+  else
+    kernel::find_deviation_sum(fold.loop_input)(sum, run.data, run.stride, n, mean);
 }
 
 void fold_deviations(const Fold& fold, std::byte* accumulator, const Run& run, int64_t n, const std::byte* mean) {
@@ -71,8 +73,10 @@ class Slice {
         const int64_t count = std::min(order_.run, size - first);
         if (fold_.where == nullptr) {
           const Run run = runs_.values(at, first, count);
-          if (fold_.mean == nullptr) fold_.loops->run(accumulator, run.data, run.stride, count);
-          else fold_deviations(fold_, accumulator, run, count, fold_.mean + at.offset[2]);
+          if (fold_.mean == nullptr)
+            fold_.loops->run(accumulator, run.data, run.stride, count);
+          else
+            fold_deviations(fold_, accumulator, run, count, fold_.mean + at.offset[2]);
         } else {
           fold_masked(accumulator, runs_.values(at, first, count), runs_.mask(at, first, count), count);
         }
@@ -117,8 +121,8 @@ class Slice {
       for (int64_t first = 0; first < order_.shape[0]; first += kNumpyBuffer) {
         const int64_t count = std::min(kNumpyBuffer, order_.shape[0] - first);
         const Run values = runs_.loop0(at, first, count);
-        rows(fold_.out + at.offset[0] + first * out_stride, out_stride, fold_.mean + at.offset[2] + first * mean_stride, mean_stride,
-             values.data, values.stride, count, paired ? order_.shape[1] : 1, paired ? order_.stride[1][1] : 0);
+        rows(fold_.out + at.offset[0] + first * out_stride, out_stride, fold_.mean + at.offset[2] + first * mean_stride,
+             mean_stride, values.data, values.stride, count, paired ? order_.shape[1] : 1, paired ? order_.stride[1][1] : 0);
       }
     });
   }

@@ -13,13 +13,13 @@ using CastLoop = void (*)(char** args, const int64_t* counts, const int64_t* str
 
 struct Fold {
   kernel::Reduction reduction;
-  DType from;         // the input's dtype
-  DType loop_input;   // what the loops read: differs from `from` when `cast` is set
-  DType to;           // the accumulators' dtype
+  DType from;        // the input's dtype
+  DType loop_input;  // what the loops read: differs from `from` when `cast` is set
+  DType to;          // the accumulators' dtype
   const kernel::ReduceLoops* loops = nullptr;
   CastLoop cast = nullptr;
   unsigned* status = nullptr;  // or-ed with FloatingPointStatus bits when set
-  ReduceOrder order;  // stride[kThird] is where's or mean's
+  ReduceOrder order;           // stride[kThird] is where's or mean's
   std::byte* out = nullptr;
   const std::byte* in = nullptr;
   const std::byte* where = nullptr;  // null without a mask

@@ -96,9 +96,9 @@ void choose_runs(ReduceOrder* order, int operands, bool input_is_cast, bool outp
   bool buffered = false;
   for (int k = 0; k < operands; ++k) {
     // With an outer loop over the result, its own stride and unbuffered operands that move evenly need no buffer.
-    const bool own_stride = outer_loop && ((k == ReduceOrder::kOut && outer_reduced != 0) ||
-                                           (single_stride[k] == best_loop && !cast[k]) ||
-                                           (order->stride[k][outer_reduced] == 0 && single_stride[k] <= best_loop));
+    const bool own_stride =
+        outer_loop && ((k == ReduceOrder::kOut && outer_reduced != 0) || (single_stride[k] == best_loop && !cast[k]) ||
+                       (order->stride[k][outer_reduced] == 0 && single_stride[k] <= best_loop));
     buffered = buffered || cast[k] || single_stride[k] + own_stride <= best_loop;
   }
   if (buffered && best_size > kNumpyBuffer) best_size = best_core * (kNumpyBuffer / best_core);
@@ -109,7 +109,8 @@ void choose_runs(ReduceOrder* order, int operands, bool input_is_cast, bool outp
 }  // namespace
 
 void plan_reduction(const View& in, const bool* reduced, const int64_t* out_strides, int64_t out_item, int64_t* new_out_strides,
-                    const int64_t* third_strides, bool third_counts, bool input_is_cast, bool output_is_cast, ReduceOrder* order) {
+                    const int64_t* third_strides, bool third_counts, bool input_is_cast, bool output_is_cast,
+                    ReduceOrder* order) {
   const int ndim = in.ndim();
   const int operands = third_counts ? 3 : 2;
   order->ndim = ndim;

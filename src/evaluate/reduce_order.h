@@ -19,12 +19,12 @@ inline constexpr int64_t kNumpyBuffer = 8192;  // elements; numpy.getbufsize()
 struct ReduceOrder {
   enum Operand { kOut, kIn, kThird };  // the third is a mask, or a passenger that has no say in the order
 
-  int ndim = 0;                     // after merging; loop 0 is innermost; at least 1
+  int ndim = 0;  // after merging; loop 0 is innermost; at least 1
   int64_t shape[kMaxDims];
-  int64_t stride[3][kMaxDims];      // bytes per operand; of kOut zero along reduced axes
-  int axis_order[kMaxDims];         // the array's axes, innermost first, before merging
-  int group = 1;                    // loops 0 .. group-1 form runs together; their elements are gathered when group > 1
-  int64_t run = 0;                  // longest run: the group's elements are cut at multiples of it
+  int64_t stride[3][kMaxDims];  // bytes per operand; of kOut zero along reduced axes
+  int axis_order[kMaxDims];     // the array's axes, innermost first, before merging
+  int group = 1;                // loops 0 .. group-1 form runs together; their elements are gathered when group > 1
+  int64_t run = 0;              // longest run: the group's elements are cut at multiples of it
 
   bool inner_is_reduced() const { return stride[kOut][0] == 0; }
   int64_t group_size() const {

@@ -22,9 +22,8 @@ void check_output(const View& input, const ReduceAxes& axes, bool keepdims, cons
   }
   if (input.ndim() == 1) remapped += ",";
   if (!fits)
-    throw UserError(ErrorKind::kValue,
-                    "operands could not be broadcast together with remapped shapes [original->remapped]: " +
-                        shape_text(output.shape()) + "->" + remapped + ") " + shape_text(input.shape) + " ");
+    throw UserError(ErrorKind::kValue, "operands could not be broadcast together with remapped shapes [original->remapped]: " +
+                                           shape_text(output.shape()) + "->" + remapped + ") " + shape_text(input.shape) + " ");
 }
 
 }  // namespace

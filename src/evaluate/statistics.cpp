@@ -52,11 +52,16 @@ void divide(DType dtype, std::byte* element, double count) {
       half = float_to_half(static_cast<float>(static_cast<double>(half_to_float(half)) / count));
       return;
     }
-    case DType::kFloat32: return divide_real<float>(element, count);
-    case DType::kFloat64: return divide_real<double>(element, count);
-    case DType::kComplex64: return divide_complex<float>(element, count);
-    case DType::kComplex128: return divide_complex<double>(element, count);
-    default: fail_unsupported("divide");
+    case DType::kFloat32:
+      return divide_real<float>(element, count);
+    case DType::kFloat64:
+      return divide_real<double>(element, count);
+    case DType::kComplex64:
+      return divide_complex<float>(element, count);
+    case DType::kComplex128:
+      return divide_complex<double>(element, count);
+    default:
+      fail_unsupported("divide");
   }
 }
 
@@ -88,6 +93,22 @@ void divide_by_counts(const View& sums, const View& counts) {
       divide(sums.dtype, data[1] + i * plan.strides[1][0], static_cast<double>(count));
     }
   });
+}
+
+// NumPy makes a mean and a variance of several calls, each of which warns under its own name (subtract, square, divide, ...).
+// Where one would, the caller is sent to NumPy, before anything was written for it to see.
+void leave_warnings_to_numpy(const char* operation, unsigned raised, bool suspicious, const ReduceOptions& options) {
+  if (options.status == nullptr || !(suspicious || (raised & (kInvalid | kOverflow)))) return;
+  throw UserError(ErrorKind::kNotImplemented, std::string(operation) + ": values leave the finite range; NumPy says where");
+}
+
+// float16 overflows by rounding, which the processor does not notice.
+bool has_infinite_half(const View& view) {
+  bool found = false;
+  if (view.dtype == DType::kFloat16) {
+    for_each_element(view, [&](const std::byte* p) { found |= (reinterpret_cast<const Half*>(p)->bits & 0x7fff) == 0x7c00; });
+  }
+  return found;
 }
 
 DType sum_dtype(DType input, const ReduceOptions& options) {
@@ -159,8 +180,11 @@ Array root(Array value) {
         half = float_to_half(std::sqrt(half_to_float(half)));
         break;
       }
-      case DType::kFloat32: *reinterpret_cast<float*>(element) = std::sqrt(*reinterpret_cast<float*>(element)); break;
-      default: *reinterpret_cast<double*>(element) = std::sqrt(*reinterpret_cast<double*>(element));
+      case DType::kFloat32:
+        *reinterpret_cast<float*>(element) = std::sqrt(*reinterpret_cast<float*>(element));
+        break;
+      default:
+        *reinterpret_cast<double*>(element) = std::sqrt(*reinterpret_cast<double*>(element));
     }
   });
   return value;
@@ -184,7 +208,6 @@ Array mean(const View& input, const ReduceOptions& options) {
   sums.dtype = input.dtype == DType::kFloat16 && !options.dtype ? DType::kFloat32 : sum_dtype(input.dtype, options);
   if (!is_inexact(*sums.dtype)) fail_unsupported("mean");
   Array total = reduce(Reduction::kSum, input, sums);
-  StatusScope scope(options.status);
   if (options.where != nullptr) {
     if (is_half && total.ndim() == 0) fail_unsupported("mean");
     ReduceOptions counting = options;
@@ -197,7 +220,12 @@ Array mean(const View& input, const ReduceOptions& options) {
   }
   const double count = static_cast<double>(ReduceAxes(input, options).items(input));
   if (is_half && total.ndim() == 0) return to_float16(total, true, count);
-  divide_all(total.view(), count);
+  unsigned raised = 0;
+  {
+    StatusScope division(&raised);
+    divide_all(total.view(), count);
+  }
+  leave_warnings_to_numpy("mean", raised, false, options);
   return deliver(is_half ? to_float16(total, false, 0) : total, options);
 }
 
@@ -209,21 +237,26 @@ Array variance(const View& input, double degrees_of_freedom_removed, bool take_s
   trace::count_native(input.nbytes());
   const ReduceAxes axes(input, options);
   const double count = static_cast<double>(axes.items(input));
-  ReduceOptions centre = options;
+  unsigned raised = 0;
+  ReduceOptions quiet = options;
+  quiet.output = nullptr;
+  quiet.status = &raised;
+  ReduceOptions centre = quiet;
   centre.dtype = values;
   centre.keepdims = true;
-  centre.output = nullptr;
   Array mean = reduce(Reduction::kSum, input, centre);
-  Array dense;
   {
-    StatusScope scope(options.status);
+    StatusScope scope(&raised);
     divide_all(mean.view(), count);
   }
-  if (!is_dense(input)) dense = copy(input, CopyOrder::kK);
-  const View& elements = is_dense(input) ? input : dense.view();
-  Array result = sum_deviations(elements, mean, axes, options);
-  StatusScope scope(options.status);
-  divide_all(result.view(), std::max(count - degrees_of_freedom_removed, 0.0));
+  const Array dense = is_dense(input) ? Array() : copy(input, CopyOrder::kK);
+  const View& elements = dense.buffer() ? dense.view() : input;
+  Array result = sum_deviations(elements, mean, axes, quiet);
+  {
+    StatusScope scope(&raised);
+    divide_all(result.view(), std::max(count - degrees_of_freedom_removed, 0.0));
+  }
+  leave_warnings_to_numpy("var", raised, has_infinite_half(result.view()), options);
   return deliver(take_square_root ? root(std::move(result)) : std::move(result), options);
 }
 

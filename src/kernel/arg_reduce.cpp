@@ -1,23 +1,29 @@
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernel/arg_reduce.cpp"
-#include "kernel/dispatch.h"
+#include "kernel/arg_reduce.h"
 
 #include <complex>
 #include <type_traits>
 
-#include "kernel/arg_reduce.h"
+#include "kernel/dispatch.h"
 #include "type/half.h"
 
 MANYCORE_TARGET_BEGIN
 
 template <class T>
-inline bool is_nan(T a) { return a != a; }
+inline bool is_nan(T a) {
+  return a != a;
+}
 template <class T>
-inline bool is_nan(std::complex<T> a) { return a.real() != a.real() || a.imag() != a.imag(); }
+inline bool is_nan(std::complex<T> a) {
+  return a.real() != a.real() || a.imag() != a.imag();
+}
 inline bool is_nan(Half a) { return (a.bits & 0x7fff) > 0x7c00; }
 
 template <class T>
-inline bool less(T a, T b) { return a < b; }
+inline bool less(T a, T b) {
+  return a < b;
+}
 template <class T>
 inline bool less(std::complex<T> a, std::complex<T> b) {
   return a.real() < b.real() || (a.real() == b.real() && a.imag() < b.imag());
@@ -51,7 +57,9 @@ MANYCORE_KERNEL_DTYPE(std::complex<double>, kComplex128)
 #undef MANYCORE_KERNEL_DTYPE
 
 template <class T>
-inline T element(const std::byte* p) { return *reinterpret_cast<const T*>(p); }
+inline T element(const std::byte* p) {
+  return *reinterpret_cast<const T*>(p);
+}
 
 template <class T, bool kMaximum>
 int64_t arg_scan(const std::byte* input, int64_t stride, int64_t n) {

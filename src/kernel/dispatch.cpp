@@ -6,12 +6,17 @@ MANYCORE_TARGET_BEGIN
 
 static const char* level_name() {
   switch (HWY_TARGET) {
-    case HWY_SSE4: return "sse4";
-    case HWY_AVX2: return "avx2";
+    case HWY_SSE4:
+      return "sse4";
+    case HWY_AVX2:
+      return "avx2";
     case HWY_AVX3:
-    case HWY_AVX3_DL: return "avx512";
-    case HWY_NEON: return "neon";
-    default: return "scalar";
+    case HWY_AVX3_DL:
+      return "avx512";
+    case HWY_NEON:
+      return "neon";
+    default:
+      return "scalar";
   }
 }
 

@@ -6,6 +6,7 @@
 #define MANYCORE_KERNEL_REDUCE_INL_H_
 #endif
 
+#include "kernel/half.h"
 #include "kernel/reduce.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -50,6 +51,34 @@ void fold_rows(std::byte* accumulators, int64_t accumulator_stride, const std::b
       for (int64_t j = 0; j < count; ++j) acc[j] = F{}(acc[j], a[j]);
     }
   }
+}
+
+// float16 rows: computed in float32 and rounded at every step. F works on floats. What the rounding raised is gathered on the side,
+// so that the loop stays vector code.
+template <class F>
+void fold_half_rows(std::byte* accumulators, int64_t accumulator_stride, const std::byte* input, int64_t stride, int64_t n,
+                    int64_t rows, int64_t row_stride) {
+  uint32_t overflow = 0, underflow = 0;
+  const auto step = [&](Half& accumulator, Half element) {
+    const float exact = F{}(half_to_float(accumulator), half_to_float(element));
+    accumulator = float_to_half(exact);
+    const uint32_t magnitude = accumulator.bits & 0x7fffu;
+    overflow |= magnitude == 0x7c00u && (std::bit_cast<uint32_t>(exact) & 0x7fffffffu) != 0x7f800000u;
+    underflow |= magnitude < 0x400u && half_to_float(accumulator) != exact;
+  };
+  for (int64_t i = 0; i < rows; ++i, input += row_stride) {
+    if (accumulator_stride == sizeof(Half) && stride == sizeof(Half)) {
+      Half* acc = reinterpret_cast<Half*>(accumulators);
+      const Half* x = reinterpret_cast<const Half*>(input);
+#pragma GCC ivdep
+      for (int64_t j = 0; j < n; ++j) step(acc[j], x[j]);
+      continue;
+    }
+    for (int64_t j = 0; j < n; ++j) {
+      step(*reinterpret_cast<Half*>(accumulators + j * accumulator_stride), *reinterpret_cast<const Half*>(input + j * stride));
+    }
+  }
+  if (overflow | underflow) raise_status((overflow ? kOverflowBit : 0) | (underflow ? kUnderflowBit : 0));
 }
 
 // One after the other in a local; the compiler vectorises where the order is free (integers).

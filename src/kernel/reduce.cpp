@@ -21,31 +21,40 @@ const ReduceLoops* sum_loops(DType from, DType to) {
 
 const ReduceLoops* find_reduction(Reduction reduction, DType from, DType to) {
   switch (reduction) {
-    case Reduction::kSum: return sum_loops(from, to);
-    case Reduction::kProd: return from == to ? loops_of(find_product_table(), to) : nullptr;
+    case Reduction::kSum:
+      return sum_loops(from, to);
+    case Reduction::kProd:
+      return from == to ? loops_of(find_product_table(), to) : nullptr;
     case Reduction::kMin:
     case Reduction::kMax:
     case Reduction::kFmin:
-    case Reduction::kFmax: return from == to ? loops_of(find_extreme_table(reduction), to) : nullptr;
+    case Reduction::kFmax:
+      return from == to ? loops_of(find_extreme_table(reduction), to) : nullptr;
     case Reduction::kAll:
     case Reduction::kAny:
-    case Reduction::kLogicalXor: return to == DType::kBool ? loops_of(find_logic_table(reduction), from) : nullptr;
-    case Reduction::kCountNonzero: return to == DType::kInt64 ? loops_of(find_logic_table(reduction), from) : nullptr;
+    case Reduction::kLogicalXor:
+      return to == DType::kBool ? loops_of(find_logic_table(reduction), from) : nullptr;
+    case Reduction::kCountNonzero:
+      return to == DType::kInt64 ? loops_of(find_logic_table(reduction), from) : nullptr;
     case Reduction::kBitwiseAnd:
     case Reduction::kBitwiseOr:
-    case Reduction::kBitwiseXor: return from == to ? loops_of(find_bitwise_table(reduction), to) : nullptr;
+    case Reduction::kBitwiseXor:
+      return from == to ? loops_of(find_bitwise_table(reduction), to) : nullptr;
     case Reduction::kArgmin:
-    case Reduction::kArgmax: return nullptr;
+    case Reduction::kArgmax:
+      return nullptr;
   }
   return nullptr;
 }
 
 PairwiseSum find_pairwise_sum(DType dtype) {
-  return dtype < DType::kFloat16 ? nullptr : find_sum_table().pairwise[static_cast<int>(dtype) - static_cast<int>(DType::kFloat16)];
+  return dtype < DType::kFloat16 ? nullptr
+                                 : find_sum_table().pairwise[static_cast<int>(dtype) - static_cast<int>(DType::kFloat16)];
 }
 
 DeviationSum find_deviation_sum(DType dtype) {
-  return dtype < DType::kFloat16 ? nullptr : find_sum_table().deviation[static_cast<int>(dtype) - static_cast<int>(DType::kFloat16)];
+  return dtype < DType::kFloat16 ? nullptr
+                                 : find_sum_table().deviation[static_cast<int>(dtype) - static_cast<int>(DType::kFloat16)];
 }
 
 DeviationRows find_deviation_rows(DType dtype) {

@@ -17,8 +17,21 @@
 namespace manycore::kernel {
 
 enum class Reduction : uint8_t {
-  kSum, kProd, kMin, kMax, kFmin, kFmax, kAll, kAny, kLogicalXor, kBitwiseAnd, kBitwiseOr, kBitwiseXor,
-  kArgmin, kArgmax, kCountNonzero
+  kSum,
+  kProd,
+  kMin,
+  kMax,
+  kFmin,
+  kFmax,
+  kAll,
+  kAny,
+  kLogicalXor,
+  kBitwiseAnd,
+  kBitwiseOr,
+  kBitwiseXor,
+  kArgmin,
+  kArgmax,
+  kCountNonzero
 };
 inline constexpr int kFoldCount = 12;  // the reductions before kArgmin fold an operation over elements
 
@@ -29,8 +42,8 @@ struct ReduceLoops {
   void (*rows)(std::byte* accumulators, int64_t accumulator_stride, const std::byte* input, int64_t stride, int64_t n,
                int64_t rows, int64_t row_stride) = nullptr;
   // One run after the other: run i starts at input + i * row_stride and folds into its own accumulator.
-  void (*each)(std::byte* accumulators, int64_t accumulator_stride, const std::byte* input, int64_t stride, int64_t n, int64_t runs,
-               int64_t row_stride) = nullptr;
+  void (*each)(std::byte* accumulators, int64_t accumulator_stride, const std::byte* input, int64_t stride, int64_t n,
+               int64_t runs, int64_t row_stride) = nullptr;
   // Exact and order-free: a run may be cut anywhere, and the results of the pieces folded by `run` in any order.
   bool exact = false;
 };

@@ -1,7 +1,6 @@
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernel/reduce_bitwise.cpp"
 #include "kernel/dispatch.h"
-
 #include "kernel/reduce-inl.h"
 #include "kernel/reduce_tables.h"
 
@@ -9,15 +8,21 @@ MANYCORE_TARGET_BEGIN
 
 struct BitAnd {
   template <class T>
-  T operator()(T a, T b) const { return a & b; }
+  T operator()(T a, T b) const {
+    return a & b;
+  }
 };
 struct BitOr {
   template <class T>
-  T operator()(T a, T b) const { return a | b; }
+  T operator()(T a, T b) const {
+    return a | b;
+  }
 };
 struct BitXor {
   template <class T>
-  T operator()(T a, T b) const { return a ^ b; }
+  T operator()(T a, T b) const {
+    return a ^ b;
+  }
 };
 
 template <class F>

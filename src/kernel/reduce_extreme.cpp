@@ -1,12 +1,10 @@
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernel/reduce_extreme.cpp"
-#include "kernel/dispatch.h"
-
 #include <complex>
 
+#include "kernel/dispatch.h"
 #include "kernel/reduce-inl.h"
 #include "kernel/reduce_tables.h"
-#include "type/half.h"
 
 MANYCORE_TARGET_BEGIN
 
@@ -15,11 +13,17 @@ namespace hn = hwy::HWY_NAMESPACE;
 // NumPy's rules. min and max give the first NaN; fmin and fmax pass over NaNs; complex numbers compare by real part, then
 // imaginary part, and are NaN when either part is.
 template <class T>
-inline bool is_nan(T a) { return a != a; }
+inline bool is_nan(T a) {
+  return a != a;
+}
 template <class T>
-inline bool is_nan(std::complex<T> a) { return a.real() != a.real() || a.imag() != a.imag(); }
+inline bool is_nan(std::complex<T> a) {
+  return a.real() != a.real() || a.imag() != a.imag();
+}
 template <class T>
-inline bool less_equal(T a, T b) { return a <= b; }
+inline bool less_equal(T a, T b) {
+  return a <= b;
+}
 template <class T>
 inline bool less_equal(std::complex<T> a, std::complex<T> b) {
   return a.real() < b.real() || (a.real() == b.real() && a.imag() <= b.imag());
@@ -27,25 +31,33 @@ inline bool less_equal(std::complex<T> a, std::complex<T> b) {
 
 struct Min {
   template <class T>
-  T operator()(T a, T b) const { return (less_equal(a, b) || is_nan(a)) ? a : b; }
+  T operator()(T a, T b) const {
+    return (less_equal(a, b) || is_nan(a)) ? a : b;
+  }
   Half operator()(Half a, Half b) const { return (*this)(half_to_float(a), half_to_float(b), a, b); }
   Half operator()(float x, float y, Half a, Half b) const { return (x <= y || x != x) ? a : b; }
 };
 struct Max {
   template <class T>
-  T operator()(T a, T b) const { return (less_equal(b, a) || is_nan(a)) ? a : b; }
+  T operator()(T a, T b) const {
+    return (less_equal(b, a) || is_nan(a)) ? a : b;
+  }
   Half operator()(Half a, Half b) const { return (*this)(half_to_float(a), half_to_float(b), a, b); }
   Half operator()(float x, float y, Half a, Half b) const { return (x >= y || x != x) ? a : b; }
 };
 struct Fmin {
   template <class T>
-  T operator()(T a, T b) const { return (less_equal(a, b) || is_nan(b)) ? a : b; }
+  T operator()(T a, T b) const {
+    return (less_equal(a, b) || is_nan(b)) ? a : b;
+  }
   Half operator()(Half a, Half b) const { return (*this)(half_to_float(a), half_to_float(b), a, b); }
   Half operator()(float x, float y, Half a, Half b) const { return (x <= y || y != y) ? a : b; }
 };
 struct Fmax {
   template <class T>
-  T operator()(T a, T b) const { return (less_equal(b, a) || is_nan(b)) ? a : b; }
+  T operator()(T a, T b) const {
+    return (less_equal(b, a) || is_nan(b)) ? a : b;
+  }
   Half operator()(Half a, Half b) const { return (*this)(half_to_float(a), half_to_float(b), a, b); }
   Half operator()(float x, float y, Half a, Half b) const { return (x >= y || y != y) ? a : b; }
 };
@@ -63,8 +75,10 @@ void extreme_run(std::byte* accumulator, const std::byte* input, int64_t stride,
   }
   const T* x = reinterpret_cast<const T*>(input);
   const auto fold = [&](auto a, auto b) HWY_ATTR {
-    if constexpr (kMaximum) return hn::Max(a, b);
-    else return hn::Min(a, b);
+    if constexpr (kMaximum)
+      return hn::Max(a, b);
+    else
+      return hn::Min(a, b);
   };
   auto m0 = hn::LoadU(tag, x), m1 = hn::LoadU(tag, x + lanes);
   auto m2 = hn::LoadU(tag, x + 2 * lanes), m3 = hn::LoadU(tag, x + 3 * lanes);

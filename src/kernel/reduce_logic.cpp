@@ -1,9 +1,8 @@
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernel/reduce_logic.cpp"
-#include "kernel/dispatch.h"
-
 #include <complex>
 
+#include "kernel/dispatch.h"
 #include "kernel/reduce-inl.h"
 #include "kernel/reduce_tables.h"
 
@@ -11,24 +10,34 @@ MANYCORE_TARGET_BEGIN
 
 // An element is true when it differs from zero: NaN is true, -0.0 is false.
 template <class T>
-inline bool is_true(T a) { return a != T(0); }
+inline bool is_true(T a) {
+  return a != T(0);
+}
 inline bool is_true(Half a) { return (a.bits & 0x7fff) != 0; }
 
 struct And {
   template <class E>
-  uint8_t operator()(uint8_t a, E b) const { return static_cast<uint8_t>((a != 0) & is_true(b)); }
+  uint8_t operator()(uint8_t a, E b) const {
+    return static_cast<uint8_t>((a != 0) & is_true(b));
+  }
 };
 struct Or {
   template <class E>
-  uint8_t operator()(uint8_t a, E b) const { return static_cast<uint8_t>((a != 0) | is_true(b)); }
+  uint8_t operator()(uint8_t a, E b) const {
+    return static_cast<uint8_t>((a != 0) | is_true(b));
+  }
 };
 struct Xor {
   template <class E>
-  uint8_t operator()(uint8_t a, E b) const { return static_cast<uint8_t>((a != 0) ^ is_true(b)); }
+  uint8_t operator()(uint8_t a, E b) const {
+    return static_cast<uint8_t>((a != 0) ^ is_true(b));
+  }
 };
 struct Count {
   template <class E>
-  int64_t operator()(int64_t a, E b) const { return a + is_true(b); }
+  int64_t operator()(int64_t a, E b) const {
+    return a + is_true(b);
+  }
 };
 
 // How many of n elements are true. Blocks keep their counts in bytes, so that the compiler adds a whole vector at a time.
@@ -73,10 +82,14 @@ void decide_run(std::byte* accumulator, const std::byte* input, int64_t stride, 
 template <class E>
 constexpr ReduceLoops logic_loops(Reduction reduction) {
   switch (reduction) {
-    case Reduction::kAll: return {&decide_run<E, false>, &fold_rows<uint8_t, E, And>, &fold_each<&decide_run<E, false>>, true};
-    case Reduction::kAny: return {&decide_run<E, true>, &fold_rows<uint8_t, E, Or>, &fold_each<&decide_run<E, true>>, true};
-    case Reduction::kLogicalXor: return fold_loops<uint8_t, E, Xor>(true);
-    default: return {&count_run<E>, &fold_rows<int64_t, E, Count>, &fold_each<&count_run<E>>, true};
+    case Reduction::kAll:
+      return {&decide_run<E, false>, &fold_rows<uint8_t, E, And>, &fold_each<&decide_run<E, false>>, true};
+    case Reduction::kAny:
+      return {&decide_run<E, true>, &fold_rows<uint8_t, E, Or>, &fold_each<&decide_run<E, true>>, true};
+    case Reduction::kLogicalXor:
+      return fold_loops<uint8_t, E, Xor>(true);
+    default:
+      return {&count_run<E>, &fold_rows<int64_t, E, Count>, &fold_each<&count_run<E>>, true};
   }
 }
 
@@ -89,13 +102,16 @@ constexpr FoldTable logic_table(Reduction r) {
 
 static const FoldTable& logic_tables(Reduction reduction) {
   static constexpr FoldTable kAllTable = logic_table(Reduction::kAll), kAnyTable = logic_table(Reduction::kAny),
-                             kXorTable = logic_table(Reduction::kLogicalXor),
-                             kCountTable = logic_table(Reduction::kCountNonzero);
+                             kXorTable = logic_table(Reduction::kLogicalXor), kCountTable = logic_table(Reduction::kCountNonzero);
   switch (reduction) {
-    case Reduction::kAll: return kAllTable;
-    case Reduction::kAny: return kAnyTable;
-    case Reduction::kLogicalXor: return kXorTable;
-    default: return kCountTable;
+    case Reduction::kAll:
+      return kAllTable;
+    case Reduction::kAny:
+      return kAnyTable;
+    case Reduction::kLogicalXor:
+      return kXorTable;
+    default:
+      return kCountTable;
   }
 }
 

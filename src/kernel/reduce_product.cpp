@@ -1,19 +1,18 @@
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernel/reduce_product.cpp"
-#include "kernel/dispatch.h"
-
 #include <complex>
 
+#include "kernel/dispatch.h"
 #include "kernel/reduce-inl.h"
 #include "kernel/reduce_tables.h"
-#include "type/half.h"
 
 MANYCORE_TARGET_BEGIN
 
 struct Multiply {
   template <class T>
-  T operator()(T a, T b) const { return a * b; }
-  Half operator()(Half a, Half b) const { return float_to_half(half_to_float(a) * half_to_float(b)); }
+  T operator()(T a, T b) const {
+    return a * b;
+  }
   template <class T>
   std::complex<T> operator()(std::complex<T> a, std::complex<T> b) const {
     return {a.real() * b.real() - a.imag() * b.imag(), a.real() * b.imag() + a.imag() * b.real()};
@@ -22,7 +21,9 @@ struct Multiply {
 // Wraps for both signs; in 64 bits because small unsigned types would promote to int.
 struct MultiplyInteger {
   template <class T>
-  T operator()(T a, T b) const { return static_cast<T>(static_cast<uint64_t>(a) * static_cast<uint64_t>(b)); }
+  T operator()(T a, T b) const {
+    return static_cast<T>(static_cast<uint64_t>(a) * static_cast<uint64_t>(b));
+  }
 };
 struct MultiplyTruth {
   uint8_t operator()(uint8_t a, uint8_t b) const { return static_cast<uint8_t>(a != 0 && b != 0); }
@@ -33,21 +34,26 @@ void product_run_half(std::byte* accumulator, const std::byte* input, int64_t st
   Half& half = *reinterpret_cast<Half*>(accumulator);
   float value = half_to_float(half);
   for (int64_t i = 0; i < n; ++i) value *= half_to_float(*reinterpret_cast<const Half*>(input + i * stride));
-  half = float_to_half(value);
+  half = to_half(value);
 }
 
 static const FoldTable& product_table() {
   using C64 = std::complex<float>;
   using C128 = std::complex<double>;
-  static constexpr FoldTable kTable = {
-      {fold_loops<uint8_t, uint8_t, MultiplyTruth>(true), fold_loops<uint8_t, uint8_t, MultiplyInteger>(true),
-       fold_loops<uint16_t, uint16_t, MultiplyInteger>(true), fold_loops<uint32_t, uint32_t, MultiplyInteger>(true),
-       fold_loops<uint64_t, uint64_t, MultiplyInteger>(true), fold_loops<uint8_t, uint8_t, MultiplyInteger>(true),
-       fold_loops<uint16_t, uint16_t, MultiplyInteger>(true), fold_loops<uint32_t, uint32_t, MultiplyInteger>(true),
-       fold_loops<uint64_t, uint64_t, MultiplyInteger>(true),
-       {&product_run_half, &fold_rows<Half, Half, Multiply>, &fold_each<&product_run_half>, false},
-       fold_loops<float, float, Multiply>(false), fold_loops<double, double, Multiply>(false),
-       fold_loops<C64, C64, Multiply>(false), fold_loops<C128, C128, Multiply>(false)}};
+  static constexpr FoldTable kTable = {{fold_loops<uint8_t, uint8_t, MultiplyTruth>(true),
+                                        fold_loops<uint8_t, uint8_t, MultiplyInteger>(true),
+                                        fold_loops<uint16_t, uint16_t, MultiplyInteger>(true),
+                                        fold_loops<uint32_t, uint32_t, MultiplyInteger>(true),
+                                        fold_loops<uint64_t, uint64_t, MultiplyInteger>(true),
+                                        fold_loops<uint8_t, uint8_t, MultiplyInteger>(true),
+                                        fold_loops<uint16_t, uint16_t, MultiplyInteger>(true),
+                                        fold_loops<uint32_t, uint32_t, MultiplyInteger>(true),
+                                        fold_loops<uint64_t, uint64_t, MultiplyInteger>(true),
+                                        {&product_run_half, &fold_half_rows<Multiply>, &fold_each<&product_run_half>, false},
+                                        fold_loops<float, float, Multiply>(false),
+                                        fold_loops<double, double, Multiply>(false),
+                                        fold_loops<C64, C64, Multiply>(false),
+                                        fold_loops<C128, C128, Multiply>(false)}};
   return kTable;
 }
 

@@ -1,12 +1,10 @@
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernel/reduce_sum.cpp"
-#include "kernel/dispatch.h"
-
 #include <complex>
 
+#include "kernel/dispatch.h"
 #include "kernel/reduce-inl.h"
 #include "kernel/reduce_tables.h"
-#include "type/half.h"
 
 MANYCORE_TARGET_BEGIN
 
@@ -242,7 +240,7 @@ void sum_run_complex(std::byte* accumulator, const std::byte* input, int64_t str
 }
 void sum_run_half(std::byte* accumulator, const std::byte* input, int64_t stride, int64_t n) {
   Half& half = *reinterpret_cast<Half*>(accumulator);
-  half = float_to_half(half_to_float(half) + sum_tree<float>(Halves{input, stride}, 0, n));
+  half = to_half(half_to_float(half) + sum_tree<float>(Halves{input, stride}, 0, n));
 }
 
 template <class T>
@@ -262,7 +260,9 @@ void sum_deviations_half(std::byte* result, const std::byte* input, int64_t stri
 
 struct Deviate {
   template <class T>
-  T operator()(T a, T x, T mean) const { return a + (x - mean) * (x - mean); }
+  T operator()(T a, T x, T mean) const {
+    return a + (x - mean) * (x - mean);
+  }
   template <class T>
   T operator()(T a, std::complex<T> x, std::complex<T> mean) const {
     const T real = x.real() - mean.real(), imaginary = x.imag() - mean.imag();
@@ -295,7 +295,8 @@ void deviation_rows(std::byte* accumulators, int64_t accumulator_stride, const s
       }
       for (int64_t j = 0; j < count; ++j) {
         A& acc = *reinterpret_cast<A*>(sums + j * accumulator_stride);
-        acc = Deviate{}(acc, *reinterpret_cast<const E*>(row + j * stride), *reinterpret_cast<const E*>(centres + j * mean_stride));
+        acc =
+            Deviate{}(acc, *reinterpret_cast<const E*>(row + j * stride), *reinterpret_cast<const E*>(centres + j * mean_stride));
       }
     }
   }
@@ -303,17 +304,22 @@ void deviation_rows(std::byte* accumulators, int64_t accumulator_stride, const s
 
 struct Add {
   template <class T>
-  T operator()(T a, T b) const { return static_cast<T>(a + b); }
-  Half operator()(Half a, Half b) const { return float_to_half(half_to_float(a) + half_to_float(b)); }
+  T operator()(T a, T b) const {
+    return static_cast<T>(a + b);
+  }
 };
 // Integers wrap: unsigned arithmetic serves both signs. `a` is the 64-bit accumulator.
 struct AddInteger {
   template <class E>
-  uint64_t operator()(uint64_t a, E b) const { return a + static_cast<uint64_t>(static_cast<int64_t>(b)); }
+  uint64_t operator()(uint64_t a, E b) const {
+    return a + static_cast<uint64_t>(static_cast<int64_t>(b));
+  }
 };
 struct AddWrapping {
   template <class T>
-  T operator()(T a, T b) const { return static_cast<T>(static_cast<uint64_t>(a) + static_cast<uint64_t>(b)); }
+  T operator()(T a, T b) const {
+    return static_cast<T>(static_cast<uint64_t>(a) + static_cast<uint64_t>(b));
+  }
 };
 struct AddTruth {
   uint8_t operator()(uint8_t a, uint8_t b) const { return static_cast<uint8_t>((a | b) != 0); }
@@ -333,12 +339,16 @@ void sum_rows_complex(std::byte* accumulators, int64_t accumulator_stride, const
 
 static const SumTable& sum_table() {
   static constexpr SumTable kTable = {
-      {fold_loops<uint8_t, uint8_t, AddTruth>(true), fold_loops<uint8_t, uint8_t, AddWrapping>(true),
-       fold_loops<uint16_t, uint16_t, AddWrapping>(true), fold_loops<uint32_t, uint32_t, AddWrapping>(true),
-       fold_loops<uint64_t, uint64_t, AddWrapping>(true), fold_loops<uint8_t, uint8_t, AddWrapping>(true),
-       fold_loops<uint16_t, uint16_t, AddWrapping>(true), fold_loops<uint32_t, uint32_t, AddWrapping>(true),
+      {fold_loops<uint8_t, uint8_t, AddTruth>(true),
+       fold_loops<uint8_t, uint8_t, AddWrapping>(true),
+       fold_loops<uint16_t, uint16_t, AddWrapping>(true),
+       fold_loops<uint32_t, uint32_t, AddWrapping>(true),
        fold_loops<uint64_t, uint64_t, AddWrapping>(true),
-       {&sum_run_half, &fold_rows<Half, Half, Add>, &fold_each<&sum_run_half>, false},
+       fold_loops<uint8_t, uint8_t, AddWrapping>(true),
+       fold_loops<uint16_t, uint16_t, AddWrapping>(true),
+       fold_loops<uint32_t, uint32_t, AddWrapping>(true),
+       fold_loops<uint64_t, uint64_t, AddWrapping>(true),
+       {&sum_run_half, &fold_half_rows<Add>, &fold_each<&sum_run_half>, false},
        {&sum_run<float>, &fold_rows<float, float, Add>, &fold_each<&sum_run<float>>, false},
        {&sum_run<double>, &fold_rows<double, double, Add>, &fold_each<&sum_run<double>>, false},
        {&sum_run_complex<float>, &sum_rows_complex<float>, &fold_each<&sum_run_complex<float>>, false},

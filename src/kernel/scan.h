@@ -8,10 +8,11 @@ namespace manycore::kernel {
 
 struct ScanLoops {
   // *state holds out[-1] and receives the last output.
-  void (*run)(std::byte* state, std::byte* output, int64_t output_stride, const std::byte* input, int64_t input_stride, int64_t n);
+  void (*run)(std::byte* state, std::byte* output, int64_t output_stride, const std::byte* input, int64_t input_stride,
+              int64_t n);
   // output[j] = previous[j] (op) input[j]
-  void (*row)(std::byte* output, int64_t output_stride, const std::byte* previous, int64_t previous_stride, const std::byte* input,
-              int64_t input_stride, int64_t n);
+  void (*row)(std::byte* output, int64_t output_stride, const std::byte* previous, int64_t previous_stride,
+              const std::byte* input, int64_t input_stride, int64_t n);
 };
 
 // Null where there is no loop; the output has the input's dtype.
