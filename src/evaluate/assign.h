@@ -1,5 +1,5 @@
 // Moving elements between arrays: assignment with broadcasting and casting, filling, copying and casting to new memory.
-// All handle overlapping source and destination as NumPy does, run in parallel above a size, and use non-temporal stores
+// All handle overlapping source and destination as NumPy does, run in parallel above a size; plain copies use non-temporal stores
 // where the destination is far larger than the last-level cache.
 #pragma once
 

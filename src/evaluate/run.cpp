@@ -4,8 +4,6 @@
 #include <cstring>
 
 #include "kernel/float_status.h"
-#include "kernel/stream.h"
-#include "os/topology.h"
 #include "sched/parallel.h"
 
 namespace manycore::evaluate {
@@ -14,8 +12,6 @@ namespace {
 using kernel::Cost;
 
 constexpr int64_t kBlockBytes = 8192;   // five of them fit L1 beside what the loop reads
-constexpr int64_t kStreamBytes = 2048;  // small enough for the loads of one block to overlap the stores of the one before:
-                                        // 10M additions 4.9 ms, 6.3 with blocks of 8192, 6.5 without streaming (Zen 5)
 
 // Elements a thread takes at a time. A chunk of 32768 additions lasts some 10 us, ten times what handing it over costs.
 int64_t grain_of(Cost cost) {
@@ -63,7 +59,6 @@ struct Runner {
   Path paths[kMaxOperands] = {};
   bool buffered = false;          // some operand goes through a buffer
   bool casts_raise = false;       // casts report what they meet, also where the loop reports nothing
-  bool streamed = false;          // the one output leaves past the caches
   bool tiled = false;
   Tiling tiling{};
   int64_t block = INT64_MAX;      // longest run
@@ -82,9 +77,7 @@ struct Runner {
                                k < job.inputs ? job.loop_dtypes[k] : job.array_dtypes[k]);
       widest = std::max(widest, item_size(job.loop_dtypes[k]));
     }
-    choose_stream();
     if (buffered) block = kBlockBytes / widest;
-    if (streamed) block = kStreamBytes / widest;
     for (int k = 0; k < count; ++k) {
       const int64_t step = plan.strides[k][0];
       loop_steps[k] = paths[k] == Path::kDirect ? step : step == 0 && k < job.inputs ? 0 : item_size(job.loop_dtypes[k]);
@@ -115,24 +108,6 @@ struct Runner {
   void set_tiles(int64_t run, int64_t rows) {
     tiling = tile(plan, run, rows);
     tiled = true;
-  }
-
-  // A large output without gaps that no input shares and that needs no cast.
-  void choose_stream() {
-    const int k = job.inputs;
-    if (tiled || job.outputs != 1 || job.masked || paths[k] != Path::kDirect) return;
-    const int64_t item = item_size(job.loop_dtypes[k]);
-    static const int64_t threshold = std::max<int64_t>(int64_t{4} << 20, os::topology().l3_bytes / 2);
-    if (plan.size * item < threshold) return;
-    int64_t expected = item;
-    for (int axis = 0; axis < plan.ndim; ++axis) {
-      if (plan.strides[k][axis] != expected) return;
-      expected *= plan.shape[axis];
-    }
-    for (int i = 0; i < job.inputs; ++i) {
-      if (plan.data[i] == plan.data[k]) return;  // in place: the lines are in the cache already
-    }
-    streamed = true;
   }
 
   void move(int k, std::byte* array, std::byte* buffer, int64_t n, bool in) const {
@@ -206,31 +181,10 @@ struct Runner {
     }
   }
 
-  // The output is computed into a block that stays in L1 and leaves from there.
-  void run_streamed(int64_t begin, int64_t end) const {
-    alignas(64) std::byte results[kStreamBytes];
-    const int out = job.inputs;
-    const int64_t item = item_size(job.loop_dtypes[out]);
-    for (int64_t from = begin, n; from < end; from += n) {
-      std::byte* const target = plan.data[out] + from * item;
-      // A first block that ends at a line: half lines at every seam would cost more than streaming gains.
-      n = std::min(block - (reinterpret_cast<intptr_t>(target) & 63) / item, end - from);
-      walk(plan, from, from + n, block, [&](std::byte* const* data, int64_t part) {
-        std::byte* moved[kMaxOperands];
-        for (int k = 0; k < out; ++k) moved[k] = data[k];
-        moved[out] = results + (data[out] - target);
-        run_piece(moved, part);
-      });
-      kernel::stream_copy(target, results, n * item);
-    }
-    kernel::finish_stream();
-  }
-
   void visit(int64_t begin, int64_t end) const {
     const auto piece = [this](std::byte* const* data, int64_t n) {
       job.masked ? run_masked_piece(data, n) : run_piece(data, n);
     };
-    if (streamed) return run_streamed(begin, end);
     if (tiled) return walk_tiles(plan, tiling, begin, end, piece);
     walk(plan, begin, end, INT64_MAX, piece);
   }

@@ -1,5 +1,6 @@
-// run: executes one kernel loop over the operands of a plan - in blocks, through buffers where an operand needs a cast, streamed
-// past the caches where the result is far larger than they are, on all cores above a size. Internal to evaluate/.
+// run: executes one kernel loop over the operands of a plan - in blocks, through buffers where an operand needs a cast, in tiles
+// where layouts differ, on all cores above a size. Results are stored through the caches: computing into a block in L1 and
+// streaming that past them took 4.3 ms where plain stores take 3.8 (10M float64, one input, Zen 5); only copies stream. Internal to evaluate/.
 #pragma once
 
 #include "evaluate/plan.h"
