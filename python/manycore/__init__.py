@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from manycore._core import __version__
+from manycore._core import FallbackError, __version__
 from manycore.session import install, load_ipython_extension, uninstall, unload_ipython_extension
 
-__all__ = ["__version__", "install", "load_ipython_extension", "uninstall", "unload_ipython_extension"]
+__all__ = ["FallbackError", "__version__", "install", "load_ipython_extension", "uninstall", "unload_ipython_extension"]

@@ -128,6 +128,39 @@ def test_included_packages_are_the_users_and_excluded_ones_are_not(tmp_path: Pat
     assert ours(["--exclude=local", script], tmp_path, **path) == ["False False"]
 
 
+def test_editable_installs_are_the_users_code(tmp_path: Path) -> None:
+    """Both kinds that installers write into site-packages: a path in a .pth file, and an import hook that it starts."""
+    site = tmp_path / "environment" / "site-packages"
+    write(tmp_path, "first/by_path.py", "import numpy as np, pluggy\ndef f():\n    return pluggy.HookspecMarker('x')\n")
+    write(tmp_path, "second/source/by_hook/__init__.py", "import numpy as np\n")
+    write(site, "one.pth", f"{tmp_path}/first\nimport editable_finder\n")
+    write(
+        site,
+        "editable_finder.py",
+        f"""
+        import sys
+        from importlib.util import spec_from_file_location
+        class Finder:
+            @staticmethod
+            def find_spec(name, path=None, target=None):
+                if name == "by_hook":
+                    return spec_from_file_location(name, {str(tmp_path / "second/source/by_hook/__init__.py")!r})
+        sys.meta_path.append(Finder)
+        """,
+    )
+    script = write(
+        tmp_path / "work",
+        "main.py",
+        f"""
+        import site, manycore.numpy as ours
+        site.addsitedir({str(site)!r})
+        import by_path, by_hook
+        print(by_path.np is ours, by_hook.np is ours, "__manycore_call__" in by_path.f.__code__.co_names)
+        """,
+    )
+    assert ours([script], tmp_path / "work") == ["True True True"]
+
+
 def test_bytecode_never_mixes_with_plain_pythons(tmp_path: Path) -> None:
     write(
         tmp_path,

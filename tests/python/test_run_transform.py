@@ -6,8 +6,12 @@ import ast
 import dis
 import doctest
 import importlib
+import importlib.util
+import random
 import sys
 import textwrap
+import warnings
+from pathlib import Path
 from types import CodeType
 
 import pytest
@@ -133,7 +137,8 @@ class Net(lib.Base):
 
 def places(code: CodeType) -> list[tuple[str, set[tuple[int | None, ...]]]]:
     """Where calls, loads and stores stand; the position of a call is what tracebacks show."""
-    calls = {tuple(i.positions) for i in dis.get_instructions(code) if i.opname.startswith("CALL") and i.positions}
+    instructions = [i for i in dis.get_instructions(code) if i.opname.startswith("CALL")]
+    calls = {tuple(i.positions) for i in instructions if i.positions and i.positions.lineno}
     found = [(code.co_qualname, calls)]
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
@@ -148,6 +153,31 @@ def test_calls_keep_their_lines_and_columns() -> None:
     assert [name for name, _ in ours] == [name for name, _ in plain]
     for (name, expected), (_, got) in zip(plain, ours, strict=True):
         assert expected <= got, name
+
+
+def sample_of_installed_modules(count: int) -> list[Path]:
+    roots = [Path(spec.origin).parent for name in ("scipy", "pandas") if (spec := importlib.util.find_spec(name)) and spec.origin]
+    files = sorted(path for root in roots for path in root.rglob("*.py"))
+    return random.Random(3).sample(files, min(count, len(files)))
+
+
+@pytest.mark.parametrize("count", [25, pytest.param(500, marks=pytest.mark.long)])
+def test_real_modules_keep_their_names_and_every_call_in_its_place(count: int) -> None:
+    files = sample_of_installed_modules(count)
+    if not files:
+        pytest.skip("neither SciPy nor pandas is installed")
+    changed = 0
+    for path in files:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            source = path.read_bytes()
+            tree = ast.parse(source)
+            plain = compile(source, str(path), "exec", dont_inherit=True)
+            changed += transform(tree, lambda name: name not in sys.stdlib_module_names and name != "numpy")
+            ours = compile(tree, str(path), "exec", dont_inherit=True)
+        for (name, expected), (other, got) in zip(places(plain), places(ours), strict=True):
+            assert name == other and expected <= got, (path, name)
+    assert changed > count // 2
 
 
 def test_lines_are_traced_in_the_same_order() -> None:
