@@ -33,6 +33,11 @@ bool casting_from(PyObject* object, Casting* casting) {
 }
 
 bool integer_from(PyObject* object, int64_t* value) {
+  if (PyLong_CheckExact(object)) {
+    int overflow = 0;
+    *value = PyLong_AsLongLongAndOverflow(object, &overflow);
+    return overflow == 0;
+  }
   if (PyBool_Check(object) || !PyIndex_Check(object)) return false;
   PyObject* index = PyNumber_Index(object);
   int overflow = 0;

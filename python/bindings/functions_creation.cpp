@@ -285,6 +285,64 @@ PyObject* convert_array(FunctionCall& call, PyObject* object, PyObject* dtype_ob
   return result;
 }
 
+// A list or tuple of Python floats and ints becomes float64 where there is a float, else int64, as numpy.array decides.
+struct Numbers {
+  bool has_float = false;
+  bool scan(PyObject* sequence) {
+    PyObject** items = PySequence_Fast_ITEMS(sequence);
+    for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(sequence); ++i) {
+      if (PyFloat_CheckExact(items[i])) {
+        has_float = true;
+      } else if (!PyLong_CheckExact(items[i])) {
+        return false;
+      }
+    }
+    return true;
+  }
+  // False where an int does not fit; NumPy then finds another dtype.
+  bool store(PyObject* sequence, std::byte* out) const {
+    PyObject** items = PySequence_Fast_ITEMS(sequence);
+    for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(sequence); ++i, out += 8) {
+      int overflow = 0;
+      const int64_t whole = PyFloat_CheckExact(items[i]) ? 0 : PyLong_AsLongLongAndOverflow(items[i], &overflow);
+      if (overflow != 0) return false;
+      if (has_float) {
+        const double value = PyFloat_CheckExact(items[i]) ? PyFloat_AS_DOUBLE(items[i]) : static_cast<double>(whole);
+        std::memcpy(out, &value, sizeof value);
+      } else {
+        std::memcpy(out, &whole, sizeof whole);
+      }
+    }
+    return true;
+  }
+};
+
+bool is_sequence(PyObject* object) { return PyList_CheckExact(object) || PyTuple_CheckExact(object); }
+
+// One or two levels of plain numbers, which is what programs write; null without an exception for anything else.
+PyObject* array_of_numbers(PyObject* object, PyObject* dtype_object) {
+  if (!is_sequence(object) || PySequence_Fast_GET_SIZE(object) == 0) return nullptr;
+  Numbers numbers;
+  const Py_ssize_t rows = PySequence_Fast_GET_SIZE(object);
+  PyObject** items = PySequence_Fast_ITEMS(object);
+  const bool nested = is_sequence(items[0]);
+  const Py_ssize_t columns = nested ? PySequence_Fast_GET_SIZE(items[0]) : 0;
+  if (!nested && !numbers.scan(object)) return nullptr;
+  for (Py_ssize_t i = 0; nested && i < rows; ++i) {
+    if (!is_sequence(items[i]) || PySequence_Fast_GET_SIZE(items[i]) != columns || !numbers.scan(items[i])) return nullptr;
+  }
+  if (nested && columns == 0) return nullptr;
+  const DType natural = numbers.has_float ? DType::kFloat64 : DType::kInt64;
+  DType dtype;
+  if (!dtype_or(dtype_object, natural, &dtype) || dtype != natural) return nullptr;
+  Array made = Array::empty(nested ? Dims{rows, columns} : Dims{rows}, dtype);
+  if (!nested) return numbers.store(object, made.data()) ? wrap(std::move(made)) : nullptr;
+  for (Py_ssize_t i = 0; i < rows; ++i) {
+    if (!numbers.store(items[i], made.data() + i * columns * 8)) return nullptr;
+  }
+  return wrap(std::move(made));
+}
+
 // Lists, numbers, other libraries' arrays: numpy.array reads them. A conversion, not a fallback.
 PyObject* convert_object(FunctionCall& call, PyObject* function) {
   return call_numpy(function, call.args, static_cast<size_t>(call.nargs), call.kwnames);
@@ -293,11 +351,18 @@ PyObject* convert_object(FunctionCall& call, PyObject* function) {
 PyObject* cached_function(const char* name) { return PyObject_GetAttrString(real_numpy().module, name); }
 
 PyObject* array(FunctionCall& call) {
+  if (call.nargs == 1 && call.kwnames == nullptr) {
+    if (PyObject* made = array_of_numbers(call.args[0], nullptr); made != nullptr) return made;
+  }
   static constexpr const char* names[] = {"object", "dtype", "copy", "order", "subok", "ndmin", "ndmax", "like"};
   PyObject* values[8];
   if (!parse(call, names, values)) return nullptr;
   if (call.nargs > 2 || values[0] == nullptr) return call.decline("arguments that only NumPy serves");
-  if (!is_array(values[0]) && !is_real_array(values[0])) return convert_object(call, real_numpy().array);
+  if (!is_array(values[0]) && !is_real_array(values[0])) {
+    const bool plain = values[2] == nullptr && values[3] == nullptr && values[5] == nullptr && values[6] == nullptr && not_given(values[7]);
+    if (PyObject* made = plain ? array_of_numbers(values[0], values[1]) : nullptr; made != nullptr) return made;
+    return convert_object(call, real_numpy().array);
+  }
   if (values[6] != nullptr || !not_given(values[7])) return call.decline("arguments that only NumPy serves");
   int64_t least = 0;
   if (values[5] != nullptr && !integer_from(values[5], &least)) return call.decline("argument ndmin");
@@ -316,6 +381,7 @@ PyObject* array(FunctionCall& call) {
 }
 
 PyObject* asarray_as(FunctionCall& call, const char* name) {
+  if (call.nargs == 1 && call.kwnames == nullptr && is_array(call.args[0])) return Py_NewRef(call.args[0]);
   static constexpr const char* names[] = {"a", "dtype", "order", "device", "copy", "like"};
   PyObject* values[6];
   if (!parse(call, names, values)) return nullptr;
@@ -323,6 +389,9 @@ PyObject* asarray_as(FunctionCall& call, const char* name) {
     return call.decline("arguments that only NumPy serves");
   }
   if (!is_array(values[0]) && !is_real_array(values[0])) {
+    if (PyObject* made = not_given(values[2]) && values[4] == nullptr ? array_of_numbers(values[0], values[1]) : nullptr; made != nullptr) {
+      return made;
+    }
     PyObject* function = cached_function(name);
     PyObject* result = function != nullptr ? convert_object(call, function) : nullptr;
     Py_XDECREF(function);

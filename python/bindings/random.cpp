@@ -3,6 +3,7 @@
 // Used only while the NumPy at run time is the release that the functions came from; everything else is the base class's.
 #include "bindings/numpy_random.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <numpy/numpyconfig.h>
@@ -16,6 +17,8 @@
 #include "bindings/function_arguments.h"
 #include "bindings/operation_inputs.h"
 #include "bindings/real_numpy.h"
+#include "bindings/real_values.h"
+#include "bindings/trace.h"
 #include "trace/counters.h"
 
 namespace manycore::python {
@@ -237,18 +240,34 @@ PyObject* integers(PyObject* self, FunctionCall& call) {
   });
 }
 
-// The base class's method, on real arrays.
-PyObject* base_method(PyObject* self, const char* name, FunctionCall& call) {
-  PyObject* method = PyObject_GetAttrString(reinterpret_cast<PyObject*>(base_type), name);
-  if (method == nullptr) return nullptr;
+// Scalars and None only: nothing crosses, and a loop that draws single numbers must not pay for looking.
+bool is_scalar_call(PyObject* const* args, Py_ssize_t count) {
+  for (Py_ssize_t i = 0; i < count; ++i) {
+    if (!PyFloat_CheckExact(args[i]) && !PyLong_CheckExact(args[i]) && args[i] != Py_None) return false;
+  }
+  return true;
+}
+
+// The base class's method, on real arrays. `method` is borrowed.
+PyObject* base_method(PyObject* self, PyObject* method, const char* name, FunctionCall& call) {
   const Py_ssize_t total = call.nargs + (call.kwnames != nullptr ? PyTuple_GET_SIZE(call.kwnames) : 0);
+  const auto count = static_cast<size_t>(call.nargs + 1);
+  constexpr Py_ssize_t kFew = 4;
+  if (same_release && call.kwnames == nullptr && total <= kFew && is_scalar_call(call.args, total)) {
+    PyObject* arguments[kFew + 1] = {self};
+    std::copy_n(call.args, total, arguments + 1);
+    PyObject* result = PyObject_Vectorcall(method, arguments, count, nullptr);
+    if (result == nullptr || !is_real_array(result)) return result;
+    RealValues values;  // a size with parameters that the native version leaves to NumPy
+    result = values.from_real(result);
+    const std::string full_name = std::string("numpy.random.Generator.") + name;
+    if (result != nullptr && record_fallback(full_name.c_str(), call.declined, values.bytes()) < 0) Py_CLEAR(result);
+    return result;
+  }
   std::vector<PyObject*> arguments{self};
   arguments.insert(arguments.end(), call.args, call.args + total);
-  const auto count = static_cast<size_t>(call.nargs + 1);
   const std::string full_name = std::string("numpy.random.Generator.") + name;
-  PyObject* result = call_fallback(method, arguments.data(), count, call.kwnames, full_name.c_str(), call.declined);
-  Py_DECREF(method);
-  return result;
+  return call_fallback(method, arguments.data(), count, call.kwnames, full_name.c_str(), call.declined);
 }
 
 using Drawer = PyObject* (*)(PyObject*, FunctionCall&);
@@ -257,7 +276,9 @@ template <const char* kName, Drawer kDrawer>
 PyObject* method(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
   FunctionCall call{args, nargs, kwnames};
   PyObject* result = guarded([&] { return kDrawer(self, call); });
-  return result != nullptr || PyErr_Occurred() != nullptr ? result : base_method(self, kName, call);
+  if (result != nullptr || PyErr_Occurred() != nullptr) return result;
+  static PyObject* base = PyObject_GetAttrString(reinterpret_cast<PyObject*>(base_type), kName);
+  return base != nullptr ? base_method(self, base, kName, call) : nullptr;
 }
 
 constexpr char kRandom[] = "random", kStandardNormal[] = "standard_normal", kStandardExponential[] = "standard_exponential",

@@ -180,6 +180,14 @@ PyObject* matmul_native(const UfuncObject& ufunc, PyObject* const* args, Py_ssiz
   });
 }
 
+// Numbers only: nothing for the engine. Looked at from the last argument, since an array mostly comes first.
+bool are_numbers(PyObject* const* args, Py_ssize_t count) {
+  for (Py_ssize_t i = count; i-- > 0;) {
+    if (!PyFloat_CheckExact(args[i]) && !PyLong_CheckExact(args[i])) return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 PyObject* run_operation(op::Op operation, const Inputs& inputs, evaluate::ElementwiseOptions& options, PyObject* const* outputs,
@@ -216,8 +224,9 @@ PyObject* call_plain(const UfuncObject& ufunc, PyObject* const* args) {
 
 PyObject* ufunc_vectorcall(PyObject* self, PyObject* const* args, size_t nargsf, PyObject* kwnames) {
   const UfuncObject& ufunc = *reinterpret_cast<UfuncObject*>(self);
-  Refusal refusal;
   const Py_ssize_t nargs = PyVectorcall_NARGS(nargsf);
+  if (nargs > 0 && kwnames == nullptr && are_numbers(args, nargs)) return PyObject_Vectorcall(ufunc.real, args, nargsf, nullptr);
+  Refusal refusal;
   PyObject* result = guarded([&]() -> PyObject* {
     return ufunc.is_matmul ? matmul_native(ufunc, args, nargs, kwnames, &refusal)
                            : call_native(ufunc, args, nargs, kwnames, &refusal);

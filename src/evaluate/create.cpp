@@ -25,14 +25,16 @@ void for_elements(int64_t count, const F& body) {
 template <class T>
 void fill_range(T* out, int64_t count) {
   const T start = out[0], delta = static_cast<T>(out[1] - start);
-  for_elements(count - 2, [&](int64_t k) {
-    const int64_t i = k + 2;
-    if constexpr (std::is_integral_v<T>) {
-      out[i] = static_cast<T>(static_cast<uint64_t>(start) + static_cast<uint64_t>(i) * static_cast<uint64_t>(delta));
-    } else {
-      out[i] = start + static_cast<T>(i) * delta;
-    }
-  });
+  if constexpr (std::is_integral_v<T>) {
+    // By addition, which vectorises everywhere: modulo 2^64 it is the product.
+    const auto first = static_cast<uint64_t>(start), step = static_cast<uint64_t>(delta);
+    sched::parallel_for(count - 2, kRangeGrain, [&](int64_t begin, int64_t end) {
+      uint64_t value = first + static_cast<uint64_t>(begin + 2) * step;
+      for (int64_t i = begin + 2; i < end + 2; ++i, value += step) out[i] = static_cast<T>(value);
+    });
+  } else {
+    for_elements(count - 2, [&](int64_t k) { out[k + 2] = start + static_cast<T>(k + 2) * delta; });
+  }
 }
 void fill_range(Half* out, int64_t count) {
   const float start = half_to_float(out[0]), delta = half_to_float(out[1]) - start;
@@ -117,6 +119,21 @@ Array prepare_output(const Dims& shape, DType dtype, Order order, const Elementw
   return *options.outputs[0];
 }
 
+// The second element before it is rounded to the dtype: Python's own sum of two bare numbers, else NumPy's.
+Scalar sum(const Scalar& start, const Scalar& step) {
+  const bool whole = start.weak == Weak::kInteger && step.weak == Weak::kInteger;
+  if (whole && start.dtype == DType::kInt64 && step.dtype == DType::kInt64) {
+    int64_t value;
+    if (!__builtin_add_overflow(start.get<int64_t>(), step.get<int64_t>(), &value)) return Scalar::integer(value);
+  }
+  if (start.weak == Weak::kFloat && step.weak == Weak::kFloat) return Scalar::real(start.get<double>() + step.get<double>());
+  const Operand operands[] = {start, step};
+  const Array second = elementwise(op::Op::add, operands);
+  Scalar next = Scalar::of(second.dtype(), 0);
+  std::memcpy(next.bytes, second.data(), item_size(second.dtype()));
+  return next;
+}
+
 }  // namespace
 
 Array arange(const Scalar& start, const Scalar& step, int64_t count, DType dtype) {
@@ -126,11 +143,7 @@ Array arange(const Scalar& start, const Scalar& step, int64_t count, DType dtype
   const int64_t item = item_size(dtype);
   std::memcpy(result.data(), cast_scalar(start, dtype).bytes, item);
   if (count == 1) return result;
-  const Operand operands[] = {start, step};
-  const Array second = elementwise(op::Op::add, operands);
-  Scalar next = Scalar::of(second.dtype(), 0);
-  std::memcpy(next.bytes, second.data(), item_size(second.dtype()));
-  std::memcpy(result.data() + item, cast_scalar(next, dtype).bytes, item);
+  std::memcpy(result.data() + item, cast_scalar(sum(start, step), dtype).bytes, item);
   if (count > 2) fill_range(dtype, result.data(), count);
   return result;
 }

@@ -70,23 +70,19 @@ def _globals_of(function: types.FunctionType) -> dict[str, Any]:
     real = function.__globals__
     known = _globals.get(id(real))
     if known is None:
-        # A name is translated when its module is first used here: about 0.2 ms for a module of 300 names.
-        known = _globals[id(real)] = LazyGlobals(real)
+        known = _globals[id(real)] = {"__name__": real["__name__"], "__builtins__": real["__builtins__"]}
         _kept.append(real)
     return known
 
 
-class LazyGlobals(dict[str, Any]):
-    """The globals of a module of NumPy; a name is translated when it is first looked up."""
-
-    def __init__(self, real: dict[str, Any]) -> None:
-        super().__init__(__name__=real["__name__"], __builtins__=real["__builtins__"])
-        self._real = real
-
-    def __missing__(self, name: str) -> Any:
-        value = rebased(self._real[name])
-        self[name] = value
-        return value
+def _translate_names(code: types.CodeType, real: dict[str, Any], ours: dict[str, Any]) -> None:
+    """Put the globals that this code may look up into ours: a plain dict, which the interpreter looks up fastest."""
+    for name in code.co_names:
+        if name in real and name not in ours:
+            ours[name] = rebased(real[name])
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            _translate_names(constant, real, ours)
 
 
 def rebase(function: Any) -> Any:
@@ -102,8 +98,9 @@ def rebase(function: Any) -> Any:
     made.__kwdefaults__ = implementation.__kwdefaults__
     made.__doc__ = implementation.__doc__
     made.__qualname__ = implementation.__qualname__
-    _functions[id(function)] = made
+    _functions[id(function)] = made  # before its names, which may lead back to it
     _kept.append(function)
+    _translate_names(code, implementation.__globals__, made.__globals__)
     return made
 
 
@@ -132,4 +129,5 @@ def _rebase_method(method: types.FunctionType, own_class: types.CellType) -> Any
     closure = tuple(own_class if name == "__class__" else cell for name, cell in cells)
     made = types.FunctionType(method.__code__, _globals_of(method), method.__name__, method.__defaults__, closure)
     made.__kwdefaults__ = method.__kwdefaults__
+    _translate_names(method.__code__, method.__globals__, made.__globals__)
     return made
