@@ -86,7 +86,7 @@ def swap_import(name: str, fromlist: Any) -> types.ModuleType | None:
     are taken from it (or ``fromlist`` is True). None lets the plain import raise its own error."""
     if sys.modules.get("numpy", real_numpy) is not real_numpy:
         return None  # the program put something else there, as tests do
-    package = importlib.import_module("manycore.numpy")
+    package = sys.modules.get("manycore.numpy") or importlib.import_module("manycore.numpy")
     if name == "numpy":
         module = package
     else:
@@ -105,6 +105,9 @@ def swap_import(name: str, fromlist: Any) -> types.ModuleType | None:
 
 def _numpy_submodule(package: types.ModuleType, name: str) -> types.ModuleType | None:
     """Ours, else what ``manycore.numpy`` has under this name, else NumPy's own."""
+    known = sys.modules.get("manycore." + name)
+    if known is not None:
+        return known
     try:
         return importlib.import_module("manycore." + name)
     except ModuleNotFoundError:
