@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "evaluate/fill_runs.h"
 #include "evaluate/run.h"
 #include "evaluate/weak.h"
 #include "kernel/stream.h"
@@ -127,7 +128,7 @@ void fill(const View& destination, const Scalar& value, unsigned* status) {
   }
   Scalar element = cast_scalar(number, destination.dtype, status);
   trace::count_native(destination.nbytes());
-  if (destination.size() == 0) return;
+  if (destination.size() == 0 || fill_runs(destination, element.bytes)) return;
   const View source{element.bytes, destination.dtype, destination.shape, Dims(destination.ndim(), 0)};
   move(destination, source, false, status);
 }

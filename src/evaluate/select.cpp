@@ -41,22 +41,25 @@ class ChunkedMask {
 
   // body(first element, length, place in the result, how many are true) for pieces within one row of the mask, in parallel over chunks.
   template <class F>
-  void for_each_piece(F&& body) const {
+  void for_each_piece(F&& body, sched::Interrupts interrupts = sched::Interrupts::kStop) const {
     const int64_t row = shape_.empty() ? 1 : shape_.back();
-    sched::parallel_for(static_cast<int64_t>(starts_.size()) - 1, 1, [&](int64_t begin, int64_t end) {
-      for (int64_t c = begin; c < end; ++c) {
-        int64_t place = starts_[static_cast<size_t>(c)];
-        const int64_t last = c * kChunk + length(c);
-        for (int64_t first = c * kChunk; first < last;) {
-          const int64_t piece = std::min(last - first, row - first % row);
-          const bool is_whole = piece == length(c);
-          const int64_t found = is_whole ? starts_[static_cast<size_t>(c) + 1] - place : count_true(bytes_ + first, piece);
-          if (found > 0) body(first, piece, place, found);
-          place += found;
-          first += piece;
-        }
-      }
-    });
+    sched::parallel_for(
+        static_cast<int64_t>(starts_.size()) - 1, 1,
+        [&](int64_t begin, int64_t end) {
+          for (int64_t c = begin; c < end; ++c) {
+            int64_t place = starts_[static_cast<size_t>(c)];
+            const int64_t last = c * kChunk + length(c);
+            for (int64_t first = c * kChunk; first < last;) {
+              const int64_t piece = std::min(last - first, row - first % row);
+              const bool is_whole = piece == length(c);
+              const int64_t found = is_whole ? starts_[static_cast<size_t>(c) + 1] - place : count_true(bytes_ + first, piece);
+              if (found > 0) body(first, piece, place, found);
+              place += found;
+              first += piece;
+            }
+          }
+        },
+        interrupts);
   }
 
   const uint8_t* bytes() const { return bytes_; }
@@ -179,26 +182,28 @@ void assign_selected(const View& destination, const View& mask, const View& give
   const int64_t stride = values.strides[0];
   with_element_of_size(item_size(destination.dtype), [&]<class T>() {
     const bool single = block.bytes() == sizeof(T);
-    chunked.for_each_piece([&](int64_t first, int64_t count, int64_t place, int64_t found) {
-      std::byte* to = destination.data + offset_of(destination, axes, first);
-      const std::byte* from = values.data + place * stride;
-      const uint8_t* chosen = chunked.bytes() + first;
-      if (single && step == static_cast<int64_t>(sizeof(T)) && stride == 0) {
-        fill_chosen(reinterpret_cast<T*>(to), chosen, count, load<T>(from));
-      } else if (single) {
-        for_each_chosen(chosen, count, found, [=](int64_t i, int64_t k) {
-          const T kept = load<T>(to + i * step);
-          const T value = load<T>(from + k * stride);
-          store<T>(to + i * step, chosen[i] ? value : kept);
-        });
-      } else {
-        for (int64_t i = 0; i < count; ++i) {
-          if (!chosen[i]) continue;
-          block(to + i * step, from);
-          from += stride;
-        }
-      }
-    });
+    chunked.for_each_piece(
+        [&](int64_t first, int64_t count, int64_t place, int64_t found) {
+          std::byte* to = destination.data + offset_of(destination, axes, first);
+          const std::byte* from = values.data + place * stride;
+          const uint8_t* chosen = chunked.bytes() + first;
+          if (single && step == static_cast<int64_t>(sizeof(T)) && stride == 0) {
+            fill_chosen(reinterpret_cast<T*>(to), chosen, count, load<T>(from));
+          } else if (single) {
+            for_each_chosen(chosen, count, found, [=](int64_t i, int64_t k) {
+              const T kept = load<T>(to + i * step);
+              const T value = load<T>(from + k * stride);
+              store<T>(to + i * step, chosen[i] ? value : kept);
+            });
+          } else {
+            for (int64_t i = 0; i < count; ++i) {
+              if (!chosen[i]) continue;
+              block(to + i * step, from);
+              from += stride;
+            }
+          }
+        },
+        sched::Interrupts::kFinish);  // nobody sees half of an update
   });
 }
 
