@@ -111,15 +111,16 @@ def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
 
 
 def verdict(stops: Sequence[Stop]) -> str:
-    """One sentence about all of them."""
-    mean = math.exp(math.fsum(math.log(stop.ratio) for stop in stops) / len(stops))
-    slowest = min(stops, key=lambda stop: stop.ratio)
+    """One sentence about all of them; the speed of a program that went wrong says nothing."""
     wrong = [stop.name for stop in stops if stop.differences]
+    right = [stop for stop in stops if not stop.differences]
     results = f"DIFFERENT results in {', '.join(wrong)}" if wrong else "all results equal"
-    return (
-        f"{len(stops)} programs, {results}; speed {mean:.2f}x on average (geometric), "
-        f"{slowest.ratio:.2f}x at the least ({slowest.name})"
-    )
+    sentence = f"{len(stops)} programs, {results}"
+    if right:
+        mean = math.exp(math.fsum(math.log(stop.ratio) for stop in right) / len(right))
+        slowest = min(right, key=lambda stop: stop.ratio)
+        sentence += f"; speed {mean:.2f}x on average (geometric), {slowest.ratio:.2f}x at the least ({slowest.name})"
+    return sentence
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
