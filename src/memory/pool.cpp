@@ -14,8 +14,8 @@
 namespace manycore::memory {
 namespace {
 
-constexpr int64_t kSlabBytes = 64 << 10;      // small blocks are cut from slabs of one size class
-constexpr int64_t kRegionBytes = 32 << 20;    // slabs and medium blocks are cut from regions
+constexpr int64_t kSlabBytes = 64 << 10;         // small blocks are cut from slabs of one size class
+constexpr int64_t kRegionBytes = 32 << 20;       // slabs and medium blocks are cut from regions
 constexpr int64_t kThreadListBytes = 128 << 10;  // per size class, in one thread's list
 // Below, writing zeros over used pages; from here on, fresh zero pages as calloc gives (the C library's largest threshold).
 constexpr int64_t kFreshZeroBytes = 32 << 20;
@@ -23,6 +23,9 @@ constexpr int64_t kFreshZeroBytes = 32 << 20;
 constexpr int64_t kHotBytes = 256 << 20;
 // New mappings from this size on first look at what the system has left (reading /proc costs 30 us, the faults 1 ms).
 constexpr int64_t kLookBytes = 16 << 20;
+
+// A request takes a free block that is at most so many classes larger; eight classes double the bytes.
+constexpr int kLargerClasses = 8;
 
 constexpr int64_t round_up(int64_t value, int64_t multiple) { return (value + multiple - 1) / multiple * multiple; }
 
@@ -44,8 +47,7 @@ __attribute__((tls_model("initial-exec"))) thread_local bool ended = false;
 ThreadCacheOwner::~ThreadCacheOwner() {
   current_cache = nullptr;
   ended = true;
-  for (int size_class = 0; size_class < Pool::kSmallClasses; ++size_class)
-    Pool::instance().drain(cache, size_class, 0);
+  for (int size_class = 0; size_class < Pool::kSmallClasses; ++size_class) Pool::instance().drain(cache, size_class, 0);
   delete cache;
 }
 
@@ -205,13 +207,19 @@ Buffer* Pool::allocate_big(int64_t nbytes, bool zeroed) {
   return buffer;
 }
 
-// A cached block of the class, charged for `charge` or more; null when there is none.
+// A cached block of the class, charged for `charge` or more; null when there is none. Rather than new pages, one of a class up
+// to twice as large: a program whose arrays shrink step by step would pay for new pages in every class (mandelbrot.py: a third
+// of its time).
 Buffer* Pool::reuse_big(int size_class, int64_t charge) {
   std::lock_guard lock(mutex_);
-  Bin& bin = bins_[static_cast<size_t>(size_class)];
-  bin.last_use = ++uses_;
+  bins_[static_cast<size_t>(size_class)].last_use = ++uses_;
+  int from = size_class;
+  const int last = std::min(size_class + kLargerClasses, kBigClasses - 1);
+  while (from < last && !bins_[static_cast<size_t>(from)].free) ++from;
+  Bin& bin = bins_[static_cast<size_t>(from)];
   Buffer* buffer = bin.free;
   if (!buffer) return nullptr;
+  bin.last_use = uses_;
   bin.free = buffer->next_;
   cached_bytes_ -= buffer->charged_;
   // It may have been smaller within its class; the pages it never touched are charged now.
@@ -259,9 +267,9 @@ Buffer* Pool::fresh_big(int size_class, int64_t nbytes, int64_t charge) {
     lock.unlock();
     if (!header->data_) {
       Account::arrays().uncharge(charge);
-      throw ResourceError("allocate: " + os::bytes_text(nbytes) + " asked, the system refused to map it; account \"arrays\" holds " +
-                          os::bytes_text(Account::arrays().held()) + " of its limit " +
-                          os::bytes_text(Account::arrays().limit()));
+      throw ResourceError(
+          "allocate: " + os::bytes_text(nbytes) + " asked, the system refused to map it; account \"arrays\" holds " +
+          os::bytes_text(Account::arrays().held()) + " of its limit " + os::bytes_text(Account::arrays().limit()));
     }
     if (large) os::prefer_huge_pages(header->data_, bytes);
   } catch (...) {

@@ -77,6 +77,21 @@ TEST(Pool, ABlockJustFreedIsUsedAgain) {
   }
 }
 
+TEST(Pool, ARequestTakesALargerFreeBlockBeforeNewPagesButNotOneMoreThanTwiceAsLarge) {
+  Pool::instance().trim(INT64_MAX);
+  const std::byte* used = make(40 << 20)->data();
+  int64_t fresh = Pool::instance().statistics().fresh_blocks;
+  {
+    BufferRef smaller = make(30 << 20);
+    EXPECT_EQ(smaller->data(), used);
+    EXPECT_EQ(Pool::instance().statistics().fresh_blocks, fresh);
+    std::memset(smaller->data(), 1, static_cast<size_t>(smaller->nbytes()));
+  }
+  EXPECT_EQ(make(40 << 20)->data(), used) << "the block goes back to its own class";
+  EXPECT_NE(make(17 << 20)->data(), used);
+  EXPECT_EQ(Pool::instance().statistics().fresh_blocks, fresh + 1);
+}
+
 TEST(Pool, ZeroedBlocksAreZeroEvenWhenUsedBefore) {
   for (int64_t nbytes : {int64_t{1}, int64_t{1000}, int64_t{100000}, int64_t{5000000}, int64_t{40000000}}) {
     {
@@ -95,7 +110,8 @@ TEST(Pool, ForeignMemoryIsReleasedOnceAndNotCharged) {
   make(0);  // warm, so that no slab is charged below
   int64_t held = Account::arrays().held();
   {
-    BufferRef wrapped = BufferRef::adopt(Buffer::wrap(block, int64_t{1} << 50, false, [&] { ++released; }, &owner));
+    BufferRef wrapped = BufferRef::adopt(Buffer::wrap(
+        block, int64_t{1} << 50, false, [&] { ++released; }, &owner));
     BufferRef second = wrapped;
     EXPECT_EQ(wrapped->data(), block);
     EXPECT_TRUE(wrapped->is_foreign());
@@ -145,7 +161,7 @@ TEST(Account, LiveBlocksNeverPassTheLimitAndCachedOnesGoFirst) {
   EXPECT_GE(static_cast<int64_t>(live.size()), (200'000'000 - before) / 21'000'000);
   live.clear();
   EXPECT_LE(Pool::instance().statistics().cached_bytes, 50'000'000);  // a quarter of the limit
-  EXPECT_NO_THROW(make(150'000'000));  // what is cached gives way
+  EXPECT_NO_THROW(make(150'000'000));                                 // what is cached gives way
   EXPECT_LE(Account::arrays().held(), 200'000'000);
 }
 
