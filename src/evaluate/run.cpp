@@ -89,9 +89,10 @@ struct Runner {
   void choose_tiling() {
     constexpr int64_t kShort = 16, kWorthwhile = 4096;
     if (plan.ndim < 2 || plan.size < kWorthwhile) return;
-    if (plan.shape[0] <= kShort && plan.shape[1] > plan.shape[0]) {
+    const int longest = static_cast<int>(std::max_element(plan.shape + 1, plan.shape + plan.ndim) - plan.shape);
+    if (plan.shape[0] <= kShort && plan.shape[longest] > plan.shape[0]) {
       const int64_t width = plan.shape[0];
-      bring_to(&plan, 1, 0);
+      bring_to(&plan, longest, 0);
       return set_tiles(std::max<int64_t>(64, 2048 / width), width);
     }
     for (int k = 0; k < job.inputs; ++k) {

@@ -27,7 +27,7 @@ struct To {
       return R(x);
     }
   }
-  R operator()(Truth x) const { return R(bool(x)); }
+  R operator()(Truth x) const { return x.byte != 0 ? R(1) : R(0); }
 };
 template <class T>
 struct To<std::complex<T>> {

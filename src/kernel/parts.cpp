@@ -20,21 +20,22 @@ void ldexp_loop(char** args, const int64_t* dims, const int64_t* steps, void*) {
   constexpr int64_t kBlock = 256, kBias = std::numeric_limits<T>::max_exponent - 1;
   constexpr int kFraction = std::numeric_limits<T>::digits - 1;
   T x[kBlock], powers[kBlock];
+  int64_t exponents[kBlock];
   const char *a = args[0], *b = args[1];
   char* r = args[2];
   for (int64_t begin = 0; begin < dims[0]; begin += kBlock) {
     const int64_t n = std::min(kBlock, dims[0] - begin);
     int64_t outside = 0;
+    for (int64_t i = 0; i < n; ++i) exponents[i] = at<int64_t>(b + i * steps[1]);
     for (int64_t i = 0; i < n; ++i) {
-      const int64_t exponent = at<int64_t>(b + i * steps[1]);
-      outside |= int64_t(exponent > kBias) | int64_t(exponent < 1 - kBias);
-      powers[i] = __builtin_bit_cast(T, Bits(Bits(exponent + kBias) << kFraction));
-      x[i] = at<T>(a + i * steps[0]);
+      outside |= int64_t(exponents[i] > kBias) | int64_t(exponents[i] < 1 - kBias);
+      powers[i] = __builtin_bit_cast(T, Bits(Bits(exponents[i] + kBias) << kFraction));
     }
+    for (int64_t i = 0; i < n; ++i) x[i] = at<T>(a + i * steps[0]);
     if (outside == 0) {
       for (int64_t i = 0; i < n; ++i) x[i] *= powers[i];
     } else {
-      for (int64_t i = 0; i < n; ++i) x[i] = F{}(x[i], at<int64_t>(b + i * steps[1]));
+      for (int64_t i = 0; i < n; ++i) x[i] = F{}(x[i], exponents[i]);
     }
     for (int64_t i = 0; i < n; ++i) at<T>(r + i * steps[2]) = x[i];
     a += n * steps[0];
