@@ -6,10 +6,9 @@ import signal
 import time
 from typing import Any
 
+import manycore.numpy as mnp
 import numpy
 import pytest
-
-import manycore.numpy as mnp
 
 
 class Stop(Exception):
