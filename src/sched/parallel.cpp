@@ -20,10 +20,23 @@ namespace {
 
 // The arena of the loops. Replaced, never destroyed, when the option threads changes: another thread may be inside it.
 struct Crew {
-  explicit Crew(int count) : threads(count), arena(count) {}
+  Crew(int count, Crew* before) : threads(count), arena(count), previous(before) {}
   int threads;
   tbb::task_arena arena;
+  Crew* previous;
 };
+
+// oneTBB's library is not instrumented, so ThreadSanitizer cannot see that a loop's chunks begin after the call and end before
+// it returns; these say so. This file is not instrumented either (src/CMakeLists.txt), since oneTBB's headers are part of it.
+#if defined(MANYCORE_SANITIZE_THREAD)
+extern "C" void __tsan_acquire(void*);
+extern "C" void __tsan_release(void*);
+void follows(void* loop) { __tsan_acquire(loop); }
+void precedes(void* loop) { __tsan_release(loop); }
+#else
+void follows(void*) {}
+void precedes(void*) {}
+#endif
 
 std::atomic<Crew*> current_crew{nullptr};
 std::mutex crew_mutex;
@@ -46,7 +59,7 @@ Crew& crew(int threads) {
   (void)registered;
   delete control;
   control = new tbb::global_control(tbb::global_control::max_allowed_parallelism, static_cast<size_t>(threads));
-  auto* fresh = new Crew(threads);
+  auto* fresh = new Crew(threads, found);
   current_crew.store(fresh, std::memory_order_release);
   return *fresh;
 }
@@ -79,12 +92,17 @@ void parallel_for(int64_t count, int64_t grain, RangeBody body, Interrupts inter
   if (threads <= 1) return run_inline(count, grain, body, interrupts);
   int64_t chunks = (count - 1) / grain + 1;
   std::thread::id caller = std::this_thread::get_id();
+  char loop = 0;
+  precedes(&loop);
   crew(threads).arena.execute([&] {
     tbb::parallel_for(tbb::blocked_range<int64_t>(0, chunks), [&](const tbb::blocked_range<int64_t>& range) {
+      follows(&loop);
       if (interrupts == Interrupts::kStop) check_interrupt(caller);
       body(range.begin() * grain, std::min(count, range.end() * grain));
+      precedes(&loop);
     });
   });
+  follows(&loop);
 }
 
 }  // namespace manycore::sched

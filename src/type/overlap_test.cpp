@@ -20,7 +20,7 @@ std::set<const std::byte*> bytes_of(const View& view) {
 
 TEST(Overlap, EqualsBruteForceOnRandomViews) {
   std::mt19937 random(5);
-  std::vector<std::byte> block(700);
+  std::vector<std::byte> block(1100);
   constexpr DType kTypes[] = {DType::kInt8, DType::kInt16, DType::kInt32, DType::kFloat64, DType::kComplex128};
   int counts[3] = {};
   int decided_inside_hull = 0;
