@@ -1,6 +1,6 @@
 // The machine and the memory account for `manycore info`: asked from the engine's os/ room, nothing is measured here.
+#include "bindings/array_object.h"
 #include "bindings/crossing.h"
-#include "bindings/user_frame.h"
 #include "kernel/dispatch.h"
 #include "memory/account.h"
 #include "os/memory_limit.h"
@@ -9,7 +9,7 @@
 namespace manycore::python {
 namespace {
 
-PyObject* machine(PyObject*, PyObject*) {
+PyObject* machine_facts() {
   const os::Topology& topology = os::topology();
   auto& account = memory::Account::arrays();
   const int64_t available = os::available_memory();
@@ -21,6 +21,9 @@ PyObject* machine(PyObject*, PyObject*) {
                        account.limit_source(), "memory_available", static_cast<long long>(available), "memory_held",
                        static_cast<long long>(account.held()), "memory_peak", static_cast<long long>(account.peak()));
 }
+
+// The memory limit is an option, and the environment may hold nonsense.
+PyObject* machine(PyObject*, PyObject*) { return guarded(machine_facts); }
 
 PyMethodDef methods[] = {
     {"machine", machine, METH_NOARGS, "Cores, caches, SIMD level and memory as the engine sees them, as a dict."},

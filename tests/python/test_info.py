@@ -48,6 +48,19 @@ def test_flags_win_over_the_environment_and_are_checked(tmp_path: Path) -> None:
     )
 
 
+def test_nonsense_in_the_environment_is_named(tmp_path: Path) -> None:
+    for command in (["info"], ["run", "-c", "print(1)"], ["verify", "-c", "print(1)"]):
+        done = run(["-m", "manycore", *command], tmp_path, MANYCORE_THREADS="many")
+        message = "manycore: MANYCORE_THREADS: expected a whole number that is not negative, got 'many'\n"
+        assert (done.returncode, done.stdout, done.stderr) == (2, "", message)
+
+
+def test_a_mistyped_variable_is_pointed_out(tmp_path: Path) -> None:
+    done = run(["-m", "manycore", "info"], tmp_path, MANYCORE_THREAD="2")
+    assert done.returncode == 0
+    assert "MANYCORE_THREAD" in done.stdout and "not an option; did you mean MANYCORE_THREADS?" in done.stdout
+
+
 def test_the_machine_is_described_by_the_engine() -> None:
     machine = _core.machine()
     assert 1 <= machine["cores"] <= machine["machine_cores"]

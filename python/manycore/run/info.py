@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import difflib
+import os
 import platform
 import sys
 from typing import Any
@@ -76,7 +78,19 @@ def _blas(numpy: Any) -> str:
 
 
 def _options() -> list[tuple[str, str]]:
-    return [(row.name, f"{_value(row)} (from: {row.source}; {options.environment_name(row)})") for row in options.rows()]
+    rows = options.rows()
+    names = [options.environment_name(row) for row in rows]
+    known = [(row.name, f"{_value(row)} (from: {row.source}; {name})") for row, name in zip(rows, names, strict=True)]
+    return known + [(name, _mistyped(name, names)) for name in sorted(os.environ) if _is_unknown(name, names)]
+
+
+def _is_unknown(name: str, names: list[str]) -> bool:
+    return name.startswith("MANYCORE_") and name not in names
+
+
+def _mistyped(name: str, names: list[str]) -> str:
+    near = difflib.get_close_matches(name, names, 1)
+    return "in the environment, not an option" + (f"; did you mean {near[0]}?" if near else "")
 
 
 def _value(row: options.Row) -> str:
