@@ -5,6 +5,7 @@
 #include "evaluate/assign.h"
 #include "evaluate/index.h"
 #include "evaluate/index_blocks.h"
+#include "kernel/positions.h"
 #include "sched/parallel.h"
 #include "trace/counters.h"
 
@@ -14,12 +15,6 @@ namespace {
 
 // Mask elements of one chunk; fixed, so that results never depend on the number of threads.
 constexpr int64_t kChunk = 64 * 1024;
-
-int64_t count_true(const uint8_t* mask, int64_t count) {
-  int64_t total = 0;
-  for (int64_t i = 0; i < count; ++i) total += mask[i] != 0;
-  return total;
-}
 
 // A mask in C order, and where each chunk's true elements begin in the result.
 class ChunkedMask {
@@ -32,7 +27,8 @@ class ChunkedMask {
     const int64_t chunks = (size_ + kChunk - 1) / kChunk;
     starts_.resize(static_cast<size_t>(chunks) + 1);
     sched::parallel_for(chunks, 1, [&](int64_t begin, int64_t end) {
-      for (int64_t c = begin; c < end; ++c) starts_[static_cast<size_t>(c) + 1] = count_true(bytes_ + c * kChunk, length(c));
+      for (int64_t c = begin; c < end; ++c)
+        starts_[static_cast<size_t>(c) + 1] = kernel::count_true(bytes_ + c * kChunk, length(c));
     });
     for (size_t c = 0; c + 1 < starts_.size(); ++c) starts_[c + 1] += starts_[c];
   }
@@ -52,7 +48,8 @@ class ChunkedMask {
             for (int64_t first = c * kChunk; first < last;) {
               const int64_t piece = std::min(last - first, row - first % row);
               const bool is_whole = piece == length(c);
-              const int64_t found = is_whole ? starts_[static_cast<size_t>(c) + 1] - place : count_true(bytes_ + first, piece);
+              const int64_t found =
+                  is_whole ? starts_[static_cast<size_t>(c) + 1] - place : kernel::count_true(bytes_ + first, piece);
               if (found > 0) body(first, piece, place, found);
               place += found;
               first += piece;
@@ -85,21 +82,18 @@ int64_t offset_of(const View& view, int axes, int64_t linear) {
   return offset;
 }
 
-// emit(i, k) for every i up to the last true element, where k counts the true ones before i: the work of a false element is
-// done and overwritten. No branch on the mask (half of them would be mispredicted), and only one test in eight elements.
+// emit(i, k) for every true element i, where k counts the true ones before it. No branch on single elements: half of them would
+// be mispredicted.
 template <class F>
-void for_each_chosen(const uint8_t* chosen, int64_t count, int64_t found, F&& emit) {
-  int64_t i = 0;
+void for_each_chosen(const uint8_t* chosen, int64_t count, F&& emit) {
+  constexpr int64_t kPiece = 4096;  // its positions stay in the first-level cache
+  uint32_t positions[kPiece + kernel::kPositionsSlack];
   int64_t k = 0;
-  const auto step = [&] {
-    emit(i, k);
-    k += chosen[i++] != 0;
-  };
-  while (i + 8 <= count && k + 8 <= found) {
-    step(), step(), step(), step();
-    step(), step(), step(), step();
+  for (int64_t first = 0; first < count; first += kPiece) {
+    const int64_t found = kernel::true_positions(chosen + first, std::min(kPiece, count - first), positions);
+    for (int64_t j = 0; j < found; ++j) emit(first + positions[j], k + j);
+    k += found;
   }
-  while (k < found) step();
 }
 
 void check_shapes(const View& array, const View& mask) {
@@ -135,11 +129,10 @@ Array select(const View& source, const View& mask) {
   const int64_t size = block.bytes();
   if (size == item_size(source.dtype)) {
     with_element_of_size(size, [&]<class T>() {
-      chunked.for_each_piece([&](int64_t first, int64_t count, int64_t place, int64_t found) {
+      chunked.for_each_piece([&](int64_t first, int64_t count, int64_t place, int64_t) {
         const std::byte* from = source.data + offset_of(source, axes, first);
         T* to = reinterpret_cast<T*>(result.data()) + place;
-        const uint8_t* chosen = chunked.bytes() + first;
-        for_each_chosen(chosen, count, found, [=](int64_t i, int64_t k) { to[k] = load<T>(from + i * step); });
+        for_each_chosen(chunked.bytes() + first, count, [=](int64_t i, int64_t k) { to[k] = load<T>(from + i * step); });
       });
     });
     return result;
@@ -187,14 +180,10 @@ void assign_selected(const View& destination, const View& mask, const View& give
           std::byte* to = destination.data + offset_of(destination, axes, first);
           const std::byte* from = values.data + place * stride;
           const uint8_t* chosen = chunked.bytes() + first;
-          if (single && step == static_cast<int64_t>(sizeof(T)) && stride == 0) {
+          if (single && step == static_cast<int64_t>(sizeof(T)) && stride == 0 && found > count / 8) {
             fill_chosen(reinterpret_cast<T*>(to), chosen, count, load<T>(from));
           } else if (single) {
-            for_each_chosen(chosen, count, found, [=](int64_t i, int64_t k) {
-              const T kept = load<T>(to + i * step);
-              const T value = load<T>(from + k * stride);
-              store<T>(to + i * step, chosen[i] ? value : kept);
-            });
+            for_each_chosen(chosen, count, [=](int64_t i, int64_t k) { store<T>(to + i * step, load<T>(from + k * stride)); });
           } else {
             for (int64_t i = 0; i < count; ++i) {
               if (!chosen[i]) continue;
@@ -217,9 +206,8 @@ std::vector<Array> nonzero(const View& input) {
   chunked.for_each_piece([&](int64_t first, int64_t count, int64_t place, int64_t found) {
     const int64_t row = input.shape[last];
     auto* columns = reinterpret_cast<int64_t*>(positions[static_cast<size_t>(last)].data()) + place;
-    const uint8_t* chosen = chunked.bytes() + first;
     const int64_t column = first % row;
-    for_each_chosen(chosen, count, found, [=](int64_t i, int64_t k) { columns[k] = column + i; });
+    for_each_chosen(chunked.bytes() + first, count, [=](int64_t i, int64_t k) { columns[k] = column + i; });
     int64_t above = first / row;
     for (int axis = last - 1; axis >= 0; --axis) {
       std::fill_n(reinterpret_cast<int64_t*>(positions[static_cast<size_t>(axis)].data()) + place, found,
