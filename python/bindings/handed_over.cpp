@@ -11,7 +11,7 @@ PyTypeObject* ndarray_type = nullptr;
 
 namespace {
 
-// A list longer than this is searched only when one of its first items is an array or a container: a list of a million
+// A list or dict longer than this is searched only when one of its first items is an array or a container: a list of a million
 // numbers must not be walked before a library walks it.
 constexpr Py_ssize_t kListSearched = 4096;
 constexpr Py_ssize_t kListSample = 32;
@@ -27,7 +27,8 @@ bool items_hold_array(PyObject* const* items, Py_ssize_t count, int depth) {
 bool dict_holds_array(PyObject* dict, int depth) {
   Py_ssize_t position = 0;
   PyObject* value = nullptr;
-  while (PyDict_Next(dict, &position, nullptr, &value)) {
+  Py_ssize_t left = PyDict_GET_SIZE(dict) > kListSearched ? kListSample : kListSearched;
+  while (left-- > 0 && PyDict_Next(dict, &position, nullptr, &value)) {
     if (holds_array(value, depth)) return true;
   }
   return false;
@@ -236,8 +237,12 @@ PyObject* HandedOver::receive_values(PyObject* result) const {
   if (Py_REFCNT(result) != 1) return result;
   Py_ssize_t position = 0;
   PyObject *key, *value;
+  const bool is_long = PyDict_GET_SIZE(result) > kListSearched;
   while (PyDict_Next(result, &position, &key, &value)) {
-    if (Py_TYPE(value) != ndarray_type) continue;
+    if (Py_TYPE(value) != ndarray_type) {
+      if (is_long) break;  // as for long lists: the first tells
+      continue;
+    }
     PyObject* ours = ours_for(value);
     const bool ok = ours != nullptr && PyDict_SetItem(result, key, ours) == 0;
     Py_XDECREF(ours);

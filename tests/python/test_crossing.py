@@ -174,6 +174,12 @@ def test_long_lists_of_numbers_are_not_searched_and_long_lists_of_arrays_are(x: 
     arrays = [x] * 5000
     assert call(lambda values: sum(type(v) is numpy.ndarray for v in values), arrays) == 5000
     assert arrays[4999] is x
+    table = dict.fromkeys(range(5000), x)
+    assert call(lambda values: sum(type(v) is numpy.ndarray for v in values.values()), table) == 5000
+    assert table[4999] is x
+    assert all(is_ours(v) for v in call(lambda: dict.fromkeys(range(5000), numpy.ones(1))).values())
+    mixed = [1.0] * 5000 + [x]  # what the search does not find stays ours, and the protocols serve it
+    assert call(lambda values: type(values[-1]), mixed) is OURS
 
 
 def test_methods_of_ours_and_of_containers_take_ours(x: Any) -> None:
