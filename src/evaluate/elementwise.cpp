@@ -240,8 +240,8 @@ void elementwise(Op operation, std::span<const Operand> inputs, std::span<Array>
   call.resolve();
   if (compares_beyond(call, results)) return;
   call.convert_scalars();
+  check_exponents(call);  // before they are stretched
   call.broadcast();
-  check_exponents(call);
   call.place_outputs();
   call.settle_overlap();
   call.execute();

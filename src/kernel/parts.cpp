@@ -23,13 +23,20 @@ void ldexp_loop(char** args, const int64_t* dims, const int64_t* steps, void*) {
   int64_t exponents[kBlock];
   const char *a = args[0], *b = args[1];
   char* r = args[2];
+  if (steps[1] == 0 && dims[0] > 0 && at<int64_t>(b) < kBias && at<int64_t>(b) > -kBias) {
+    // One exponent: a multiplication.
+    T power = __builtin_bit_cast(T, Bits(Bits(at<int64_t>(b) + kBias) << kFraction));
+    const auto times = [](T left, T right) { return left * right; };
+    char* product[3] = {args[0], reinterpret_cast<char*>(&power), args[2]};
+    return binary_loop<T, T, T, decltype(times)>(product, dims, steps, nullptr);
+  }
   for (int64_t begin = 0; begin < dims[0]; begin += kBlock) {
     const int64_t n = std::min(kBlock, dims[0] - begin);
     int64_t outside = 0;
     for (int64_t i = 0; i < n; ++i) exponents[i] = at<int64_t>(b + i * steps[1]);
     for (int64_t i = 0; i < n; ++i) {
       outside |= int64_t(exponents[i] > kBias) | int64_t(exponents[i] < 1 - kBias);
-      powers[i] = __builtin_bit_cast(T, Bits(Bits(exponents[i] + kBias) << kFraction));
+      powers[i] = __builtin_bit_cast(T, Bits((uint64_t(exponents[i]) + uint64_t(kBias)) << kFraction));
     }
     for (int64_t i = 0; i < n; ++i) x[i] = at<T>(a + i * steps[0]);
     if (outside == 0) {
