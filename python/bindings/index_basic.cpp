@@ -1,7 +1,5 @@
 #include "bindings/index_basic.h"
 
-#include "bindings/array_type.h"
-
 namespace manycore::python {
 
 namespace {
@@ -21,7 +19,7 @@ struct Builder {
   }
   bool take_integer(PyObject* integer, int axis) {
     int64_t position;
-    if (!position_on_axis(integer, source_shape[axis], &position)) return false;
+    if (!place_on_axis(integer, source_shape[axis], &position)) return false;
     data += position * source_strides[axis];
     return true;
   }
@@ -44,7 +42,7 @@ struct Builder {
 int axes_used(PyObject* const* items, Py_ssize_t count, bool* has_ellipsis) {
   int used = 0;
   for (Py_ssize_t i = 0; i < count; ++i) {
-    if (PyLong_CheckExact(items[i]) || PySlice_Check(items[i])) {
+    if (PySlice_Check(items[i]) || is_integer_index(items[i])) {
       ++used;
     } else if (items[i] == Py_Ellipsis && !*has_ellipsis) {
       *has_ellipsis = true;
@@ -76,7 +74,7 @@ BasicIndex basic_index(const View& view, PyObject* index, View* result) {
   bool integers_only = true;
   for (Py_ssize_t i = 0; i < count; ++i) {
     PyObject* item = items[i];
-    if (PyLong_CheckExact(item)) {
+    if (is_integer_index(item)) {
       if (!builder.take_integer(item, axis++)) return BasicIndex::kOther;
       continue;
     }

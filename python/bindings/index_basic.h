@@ -1,10 +1,30 @@
-// Basic indexing with what loops and stencils use: exact Python integers, slices, Ellipsis and None, alone or in a tuple. No
-// allocation, nothing kept. Anything else, and what raises, is left to index_plan.h.
+// Basic indexing with what loops and stencils use: Python's and NumPy's integers, slices, Ellipsis and None, alone or in a
+// tuple. No allocation, nothing kept. Anything else, and what raises, is left to index_plan.h.
 #pragma once
 
-#include "bindings/array_object.h"
+#include "bindings/array_type.h"
+#include "bindings/numpy_api.h"
 
 namespace manycore::python {
+
+// Python's int itself, or a NumPy integer.
+inline bool is_integer_index(PyObject* object) {
+  return PyLong_CheckExact(object) || Py_TYPE(object) == &PyLongArrType_Type || PyArray_IsScalar(object, Integer);
+}
+
+// Such an integer as a position on an axis of `extent`; false when it lies outside.
+inline bool place_on_axis(PyObject* integer, int64_t extent, int64_t* position) {
+  if (Py_TYPE(integer) != &PyLongArrType_Type) {
+    if (PyLong_CheckExact(integer)) return position_on_axis(integer, extent, position);
+    int64_t value;
+    if (read_integer(integer, &value) != 1) return false;
+    *position = value < 0 ? value + extent : value;
+  } else {
+    const int64_t value = PyArrayScalar_VAL(integer, Long);
+    *position = value < 0 ? value + extent : value;
+  }
+  return *position >= 0 && *position < extent;
+}
 
 enum class BasicIndex : unsigned char { kOther, kElement, kView };
 

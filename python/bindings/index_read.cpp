@@ -160,7 +160,7 @@ PyObject* array_item(PyObject* self, Py_ssize_t position) {
 PyObject* array_subscript(PyObject* self, PyObject* index) {
   const Array& array = array_of(self);
   int64_t position;
-  if (PyLong_CheckExact(index) && array.ndim() > 0 && position_on_axis(index, array.shape()[0], &position))
+  if (is_integer_index(index) && array.ndim() > 0 && place_on_axis(index, array.shape()[0], &position))
     return row(self, position);
   if (is_array(index)) {
     PyObject* result = read_by_one_array(self, index);
