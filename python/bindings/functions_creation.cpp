@@ -94,38 +94,6 @@ PyObject* full(FunctionCall& call) {
   return wrap(evaluate::full(shape, dtype, value.scalar, order));
 }
 
-// Axes from the largest stride to the smallest, as numpy.empty_like orders them for 'K'.
-Dims axes_by_stride(const View& view) {
-  Dims axes(view.ndim());
-  for (int i = 0; i < view.ndim(); ++i) {
-    int place = i;
-    while (place > 0 && std::llabs(view.strides[static_cast<int>(axes[place - 1])]) < std::llabs(view.strides[i])) {
-      axes[place] = axes[place - 1];
-      --place;
-    }
-    axes[place] = i;
-  }
-  return axes;
-}
-
-Array empty_like_view(const View& view, DType dtype, evaluate::CopyOrder order) {
-  const bool fortran = order == evaluate::CopyOrder::kF ||
-                       (order != evaluate::CopyOrder::kC && view.is_f_contiguous() && !view.is_c_contiguous());
-  if (order != evaluate::CopyOrder::kK || fortran || view.is_c_contiguous()) {
-    return Array::empty(view.shape, dtype, fortran ? Order::kF : Order::kC);
-  }
-  Array made = Array::empty(view.shape, dtype);
-  View result = made.view();
-  const Dims axes = axes_by_stride(view);
-  int64_t stride = item_size(dtype);
-  for (int i = view.ndim() - 1; i >= 0; --i) {
-    const int axis = static_cast<int>(axes[i]);
-    result.strides[axis] = stride;
-    stride *= view.shape[axis];
-  }
-  return made.with_view(std::move(result));
-}
-
 // prototype, dtype and order of the *_like functions; `values` continues with what else the function takes.
 bool parse_like(FunctionCall& call, PyObject* prototype, PyObject* dtype_object, PyObject* order_object, PyObject* shape, Array* made) {
   if (prototype == nullptr || !is_array(prototype) || !not_given(shape)) {
@@ -139,7 +107,7 @@ bool parse_like(FunctionCall& call, PyObject* prototype, PyObject* dtype_object,
     call.declined = "arguments that only NumPy serves";
     return false;
   }
-  *made = empty_like_view(model.view(), dtype, order);
+  *made = evaluate::empty_like(model.view(), dtype, order);
   return true;
 }
 

@@ -1,5 +1,6 @@
 #include "evaluate/assign.h"
 
+#include <cstdlib>
 #include <string>
 
 #include "evaluate/fill_runs.h"
@@ -86,13 +87,24 @@ void move(const View& destination, const View& source, bool fresh, unsigned* sta
                                            name_of(to) + "') according to the rule '" + name_of(casting) + "'");
 }
 
-// New memory with the axes of `source` in the order asked for.
+// Axes from the largest stride to the smallest, which makes stretched axes (stride 0) the innermost: NumPy's order of a copy,
+// other than that of a ufunc's result.
+void axes_by_stride(const View& view, int* axes) {
+  for (int i = 0; i < view.ndim(); ++i) {
+    int place = i;
+    for (; place > 0 && std::llabs(view.strides[axes[place - 1]]) < std::llabs(view.strides[i]); --place) axes[place] = axes[place - 1];
+    axes[place] = i;
+  }
+}
+
+}  // namespace
+
 Array empty_like(const View& source, DType dtype, CopyOrder order) {
   const bool c = source.is_c_contiguous(), f = source.is_f_contiguous();
   if (order == CopyOrder::kF || (order != CopyOrder::kC && f && !c)) return Array::empty(source.shape, dtype, Order::kF);
+  if (order != CopyOrder::kK || c) return Array::empty(source.shape, dtype);
   int axes[kMaxDims];
-  const View* views[] = {&source};
-  if (order != CopyOrder::kK || c || output_order(views, 1, source.ndim(), axes)) return Array::empty(source.shape, dtype);
+  axes_by_stride(source, axes);
   Dims arranged(source.ndim()), back(source.ndim());
   for (int i = 0; i < source.ndim(); ++i) {
     arranged[i] = source.shape[axes[i]];
@@ -100,8 +112,6 @@ Array empty_like(const View& source, DType dtype, CopyOrder order) {
   }
   return Array::empty(arranged, dtype).transpose(back);
 }
-
-}  // namespace
 
 void assign(const View& destination, const View& source, Casting casting, unsigned* status) {
   if (!can_cast(source.dtype, destination.dtype, casting)) fail_cast(source.dtype, destination.dtype, casting);

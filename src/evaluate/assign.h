@@ -20,6 +20,7 @@ MANYCORE_API Scalar cast_scalar(const Scalar& value, DType dtype, unsigned* stat
 
 // New memory; order 'K' keeps the axis order of the source.
 enum class CopyOrder : uint8_t { kC, kF, kA, kK };
+MANYCORE_API Array empty_like(const View& source, DType dtype, CopyOrder order = CopyOrder::kK);  // uninitialised
 MANYCORE_API Array copy(const View& source, CopyOrder order = CopyOrder::kK);
 MANYCORE_API Array astype(const View& source, DType dtype, CopyOrder order = CopyOrder::kK, unsigned* status = nullptr);
 

@@ -57,6 +57,12 @@ NATIVE: dict[str, Case] = {
     "linspace one": lambda np, a: np.linspace(3, 4, 1),
     "array copy": lambda np, a: np.array(a["f"]),
     "array of lists": lambda np, a: np.array([[1, 2], [3, 4]], dtype="int16"),
+    "copies of stretched arrays": lambda np, a: (
+        np.broadcast_to(a["f"], (2, 4, 6)).astype("float32"),
+        np.broadcast_to(a["f"], (2, 4, 6)).T.copy(order="K"),
+        np.zeros_like(np.broadcast_to(a["f"][:, :1], (4, 6))),
+        np.array(a["t"][:, ::-1].transpose(1, 2, 0)),
+    ),
     "array ndmin": lambda np, a: np.array(a["v"], ndmin=3),
     "asarray dtype": lambda np, a: np.asarray(a["i"], dtype="float64"),
     "ascontiguousarray": lambda np, a: np.ascontiguousarray(a["f"].T),

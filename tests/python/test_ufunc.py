@@ -6,10 +6,9 @@ import inspect
 import warnings
 from typing import Any
 
+import manycore.numpy as np
 import numpy
 import pytest
-
-import manycore.numpy as np
 from both import Outcome, data, same_outcome
 from manycore import _core
 
