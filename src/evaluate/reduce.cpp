@@ -61,8 +61,23 @@ View fit_where(const View& where, const View& input) {
   return broadcast_to(where, input.shape);
 }
 
+// The loops that are kept, as a view of one operand at the first element of every reduced loop.
+View kept_view(const ReduceOrder& order, ReduceOrder::Operand operand, std::byte* data, DType dtype) {
+  View view{data, dtype, Dims(), Dims()};
+  for (int i = 0; i < order.ndim; ++i) {
+    if (order.stride[0][i] == 0) continue;
+    view.shape.push_back(order.shape[i]);
+    view.strides.push_back(order.stride[operand][i]);
+  }
+  return view;
+}
+
 // Copies the first element along the reduced axes into every result.
 void copy_first(const Fold& fold) {
+  if (fold.cast == nullptr && fold.loop_input == fold.to) {
+    const View first = kept_view(fold.order, ReduceOrder::kIn, const_cast<std::byte*>(fold.in), fold.to);
+    return assign(kept_view(fold.order, ReduceOrder::kOut, fold.out, fold.to), first, Casting::kNo);
+  }
   RunReader runs(fold);
   const int64_t item = item_size(fold.to);
   ReduceOrder kept = fold.order;  // every reduced loop stands at its first element
@@ -81,10 +96,6 @@ void copy_first(const Fold& fold) {
   });
 }
 
-void fill_results(const ReduceOrder& order, std::byte* out, const std::byte* value, int64_t item) {
-  for_each_kept(order, [&](int64_t, int64_t offset) { std::memcpy(out + offset, value, static_cast<size_t>(item)); });
-}
-
 // Puts the starting values into the results.
 void start(const Fold& fold, const View& input, const bool* reduced, const ReduceOptions& options) {
   alignas(16) std::byte value[16];
@@ -94,7 +105,12 @@ void start(const Fold& fold, const View& input, const bool* reduced, const Reduc
     std::memcpy(value, initial.bytes, sizeof value);
     has_value = true;
   }
-  if (has_value) return fill_results(fold.order, fold.out, value, item_size(fold.to));
+  if (has_value) {
+    Scalar scalar;
+    scalar.dtype = fold.to;
+    std::memcpy(scalar.bytes, value, sizeof scalar.bytes);
+    return fill(kept_view(fold.order, ReduceOrder::kOut, fold.out, fold.to), scalar);
+  }
   if (fold.where != nullptr)
     throw UserError(ErrorKind::kValue, std::string("reduction operation '") + ufunc_name(fold.reduction) +
                                            "' does not have an identity, so to use a where mask one has to specify 'initial'");

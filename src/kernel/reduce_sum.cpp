@@ -231,6 +231,29 @@ void sum_run(std::byte* accumulator, const std::byte* input, int64_t stride, int
   }
   *reinterpret_cast<T*>(accumulator) += pairwise<T>(input, stride, n);
 }
+// Rows of N < 8 contiguous elements, as points in space have: with N known the rows overlap in the pipeline.
+template <class T, int N>
+void sum_short_rows(std::byte* accumulators, int64_t accumulator_stride, const std::byte* input, int64_t runs, int64_t row_stride) {
+  for (int64_t i = 0; i < runs; ++i) {
+    const T* row = reinterpret_cast<const T*>(input + i * row_stride);
+    T sum = T(-0.0);
+    for (int j = 0; j < N; ++j) sum += row[j];
+    *reinterpret_cast<T*>(accumulators + i * accumulator_stride) += sum;
+  }
+}
+template <class T>
+void sum_each(std::byte* accumulators, int64_t accumulator_stride, const std::byte* input, int64_t stride, int64_t n, int64_t runs,
+              int64_t row_stride) {
+  if (stride == sizeof(T)) {
+    switch (n) {
+      case 2: return sum_short_rows<T, 2>(accumulators, accumulator_stride, input, runs, row_stride);
+      case 3: return sum_short_rows<T, 3>(accumulators, accumulator_stride, input, runs, row_stride);
+      case 4: return sum_short_rows<T, 4>(accumulators, accumulator_stride, input, runs, row_stride);
+      default: break;
+    }
+  }
+  fold_each<&sum_run<T>>(accumulators, accumulator_stride, input, stride, n, runs, row_stride);
+}
 template <class T>
 void sum_run_complex(std::byte* accumulator, const std::byte* input, int64_t stride, int64_t n) {
   const std::complex<T> sum = pairwise_complex<T>(input, stride, n);
@@ -349,8 +372,8 @@ static const SumTable& sum_table() {
        fold_loops<uint32_t, uint32_t, AddWrapping>(true),
        fold_loops<uint64_t, uint64_t, AddWrapping>(true),
        {&sum_run_half, &fold_half_rows<Add>, &fold_each<&sum_run_half>, false},
-       {&sum_run<float>, &fold_rows<float, float, Add>, &fold_each<&sum_run<float>>, false},
-       {&sum_run<double>, &fold_rows<double, double, Add>, &fold_each<&sum_run<double>>, false},
+       {&sum_run<float>, &fold_rows<float, float, Add>, &sum_each<float>, false},
+       {&sum_run<double>, &fold_rows<double, double, Add>, &sum_each<double>, false},
        {&sum_run_complex<float>, &sum_rows_complex<float>, &fold_each<&sum_run_complex<float>>, false},
        {&sum_run_complex<double>, &sum_rows_complex<double>, &fold_each<&sum_run_complex<double>>, false}},
       {fold_loops<uint64_t, uint8_t, AddInteger>(true), fold_loops<uint64_t, int8_t, AddInteger>(true),
