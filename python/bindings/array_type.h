@@ -4,6 +4,7 @@
 
 #include "bindings/arguments.h"
 #include "bindings/array_object.h"
+#include "bindings/gil.h"
 
 namespace manycore::python {
 
@@ -17,7 +18,7 @@ class ReleaseGil {
  public:
   explicit ReleaseGil(int64_t elements) : state_(elements > kLongCall ? PyEval_SaveThread() : nullptr) {}
   ~ReleaseGil() {
-    if (state_) PyEval_RestoreThread(state_);
+    if (state_) take_gil(state_);
   }
   ReleaseGil(const ReleaseGil&) = delete;
   ReleaseGil& operator=(const ReleaseGil&) = delete;

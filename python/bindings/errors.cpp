@@ -1,7 +1,10 @@
 // Engine errors as Python exceptions of NumPy's classes.
+#include <cxxabi.h>
+
 #include <new>
 #include <string_view>
 
+#include "bindings/gil.h"
 #include "bindings/numpy_api.h"
 
 namespace manycore::python {
@@ -44,6 +47,8 @@ PyObject* class_of(const UserError& error) {
 void set_python_error() {
   try {
     throw;
+  } catch (const abi::__forced_unwind&) {
+    stop_thread();  // the interpreter ends, see gil.h
   } catch (const UserError& error) {
     PyErr_SetString(class_of(error), error.what());
   } catch (const Interrupted&) {

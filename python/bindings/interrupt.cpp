@@ -4,6 +4,7 @@
 
 #include "base/hooks.h"
 #include "bindings/array_object.h"
+#include "bindings/gil.h"
 #include "os/clock.h"
 
 namespace manycore::python {
@@ -18,7 +19,7 @@ bool interrupted() {
   static std::atomic<int64_t> last_asked{0};
   const int64_t now = os::now_nanoseconds();
   if (now - last_asked.load(std::memory_order_relaxed) < kPause || PyThread_get_thread_ident() != main_thread) return false;
-  const PyGILState_STATE state = PyGILState_Ensure();
+  const PyGILState_STATE state = ensure_gil();
   const bool raised = PyErr_CheckSignals() != 0;  // runs the program's own handlers; what they raise stays set
   PyGILState_Release(state);
   last_asked.store(os::now_nanoseconds(), std::memory_order_relaxed);

@@ -7,6 +7,7 @@
 #include <span>
 
 #include "bindings/array_object.h"
+#include "bindings/gil.h"
 #include "evaluate/elementwise.h"
 
 namespace manycore::python {
@@ -62,7 +63,7 @@ class ReleaseForLarge {
   ReleaseForLarge(const ReleaseForLarge&) = delete;
   ReleaseForLarge& operator=(const ReleaseForLarge&) = delete;
   ~ReleaseForLarge() {
-    if (state_ != nullptr) PyEval_RestoreThread(state_);
+    if (state_ != nullptr) take_gil(state_);
   }
 
  private:

@@ -1,3 +1,4 @@
+#include "bindings/gil.h"
 #include "bindings/trace.h"
 
 #include <dlfcn.h>
@@ -54,7 +55,7 @@ void forget_sites() {
 
 // base::Hooks::counted_native: the engine may have released the GIL around the work that it counts.
 void count_native_by_line(int64_t bytes) {
-  const PyGILState_STATE state = PyGILState_Ensure();
+  const PyGILState_STATE state = ensure_gil();
   SiteRow& row = row_of(current_site());
   row.native_calls += 1;
   row.native_bytes += bytes;

@@ -1,0 +1,31 @@
+// Taking the GIL, also while the interpreter ends. CPython then ends every other thread inside that call by unwinding its stack,
+// which C++ turns into std::terminate at the first destructor or catch block. Such threads stop here for good instead, as they
+// do from CPython 3.14 on; the process ends without them.
+#pragma once
+
+#include <Python.h>
+#include <unistd.h>
+
+namespace manycore::python {
+
+[[noreturn]] inline void stop_thread() {
+  while (true) pause();
+}
+
+inline void take_gil(PyThreadState* state) {
+  try {
+    PyEval_RestoreThread(state);
+  } catch (...) {
+    stop_thread();
+  }
+}
+
+inline PyGILState_STATE ensure_gil() {
+  try {
+    return PyGILState_Ensure();
+  } catch (...) {
+    stop_thread();
+  }
+}
+
+}  // namespace manycore::python

@@ -1,0 +1,55 @@
+"""Children made by fork compute and end, though the engine's threads stayed in the parent; processes end while threads compute."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import subprocess
+import sys
+
+import manycore.numpy as mnp
+import numpy
+
+
+def work(seed: int) -> float:
+    a = mnp.array(numpy.random.default_rng(seed).random((300, 300)))
+    large = mnp.arange(2_000_000.0)
+    return float((a @ a.T).sum() + (large * 2 + 1).sum() + mnp.linalg.svd(a[:50, :50], compute_uv=False)[0])
+
+
+def test_forked_children_give_the_results_of_the_parent() -> None:
+    expected = [work(seed) for seed in range(4)]
+    with multiprocessing.get_context("fork").Pool(2) as pool:
+        assert pool.map_async(work, range(4)).get(timeout=60) == expected
+
+
+def test_a_bare_fork_computes_and_exits() -> None:
+    work(0)
+    child = os.fork()
+    if child == 0:
+        # _exit keeps pytest out of the child; the exit with handlers is the test below.
+        os._exit(7 if work(1) > 0 else 8)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+
+
+def test_a_process_that_forked_and_one_with_busy_threads_end_normally() -> None:
+    program = """
+import os, threading, manycore.numpy as np
+a = np.ones(3_000_000)
+(a + a).sum()
+child = os.fork()
+if child == 0:
+    (a * 2).sum()
+    raise SystemExit(5)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 5
+def busy():
+    while True:
+        a + a
+for _ in range(3):
+    threading.Thread(target=busy, daemon=True).start()
+(a + a).sum()
+raise SystemExit(6)
+"""
+    for _ in range(3):
+        done = subprocess.run([sys.executable, "-c", program], timeout=60, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (6, "")
