@@ -22,6 +22,27 @@ std::unordered_map<std::string_view, NativeFunction>& native_functions() {
 
 FunctionObject* self_of(PyObject* object) { return reinterpret_cast<FunctionObject*>(object); }
 
+// An error about arguments, which NumPy words better; not one of a function that the caller passed in and that must not run
+// twice.
+bool is_about_arguments(PyObject* const* args, Py_ssize_t count) {
+  if (!PyErr_ExceptionMatches(PyExc_TypeError) && !PyErr_ExceptionMatches(PyExc_ValueError) &&
+      !PyErr_ExceptionMatches(PyExc_IndexError)) {
+    return false;
+  }
+  for (Py_ssize_t i = 0; i < count; ++i) {
+    if (PyCallable_Check(args[i]) && !PyType_Check(args[i])) return false;
+  }
+  return true;
+}
+
+// Our side raised: NumPy, given the same arguments, raises its own exception.
+PyObject* raise_as_numpy(const FunctionObject& function, PyObject* const* args, size_t nargsf, PyObject* kwnames) {
+  const Py_ssize_t count = PyVectorcall_NARGS(nargsf) + (kwnames != nullptr ? PyTuple_GET_SIZE(kwnames) : 0);
+  if (!is_about_arguments(args, count)) return nullptr;
+  PyErr_Clear();
+  return retry_with_numpy(function.real, args, nargsf, kwnames, function.name.c_str(), "raised an error that NumPy does not");
+}
+
 PyObject* call_function(PyObject* self, PyObject* const* args, size_t nargsf, PyObject* kwnames) {
   const FunctionObject& function = *self_of(self);
   if (function.native != nullptr) {
@@ -35,13 +56,17 @@ PyObject* call_function(PyObject* self, PyObject* const* args, size_t nargsf, Py
         return nullptr;
       }
     });
-    if (result != nullptr || PyErr_Occurred() != nullptr) return result;
+    if (result != nullptr) return result;
+    if (PyErr_Occurred() != nullptr) return raise_as_numpy(function, args, nargsf, kwnames);
     if (!error.empty()) return retry_with_numpy(function.real, args, nargsf, kwnames, function.name.c_str(), error.c_str());
     if (function.implementation == nullptr) {
       return call_fallback(function.real, args, nargsf, kwnames, function.name.c_str(), call.declined);
     }
   }
-  if (function.implementation != nullptr) return PyObject_Vectorcall(function.implementation, args, nargsf, kwnames);
+  if (function.implementation != nullptr) {
+    PyObject* result = PyObject_Vectorcall(function.implementation, args, nargsf, kwnames);
+    return result != nullptr ? result : raise_as_numpy(function, args, nargsf, kwnames);
+  }
   if (!function.is_counted) return call_numpy(function.real, args, nargsf, kwnames);
   return call_fallback(function.real, args, nargsf, kwnames, function.name.c_str(), function.reason.c_str());
 }

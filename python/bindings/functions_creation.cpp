@@ -14,7 +14,8 @@ namespace {
 
 bool dtype_or(PyObject* object, DType fallback, DType* dtype) {
   *dtype = fallback;
-  return not_given(object) || dtype_from_descr(object, dtype);
+  if (not_given(object)) return true;
+  return !is_array(object) && !is_real_array(object) && dtype_from_descr(object, dtype);
 }
 
 // 'C' or 'F'; absent is C.
@@ -334,7 +335,7 @@ PyObject* array(FunctionCall& call) {
   if (values[6] != nullptr || !not_given(values[7])) return call.decline("arguments that only NumPy serves");
   int64_t least = 0;
   if (values[5] != nullptr && !integer_from(values[5], &least)) return call.decline("argument ndmin");
-  if (values[2] == Py_False) return call.decline("argument copy");
+  if (values[2] != nullptr && values[2] != Py_True && values[2] != Py_None) return call.decline("argument copy");
   PyObject* result = convert_array(call, values[0], values[1], values[3], values[2] == Py_None ? Copy::kIfNeeded : Copy::kAlways);
   if (result == nullptr || array_of(result).ndim() >= least) return result;
   Array stretched = array_of(result);

@@ -32,7 +32,7 @@ PyObject* clip(FunctionCall& call) {
   if (!parse(call, names, values)) return nullptr;
   PyObject* least = not_given(values[1]) ? values[4] : values[1];
   PyObject* most = not_given(values[2]) ? values[5] : values[2];
-  if (values[0] == nullptr || (not_given(least) && not_given(most)) || (!not_given(values[1]) && !not_given(values[4])) ||
+  if (values[0] == nullptr || (values[1] == nullptr) != (values[2] == nullptr) || (not_given(least) && not_given(most)) || (!not_given(values[1]) && !not_given(values[4])) ||
       (!not_given(values[2]) && !not_given(values[5]))) {
     return call.decline("arguments that only NumPy serves");
   }
