@@ -29,8 +29,8 @@ View fit(const View& source, const Dims& shape) {
     fits = trimmed.shape[axis] == 1 || trimmed.shape[axis] == shape[lead + axis];
   }
   if (!fits) {
-    throw UserError(ErrorKind::kValue, "could not broadcast input array from shape " + shape_text(source.shape) +
-                                           " into shape " + shape_text(shape));
+    throw UserError(ErrorKind::kValue, "could not broadcast input array from shape " + shape_text(source.shape) + " into shape " +
+                                           shape_text(shape));
   }
   return trimmed.shape == shape ? trimmed : broadcast_to(trimmed, shape);
 }

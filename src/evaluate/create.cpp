@@ -52,7 +52,8 @@ void fill_range(std::complex<T>* out, int64_t count) {
 void fill_range(DType dtype, std::byte* data, int64_t count) {
   switch (dtype) {
 #define MANYCORE_RANGE(type, name) \
-  case DType::name: return fill_range(reinterpret_cast<type*>(data), count);
+  case DType::name:                \
+    return fill_range(reinterpret_cast<type*>(data), count);
     MANYCORE_RANGE(int8_t, kInt8)
     MANYCORE_RANGE(int16_t, kInt16)
     MANYCORE_RANGE(int32_t, kInt32)
@@ -67,7 +68,8 @@ void fill_range(DType dtype, std::byte* data, int64_t count) {
     MANYCORE_RANGE(std::complex<float>, kComplex64)
     MANYCORE_RANGE(std::complex<double>, kComplex128)
 #undef MANYCORE_RANGE
-    case DType::kBool: break;
+    case DType::kBool:
+      break;
   }
   throw UserError(ErrorKind::kType, "no fill-function for data-type.");
 }
@@ -177,7 +179,8 @@ Array where(const Operand& condition, const Operand& x, const Operand& y) {
     types[i] = operand.view ? op::OperandType{operand.view->dtype, Weak::kStrong}
                             : op::OperandType{operand.scalar.dtype, operand.scalar.weak};
   }
-  const DType dtype = promote(op::settle_weak(types[0].weak, types[0].dtype, types), op::settle_weak(types[1].weak, types[1].dtype, types));
+  const DType dtype =
+      promote(op::settle_weak(types[0].weak, types[0].dtype, types), op::settle_weak(types[1].weak, types[1].dtype, types));
 
   Scalar scalars[3];
   View views[4];
@@ -196,8 +199,8 @@ Array where(const Operand& condition, const Operand& x, const Operand& y) {
   try {
     shape = broadcast_shapes(broadcast_shapes(views[0].shape, views[1].shape), views[2].shape);
   } catch (const UserError&) {
-    throw UserError(ErrorKind::kValue, "operands could not be broadcast together with shapes " + shape_text(views[0].shape) + " " +
-                                           shape_text(views[1].shape) + " " + shape_text(views[2].shape) + " ");
+    throw UserError(ErrorKind::kValue, "operands could not be broadcast together with shapes " + shape_text(views[0].shape) +
+                                           " " + shape_text(views[1].shape) + " " + shape_text(views[2].shape) + " ");
   }
   for (int i = 0; i < 3; ++i) {
     if (!(views[i].shape == shape)) views[i] = broadcast_to(views[i], shape);

@@ -21,10 +21,10 @@ struct Call {
   std::span<const Operand> inputs;
   const ElementwiseOptions& options;
   Signature signature;
-  View views[kMaxOperands];      // inputs, outputs, mask; all of the result's shape
-  Scalar scalars[3];             // inputs that are scalars, in the loop's dtype
-  Array copies[kMaxOperands];    // inputs moved out of the way of an output
-  Array targets[2];              // outputs as computed; the caller's, or stand-ins where two overlap
+  View views[kMaxOperands];    // inputs, outputs, mask; all of the result's shape
+  Scalar scalars[3];           // inputs that are scalars, in the loop's dtype
+  Array copies[kMaxOperands];  // inputs moved out of the way of an output
+  Array targets[2];            // outputs as computed; the caller's, or stand-ins where two overlap
   Dims shape;
   unsigned status = 0;
 
@@ -36,8 +36,8 @@ struct Call {
     op::OperandType types[3];
     for (int i = 0; i < info.inputs; ++i) {
       const Operand& input = inputs[i];
-      types[i] = input.view ? op::OperandType{input.view->dtype, Weak::kStrong}
-                            : op::OperandType{input.scalar.dtype, input.scalar.weak};
+      types[i] =
+          input.view ? op::OperandType{input.view->dtype, Weak::kStrong} : op::OperandType{input.scalar.dtype, input.scalar.weak};
     }
     signature = op::resolve(operation, std::span<const op::OperandType>(types, info.inputs), options.dtype, options.casting);
     for (int j = 0; j < info.outputs; ++j) {
@@ -91,8 +91,8 @@ struct Call {
     for (int j = 0; j < info.outputs; ++j) {
       if (options.outputs[j] && !(options.outputs[j]->shape() == shape)) {
         throw UserError(ErrorKind::kValue, "non-broadcastable output operand with shape " +
-                                               shape_text(options.outputs[j]->shape()) +
-                                               " doesn't match the broadcast shape " + shape_text(shape));
+                                               shape_text(options.outputs[j]->shape()) + " doesn't match the broadcast shape " +
+                                               shape_text(shape));
       }
     }
     for (int i = 0; i < info.inputs; ++i) {
@@ -216,12 +216,19 @@ bool compares_beyond(Call& call, std::span<Array> results) {
     const int order = i == 1 ? -side : side;  // how the first operand compares with the second
     bool answer = false;
     switch (call.operation) {
-      case Op::not_equal: answer = true; break;
+      case Op::not_equal:
+        answer = true;
+        break;
       case Op::less:
-      case Op::less_equal: answer = order < 0; break;
+      case Op::less_equal:
+        answer = order < 0;
+        break;
       case Op::greater:
-      case Op::greater_equal: answer = order > 0; break;
-      default: break;
+      case Op::greater_equal:
+        answer = order > 0;
+        break;
+      default:
+        break;
     }
     // An integer always equals itself: an ordinary loop gives the answer and minds shapes, outputs and masks.
     const Operand compared[] = {other, other};

@@ -135,7 +135,11 @@ TEST(Elementwise, conditions_are_reported_where_numpy_reports_them) {
 
 TEST(Elementwise, python_integers_out_of_range_are_refused_or_compared_exactly) {
   Array bytes = Array::zeros({4}, DType::kUInt8);
-  EXPECT_EQ(message([&] { call(Op::add, {bytes, Scalar::integer(300)}); }, ErrorKind::kOverflow),
+  EXPECT_EQ(message(
+                [&] {
+                  call(Op::add, {bytes, Scalar::integer(300)});
+                },
+                ErrorKind::kOverflow),
             "Python integer 300 out of bounds for uint8");
   const Array less = call(Op::less, {bytes, Scalar::integer(300)}), equal = call(Op::equal, {bytes, Scalar::integer(-1)});
   for (bool value : less.elements<bool>()) EXPECT_TRUE(value);
@@ -144,18 +148,30 @@ TEST(Elementwise, python_integers_out_of_range_are_refused_or_compared_exactly) 
 
 TEST(Elementwise, negative_exponents_of_integers_are_refused) {
   const Array a = arange(Scalar::integer(0), Scalar::integer(1), 5, DType::kInt64);
-  EXPECT_EQ(message([&] { call(Op::power, {a, Scalar::integer(-1)}); }, ErrorKind::kValue),
+  EXPECT_EQ(message(
+                [&] {
+                  call(Op::power, {a, Scalar::integer(-1)});
+                },
+                ErrorKind::kValue),
             "Integers to negative integer powers are not allowed.");
 }
 
 TEST(Elementwise, shapes_that_do_not_fit_are_named) {
   const Array a = numbers({2, 3}), b = numbers({4});
-  EXPECT_EQ(message([&] { call(Op::add, {a, b}); }, ErrorKind::kValue),
+  EXPECT_EQ(message(
+                [&] {
+                  call(Op::add, {a, b});
+                },
+                ErrorKind::kValue),
             "operands could not be broadcast together with shapes (2,3) (4,) ");
   const Array out = numbers({3});
   ElementwiseOptions options;
   options.outputs[0] = &out;
-  EXPECT_EQ(message([&] { call(Op::add, {a, a}, options); }, ErrorKind::kValue),
+  EXPECT_EQ(message(
+                [&] {
+                  call(Op::add, {a, a}, options);
+                },
+                ErrorKind::kValue),
             "non-broadcastable output operand with shape (3,) doesn't match the broadcast shape (2,3)");
 }
 
@@ -194,7 +210,8 @@ TEST(Assign, python_numbers_are_converted_as_python_does) {
   fill(a.view(), Scalar::real(2.7));
   EXPECT_EQ(a.elements<int8_t>()[2], 2);
   EXPECT_EQ(message([&] { fill(a.view(), Scalar::real(NAN)); }, ErrorKind::kValue), "cannot convert float NaN to integer");
-  EXPECT_EQ(message([&] { fill(a.view(), Scalar::integer(200)); }, ErrorKind::kOverflow), "Python integer 200 out of bounds for int8");
+  EXPECT_EQ(message([&] { fill(a.view(), Scalar::integer(200)); }, ErrorKind::kOverflow),
+            "Python integer 200 out of bounds for int8");
 }
 
 TEST(Create, where_selects_element_by_element) {
@@ -214,9 +231,10 @@ TEST(Create, arange_adds_multiples_of_the_step) {
 
 TEST(Create, concatenation_names_the_extent_that_differs) {
   const View parts[] = {numbers({2, 3}).view(), numbers({2, 4}).view()};
-  EXPECT_EQ(message([&] { concatenate(parts, 0); }, ErrorKind::kValue),
-            "all the input array dimensions except for the concatenation axis must match exactly, but along dimension 1, the array "
-            "at index 0 has size 3 and the array at index 1 has size 4");
+  EXPECT_EQ(
+      message([&] { concatenate(parts, 0); }, ErrorKind::kValue),
+      "all the input array dimensions except for the concatenation axis must match exactly, but along dimension 1, the array "
+      "at index 0 has size 3 and the array at index 1 has size 4");
 }
 
 }  // namespace

@@ -11,14 +11,17 @@ namespace {
 
 using kernel::Cost;
 
-constexpr int64_t kBlockBytes = 8192;   // five of them fit L1 beside what the loop reads
+constexpr int64_t kBlockBytes = 8192;  // five of them fit L1 beside what the loop reads
 
 // Elements a thread takes at a time. A chunk of 32768 additions lasts some 10 us, ten times what handing it over costs.
 int64_t grain_of(Cost cost) {
   switch (cost) {
-    case Cost::kMemory: return 32768;
-    case Cost::kDivision: return 16384;
-    case Cost::kTranscendental: return 4096;
+    case Cost::kMemory:
+      return 32768;
+    case Cost::kDivision:
+      return 16384;
+    case Cost::kTranscendental:
+      return 4096;
   }
   return 32768;
 }
@@ -30,11 +33,16 @@ void move_bytes(char** args, const int64_t* dims, const int64_t* steps, void*) {
 }
 kernel::LoopFn mover(int64_t size) {
   switch (size) {
-    case 1: return &move_bytes<1>;
-    case 2: return &move_bytes<2>;
-    case 4: return &move_bytes<4>;
-    case 8: return &move_bytes<8>;
-    default: return &move_bytes<16>;
+    case 1:
+      return &move_bytes<1>;
+    case 2:
+      return &move_bytes<2>;
+    case 4:
+      return &move_bytes<4>;
+    case 8:
+      return &move_bytes<8>;
+    default:
+      return &move_bytes<16>;
   }
 }
 
@@ -54,14 +62,14 @@ enum class Path : uint8_t { kDirect, kBuffer };
 
 struct Runner {
   const Job& job;
-  Plan& plan;                     // the job's; axes are exchanged where that is faster
-  int count;                      // operands of the loop
+  Plan& plan;  // the job's; axes are exchanged where that is faster
+  int count;   // operands of the loop
   Path paths[kMaxOperands] = {};
-  bool buffered = false;          // some operand goes through a buffer
-  bool casts_raise = false;       // casts report what they meet, also where the loop reports nothing
+  bool buffered = false;     // some operand goes through a buffer
+  bool casts_raise = false;  // casts report what they meet, also where the loop reports nothing
   bool tiled = false;
   Tiling tiling{};
-  int64_t block = INT64_MAX;      // longest run
+  int64_t block = INT64_MAX;  // longest run
   int64_t loop_steps[kMaxOperands];
 
   explicit Runner(Job& j) : job(j), plan(j.plan), count(j.inputs + j.outputs) {
@@ -183,9 +191,7 @@ struct Runner {
   }
 
   void visit(int64_t begin, int64_t end) const {
-    const auto piece = [this](std::byte* const* data, int64_t n) {
-      job.masked ? run_masked_piece(data, n) : run_piece(data, n);
-    };
+    const auto piece = [this](std::byte* const* data, int64_t n) { job.masked ? run_masked_piece(data, n) : run_piece(data, n); };
     if (tiled) return walk_tiles(plan, tiling, begin, end, piece);
     walk(plan, begin, end, INT64_MAX, piece);
   }

@@ -24,7 +24,8 @@ Range range_of(DType dtype) {
 
 [[noreturn]] void fail_range(const Scalar& integer, DType dtype) {
   const bool huge = integer.dtype == DType::kUInt64;
-  if (huge && dtype != DType::kUInt64 && dtype != DType::kUInt32) throw UserError(ErrorKind::kOverflow, "Python int too large to convert to C long");
+  if (huge && dtype != DType::kUInt64 && dtype != DType::kUInt32)
+    throw UserError(ErrorKind::kOverflow, "Python int too large to convert to C long");
   const std::string value = huge ? std::to_string(integer.get<uint64_t>()) : std::to_string(integer.get<int64_t>());
   throw UserError(ErrorKind::kOverflow, "Python integer " + value + " out of bounds for " + name_of(dtype));
 }
@@ -86,7 +87,8 @@ Scalar cast_scalar(const Scalar& value, DType dtype, unsigned* status) {
     case Weak::kStrong:
       if (value.dtype == dtype) return value;
       return by_kernel(value, dtype, status);
-    case Weak::kInteger: return from_integer(value, dtype, status);
+    case Weak::kInteger:
+      return from_integer(value, dtype, status);
     case Weak::kFloat:
       if (dtype == DType::kFloat64) return Scalar::of(dtype, value.get<double>());
       if (is_integer(dtype)) return from_integer(whole(value.get<double>()), dtype, status);

@@ -1,8 +1,8 @@
 // add, subtract, multiply, divide and the one-operand arithmetic of real numbers. Complex numbers: complex.cpp; integer
 // division: integers.cpp; float floor division and remainders: division.cpp.
-#include "kernel/targets.h"
-
 #include <cmath>
+
+#include "kernel/targets.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernel/arithmetic.cpp"
@@ -42,7 +42,10 @@ void arithmetic(Builder& b) {
   map(b, Op::conjugate, Floats{}, [](auto x) { return x; });
   map(b, Op::absolute, Floats{}, [](auto x) { return std::fabs(x); });
   map(b, Op::fabs, Floats{}, [](auto x) { return std::fabs(x); });
-  map(b, Op::sign, Floats{}, [](auto x) { using T = decltype(x); return x != x ? x : T(x > 0) - T(x < 0); });
+  map(b, Op::sign, Floats{}, [](auto x) {
+    using T = decltype(x);
+    return x != x ? x : T(x > 0) - T(x < 0);
+  });
   // One product with a constant that is rounded in the element's type, as NumPy does.
   map(b, Op::degrees, Floats{}, [](auto x) { return x * (decltype(x)(180) / kPi<decltype(x)>); });
   map(b, Op::rad2deg, Floats{}, [](auto x) { return x * (decltype(x)(180) / kPi<decltype(x)>); });

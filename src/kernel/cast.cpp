@@ -1,11 +1,10 @@
 // Casts between all dtypes. Floating point to integer truncates; out of range and NaN give what the x86 conversion
 // instructions of C compilers give and therefore NumPy: narrow integers take the low bits of a 32-bit conversion, uint32 those of
 // a 64-bit one. float64 to float16 rounds once. Complex to real drops the imaginary part.
-#include "kernel/targets.h"
-
 #include <cmath>
 
 #include "kernel/half.h"
+#include "kernel/targets.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernel/cast.cpp"

@@ -1,11 +1,10 @@
 // Complex numbers: arithmetic by NumPy's formulas, lexicographic order with NaN as NumPy orders it, truth and classes.
 // A product's parts are one rounded product and one fused multiply-add, as in NumPy's loops on machines that have it.
-#include "kernel/targets.h"
-
 #include <cmath>
 #include <limits>
 
 #include "kernel/float_status.h"
+#include "kernel/targets.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernel/complex.cpp"

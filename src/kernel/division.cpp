@@ -1,13 +1,12 @@
 // Floor division, remainder, fmod and divmod of floating point numbers by NumPy's definition (npy_divmod): the remainder is
 // exact and has the divisor's sign. With fused multiply-add a vector of remainders takes one division; elements whose
 // quotient passes 2^52, zero divisors, infinities and NaN take the C library's fmod.
-#include "kernel/targets.h"
-
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
 #include "kernel/float_status.h"
+#include "kernel/targets.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernel/division.cpp"

@@ -1,10 +1,11 @@
 // float16 operations: blocks are widened to float32, go through that loop and are rounded back, which is how NumPy computes
 // them. Maxima keep the first of equal operands, and neighbours and spacing are those of float16, so these have own loops.
+#include "kernel/half.h"
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
-#include "kernel/half.h"
 #include "kernel/table.h"
 
 namespace manycore::kernel {
@@ -75,10 +76,14 @@ Half spacing(Half x) {
 
 bool keeps_first(op::Op op, float x, float y) {
   switch (op) {
-    case op::Op::maximum: return x >= y || x != x;
-    case op::Op::minimum: return x <= y || x != x;
-    case op::Op::fmax: return x >= y || y != y;
-    default: return x <= y || y != y;
+    case op::Op::maximum:
+      return x >= y || x != x;
+    case op::Op::minimum:
+      return x <= y || x != x;
+    case op::Op::fmax:
+      return x >= y || y != y;
+    default:
+      return x <= y || y != y;
   }
 }
 

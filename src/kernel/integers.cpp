@@ -1,13 +1,12 @@
 // Integer division and its relatives, shifts, bits, powers, gcd and lcm. x//0 and x%0 are 0 and report a division by zero;
 // MIN//-1 is MIN and reports an overflow. Quotients of up to 32 bits go through floating point, which is exact for them and
 // vectorises; 64-bit ones take two such steps with AVX-512, the divide instruction elsewhere.
-#include "kernel/targets.h"
-
 #include <algorithm>
 #include <bit>
 #include <limits>
 
 #include "kernel/float_status.h"
+#include "kernel/targets.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernel/integers.cpp"
@@ -121,6 +120,15 @@ T divide_block(const T* x, T y, T* z, int64_t n) {
   bool minus_one = false;
   if constexpr (std::is_signed_v<T>) minus_one = y == -1;
   if (minus_one) met = met_by<F::kOverflows>(x, &y, 0, n);
+  if constexpr (std::is_same_v<T, uint8_t> && std::is_same_v<F, FloorQuotient>) {
+    // x / y = x * (65536 / y + 1) / 65536: the excess is below 1/256, no quotient is that close below an integer.
+    if (y > 1) {
+      const auto factor = uint16_t(65536 / y + 1);
+      MANYCORE_VECTORISE
+      for (int64_t i = 0; i < n; ++i) z[i] = T(uint32_t(x[i]) * factor >> 16);
+      return met;
+    }
+  }
   MANYCORE_VECTORISE
   for (int64_t i = 0; i < n; ++i) z[i] = F{}(x[i], y);
   return met;
@@ -223,7 +231,8 @@ HWY_INLINE T common_divisor(T x, T y) {
   auto a = magnitude(x), b = magnitude(y);
   while (b != 0) {
     // Dividing 32 bits costs half of what 64 do.
-    const auto rest = sizeof(T) == 8 && (uint64_t(a | b) >> 32) == 0 ? decltype(a)(uint32_t(a) % uint32_t(b)) : decltype(a)(a % b);
+    const auto rest =
+        sizeof(T) == 8 && (uint64_t(a | b) >> 32) == 0 ? decltype(a)(uint32_t(a) % uint32_t(b)) : decltype(a)(a % b);
     a = b;
     b = rest;
   }

@@ -1,7 +1,7 @@
 // Truth of numbers and classes of floating point numbers. Nothing here reports a floating point condition.
-#include "kernel/targets.h"
-
 #include <cmath>
+
+#include "kernel/targets.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernel/logic.cpp"
@@ -46,9 +46,8 @@ void logic(Builder& b) {
   test(b, Op::isfinite, Floats{}, [](auto x) { return Truth(magnitude_bits(x) < kInfinityBits<decltype(x)>); });
   test(b, Op::isinf, Floats{}, [](auto x) { return Truth(magnitude_bits(x) == kInfinityBits<decltype(x)>); });
   test(b, Op::isnan, Floats{}, [](auto x) { return Truth(x != x); });
-  test(b, Op::signbit, Floats{}, [](auto x) {
-    return Truth(__builtin_bit_cast(Bits<decltype(x)>, x) >> (8 * sizeof(x) - 1) != 0);
-  });
+  test(b, Op::signbit, Floats{},
+       [](auto x) { return Truth(__builtin_bit_cast(Bits<decltype(x)>, x) >> (8 * sizeof(x) - 1) != 0); });
 }
 
 }  // namespace manycore::kernel::HWY_NAMESPACE

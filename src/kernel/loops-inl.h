@@ -1,9 +1,8 @@
 // Loop templates and registration, compiled once per SIMD target (hence the toggled guard). A kernel is a stateless generic
 // lambda over elements; the templates give it a contiguous variant, one per operand that is a broadcast scalar, and a strided
 // one. The compiler vectorises the first two for the target: `ivdep` holds because an output is an input exactly or not at all.
-#include "kernel/table.h"
-
 #include "hwy/highway.h"
+#include "kernel/table.h"
 
 #if defined(MANYCORE_KERNEL_LOOPS_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef MANYCORE_KERNEL_LOOPS_INL_H_
@@ -157,23 +156,26 @@ void pair2(Builder& builder, op::Op op, Types<T...>, F) {
 // Operations whose bits do not depend on the sign: the unsigned loop serves both.
 template <class... T, class F>
 void map_bits(Builder& builder, op::Op op, Types<T...>, F) {
-  ((builder.set(op, slot_of<T>, &unary_loop<T, T, F>),
-    builder.set(op, slot_of<std::make_signed_t<T>>, &unary_loop<T, T, F>)), ...);
+  ((builder.set(op, slot_of<T>, &unary_loop<T, T, F>), builder.set(op, slot_of<std::make_signed_t<T>>, &unary_loop<T, T, F>)),
+   ...);
 }
 template <class... T, class F>
 void map2_bits(Builder& builder, op::Op op, Types<T...>, F) {
   ((builder.set(op, slot_of<T>, &binary_loop<T, T, T, F>),
-    builder.set(op, slot_of<std::make_signed_t<T>>, &binary_loop<T, T, T, F>)), ...);
+    builder.set(op, slot_of<std::make_signed_t<T>>, &binary_loop<T, T, T, F>)),
+   ...);
 }
 template <class... T, class F>
 void test_bits(Builder& builder, op::Op op, Types<T...>, F) {
   ((builder.set(op, slot_of<T>, &unary_loop<Truth, T, F>),
-    builder.set(op, slot_of<std::make_signed_t<T>>, &unary_loop<Truth, T, F>)), ...);
+    builder.set(op, slot_of<std::make_signed_t<T>>, &unary_loop<Truth, T, F>)),
+   ...);
 }
 template <class... T, class F>
 void test2_bits(Builder& builder, op::Op op, Types<T...>, F) {
   ((builder.set(op, slot_of<T>, &binary_loop<Truth, T, T, F>),
-    builder.set(op, slot_of<std::make_signed_t<T>>, &binary_loop<Truth, T, T, F>)), ...);
+    builder.set(op, slot_of<std::make_signed_t<T>>, &binary_loop<Truth, T, T, F>)),
+   ...);
 }
 
 }  // namespace manycore::kernel::HWY_NAMESPACE

@@ -22,7 +22,7 @@ enum class Cost : uint8_t { kMemory, kDivision, kTranscendental };
 struct Loop {
   LoopFn run = nullptr;
   void* data = nullptr;
-  uint8_t errors = 0;      // conditions (op::errors) that running it may raise in the floating point status and that are reported
+  uint8_t errors = 0;  // conditions (op::errors) that running it may raise in the floating point status and that are reported
   Cost cost = Cost::kMemory;
   bool scalar_unit = false;  // may also raise them in the x87 status word, as C library functions do (see float_status.h)
 };
@@ -37,7 +37,7 @@ struct Table {
   Loop loops[op::kOpCount][kSlotCount];
   LoopFn casts[kDTypeCount][kDTypeCount];
   void (*stream)(std::byte* to, const std::byte* from, int64_t bytes);  // see stream.h
-  LoopFn selects[5];  // by the binary logarithm of the element size
+  LoopFn selects[5];                                                    // by the binary logarithm of the element size
 };
 
 namespace detail {

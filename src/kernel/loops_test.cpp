@@ -104,12 +104,14 @@ TEST(Loops, results_depend_neither_on_layout_nor_on_the_length_of_the_run) {
       const std::vector<char> whole = run(loop, s, info.inputs, info.outputs, 301, packed, 7);
       const int64_t layouts[][5] = {{2, 1, 1, 1, 1}, {1, 3, 2, 1, 2}, {-1, 1, -2, 1, 1}, {2, 2, 2, 2, 2}};
       for (const auto& layout : layouts) {
-        EXPECT_EQ(run(loop, s, info.inputs, info.outputs, 301, layout, 7), whole) << level << " " << info.name << " " << name_of(s.inputs[0]);
+        EXPECT_EQ(run(loop, s, info.inputs, info.outputs, 301, layout, 7), whole)
+            << level << " " << info.name << " " << name_of(s.inputs[0]);
       }
       if (info.outputs != 1 || info.inputs != 1) return;
       for (int64_t n : {1, 2, 7, 15, 33, 64, 65, 130}) {
         const std::vector<char> part = run(loop, s, 1, 1, n, packed, 7);
-        EXPECT_EQ(std::memcmp(part.data(), whole.data(), part.size()), 0) << level << " " << info.name << " " << name_of(s.inputs[0]) << " " << n;
+        EXPECT_EQ(std::memcmp(part.data(), whole.data(), part.size()), 0)
+            << level << " " << info.name << " " << name_of(s.inputs[0]) << " " << n;
       }
     });
   }
@@ -118,7 +120,8 @@ TEST(Loops, results_depend_neither_on_layout_nor_on_the_length_of_the_run) {
 
 // Mathematical functions are SLEEF's, which rounds differently per vector width, and complex products are fused where they can be.
 bool same_on_all_levels(const op::OpInfo& info, const op::Signature& s) {
-  return std::string_view(info.accuracy) == "bits" || (std::string_view(info.accuracy).starts_with("bits") && !is_complex(s.inputs[0]));
+  return std::string_view(info.accuracy) == "bits" ||
+         (std::string_view(info.accuracy).starts_with("bits") && !is_complex(s.inputs[0]));
 }
 
 TEST(Loops, operations_that_promise_bits_have_them_on_every_simd_level) {
@@ -162,7 +165,8 @@ TEST(Loops, eight_bit_division_equals_pythons_definition_for_all_pairs) {
 }
 
 TEST(Loops, sixty_four_bit_division_is_exact_around_powers_of_two_on_every_level) {
-  std::vector<int64_t> values = {0, 1, -1, 2, 3, -3, 7, 10, std::numeric_limits<int64_t>::max(), std::numeric_limits<int64_t>::min()};
+  std::vector<int64_t> values = {
+      0, 1, -1, 2, 3, -3, 7, 10, std::numeric_limits<int64_t>::max(), std::numeric_limits<int64_t>::min()};
   std::mt19937_64 random(3);
   for (int bit = 1; bit < 63; ++bit) {
     for (int64_t near : {-1, 0, 1}) values.push_back((int64_t{1} << bit) + near);
@@ -184,7 +188,8 @@ TEST(Loops, sixty_four_bit_division_is_exact_around_powers_of_two_on_every_level
         int64_t expected = values[i] / y;
         if (values[i] % y != 0 && (values[i] < 0) != (y < 0)) --expected;
         ASSERT_EQ(q[i], expected) << level << " " << values[i] << " // " << y;
-        ASSERT_EQ(uint64_t(u[i]), uint64_t(values[i]) / uint64_t(y)) << level << " " << uint64_t(values[i]) << " // " << uint64_t(y);
+        ASSERT_EQ(uint64_t(u[i]), uint64_t(values[i]) / uint64_t(y))
+            << level << " " << uint64_t(values[i]) << " // " << uint64_t(y);
       }
     }
   }
@@ -196,7 +201,8 @@ TEST(Loops, division_by_zero_and_overflow_of_integers_are_reported_and_nothing_e
   EXPECT_EQ(binary<int32_t>(Op::floor_divide, DType::kInt32, 7, 0), 0);
   EXPECT_EQ(read_status(), kDivideByZeroBit);
   clear_status();
-  EXPECT_EQ(binary<int32_t>(Op::floor_divide, DType::kInt32, std::numeric_limits<int32_t>::min(), -1), std::numeric_limits<int32_t>::min());
+  EXPECT_EQ(binary<int32_t>(Op::floor_divide, DType::kInt32, std::numeric_limits<int32_t>::min(), -1),
+            std::numeric_limits<int32_t>::min());
   EXPECT_EQ(read_status(), kOverflowBit);
   clear_status();
   EXPECT_EQ(binary<int64_t>(Op::remainder, DType::kInt64, std::numeric_limits<int64_t>::min(), -1), 0);
@@ -222,7 +228,8 @@ TEST(Loops, maxima_propagate_nan_and_fmax_does_not) {
 TEST(Loops, float_remainders_equal_the_exact_definition) {
   std::mt19937_64 random(5);
   for (int i = 0; i < 20000; ++i) {
-    const double x = std::ldexp(double(int64_t(random())), int(random() % 60) - 70), y = std::ldexp(double(int64_t(random())), int(random() % 60) - 80);
+    const double x = std::ldexp(double(int64_t(random())), int(random() % 60) - 70),
+                 y = std::ldexp(double(int64_t(random())), int(random() % 60) - 80);
     if (y == 0) continue;
     double expected = std::fmod(x, y);
     if (expected != 0 && (expected < 0) != (y < 0)) expected += y;
@@ -245,8 +252,8 @@ TEST(Loops, mathematics_is_within_its_bound_of_the_c_library_and_reports_poles) 
     Op op;
     double (*reference)(double);
   };
-  const Case cases[] = {{Op::exp, std::exp},   {Op::log, std::log},     {Op::sin, std::sin},     {Op::cos, std::cos},
-                        {Op::tan, std::tan},   {Op::tanh, std::tanh},   {Op::cbrt, std::cbrt},   {Op::log1p, std::log1p},
+  const Case cases[] = {{Op::exp, std::exp},     {Op::log, std::log},       {Op::sin, std::sin},     {Op::cos, std::cos},
+                        {Op::tan, std::tan},     {Op::tanh, std::tanh},     {Op::cbrt, std::cbrt},   {Op::log1p, std::log1p},
                         {Op::expm1, std::expm1}, {Op::arcsinh, std::asinh}, {Op::arctan, std::atan}, {Op::exp2, std::exp2}};
   std::mt19937_64 random(9);
   std::vector<double> x(1000), r(1000);
@@ -263,7 +270,8 @@ TEST(Loops, mathematics_is_within_its_bound_of_the_c_library_and_reports_poles) 
         EXPECT_EQ(r[i], expected) << op::info(c.op).name;
         continue;
       }
-      EXPECT_NEAR(r[i], expected, 4 * std::fabs(std::nextafter(expected, INFINITY) - expected)) << op::info(c.op).name << " " << x[i];
+      EXPECT_NEAR(r[i], expected, 4 * std::fabs(std::nextafter(expected, INFINITY) - expected))
+          << op::info(c.op).name << " " << x[i];
     }
   }
   double zero = 0, result = 0;

@@ -1,9 +1,9 @@
 // Rounding to integers and the parts of floating point numbers: sign, exponent, fraction, neighbours.
-#include "kernel/targets.h"
-
 #include <algorithm>
 #include <cmath>
 #include <limits>
+
+#include "kernel/targets.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernel/parts.cpp"

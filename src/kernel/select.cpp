@@ -24,8 +24,8 @@ void select_loop(char** args, const int64_t* dims, const int64_t* steps, void*) 
   const int64_t n = dims[0];
   char *c = args[0], *a = args[1], *b = args[2], *r = args[3];
   constexpr int64_t kSize = sizeof(T);
-  const bool plain = steps[0] == 1 && steps[3] == kSize && (steps[1] == kSize || steps[1] == 0) &&
-                     (steps[2] == kSize || steps[2] == 0);
+  const bool plain =
+      steps[0] == 1 && steps[3] == kSize && (steps[1] == kSize || steps[1] == 0) && (steps[2] == kSize || steps[2] == 0);
   if (plain && n > 0) {
     const uint8_t* condition = reinterpret_cast<const uint8_t*>(c);
     const T *x = &at<T>(a), *y = &at<T>(b);

@@ -1,14 +1,14 @@
 #include "kernel/stream.h"
 
-#include "kernel/targets.h"
-
 #include <algorithm>
 #include <cstring>
 
+#include "kernel/targets.h"
+
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernel/stream.cpp"
-#include "hwy/foreach_target.h"
 #include "hwy/cache_control.h"
+#include "hwy/foreach_target.h"
 #include "kernel/loops-inl.h"
 
 HWY_BEFORE_NAMESPACE();

@@ -108,11 +108,20 @@ void fill_complex_mathematics(Builder& b) {
   b.cost(kernel::Cost::kTranscendental);
   map(b, Op::sqrt, [](auto x) { return std::sqrt(x); });
   map(b, Op::exp, [](auto x) { return std::exp(x); });
-  map(b, Op::exp2, [](auto x) { using T = decltype(x.real()); return std::exp(scaled(x, T(M_LN2))); });
+  map(b, Op::exp2, [](auto x) {
+    using T = decltype(x.real());
+    return std::exp(scaled(x, T(M_LN2)));
+  });
   map(b, Op::expm1, [](auto x) { return exp_minus_one(x); });
   map(b, Op::log, [](auto x) { return std::log(x); });
-  map(b, Op::log2, [](auto x) { using T = decltype(x.real()); return scaled(std::log(x), T(M_LOG2E)); });
-  map(b, Op::log10, [](auto x) { using T = decltype(x.real()); return scaled(std::log(x), T(M_LOG10E)); });
+  map(b, Op::log2, [](auto x) {
+    using T = decltype(x.real());
+    return scaled(std::log(x), T(M_LOG2E));
+  });
+  map(b, Op::log10, [](auto x) {
+    using T = decltype(x.real());
+    return scaled(std::log(x), T(M_LOG10E));
+  });
   map(b, Op::log1p, [](auto x) { return log_one_plus(x); });
   map(b, Op::sin, [](auto x) { return std::sin(x); });
   map(b, Op::cos, [](auto x) { return std::cos(x); });

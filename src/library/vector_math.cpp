@@ -1,7 +1,7 @@
 // SLEEF for float32 and float64. Its functions leave arbitrary conditions in the floating point status (log(0) raises invalid), so
 // the loops restore it and raise what IEEE 754 says from the values. Some overflow early (asinh above 1e154): a result that is not
 // finite for a finite argument is computed again by the C library. Tails go through the same vector routine.
-#include "kernel/targets.h"
+#include "library/vector_math.h"
 
 #include <algorithm>
 #include <cmath>
@@ -9,8 +9,8 @@
 #include <limits>
 
 #include "kernel/float_status.h"
+#include "kernel/targets.h"
 #include "library/complex_math.h"
-#include "library/vector_math.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "library/vector_math.cpp"
@@ -60,10 +60,10 @@ template <class T>
 inline constexpr int kLanes = kVectorBytes / sizeof(T);
 
 // sleef.h declares only what the command line's target has, so the prototypes stand here.
-#define MANYCORE_SLEEF_UNARY(name, accuracy)                     \
-  extern "C" Doubles MANYCORE_SLEEF(name, accuracy)(Doubles);    \
-  extern "C" Singles MANYCORE_SLEEF_F(name, accuracy)(Singles);  \
-  struct Sleef_##name {                                          \
+#define MANYCORE_SLEEF_UNARY(name, accuracy)                                            \
+  extern "C" Doubles MANYCORE_SLEEF(name, accuracy)(Doubles);                           \
+  extern "C" Singles MANYCORE_SLEEF_F(name, accuracy)(Singles);                         \
+  struct Sleef_##name {                                                                 \
     Doubles operator()(Doubles x) const { return MANYCORE_SLEEF(name, accuracy)(x); }   \
     Singles operator()(Singles x) const { return MANYCORE_SLEEF_F(name, accuracy)(x); } \
     template <class T>                                                                  \
@@ -71,10 +71,10 @@ inline constexpr int kLanes = kVectorBytes / sizeof(T);
       return std::name(x);                                                              \
     }                                                                                   \
   };
-#define MANYCORE_SLEEF_BINARY(name, accuracy)                            \
-  extern "C" Doubles MANYCORE_SLEEF(name, accuracy)(Doubles, Doubles);   \
-  extern "C" Singles MANYCORE_SLEEF_F(name, accuracy)(Singles, Singles); \
-  struct Sleef_##name {                                                  \
+#define MANYCORE_SLEEF_BINARY(name, accuracy)                                                         \
+  extern "C" Doubles MANYCORE_SLEEF(name, accuracy)(Doubles, Doubles);                                \
+  extern "C" Singles MANYCORE_SLEEF_F(name, accuracy)(Singles, Singles);                              \
+  struct Sleef_##name {                                                                               \
     Doubles operator()(Doubles x, Doubles y) const { return MANYCORE_SLEEF(name, accuracy)(x, y); }   \
     Singles operator()(Singles x, Singles y) const { return MANYCORE_SLEEF_F(name, accuracy)(x, y); } \
     template <class T>                                                                                \
@@ -140,8 +140,8 @@ unsigned condition_of(T x, T r, Pole pole, bool underflows) {
   if (r != r) return x != x ? 0 : kInvalidBit;
   if (!std::isfinite(x)) return 0;
   if (std::isinf(r)) {
-    const bool at_pole = (pole == Pole::kZero && x == 0) || (pole == Pole::kMinusOne && x == -1) ||
-                         (pole == Pole::kUnit && std::fabs(x) == 1);
+    const bool at_pole =
+        (pole == Pole::kZero && x == 0) || (pole == Pole::kMinusOne && x == -1) || (pole == Pole::kUnit && std::fabs(x) == 1);
     return at_pole ? kDivideByZeroBit : kOverflowBit;
   }
   return underflows && std::fabs(r) < std::numeric_limits<T>::min() ? kUnderflowBit : 0;

@@ -24,7 +24,7 @@ inline constexpr unsigned all = 15;
 }  // namespace errors
 
 struct OpInfo {
-  const char* name;      // NumPy's name: "add"
+  const char* name;  // NumPy's name: "add"
   int inputs;
   int outputs;
   const char* types;     // name of the rule in resolve.cpp

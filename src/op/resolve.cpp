@@ -106,20 +106,32 @@ Signature signature_of(Op op, const Rule& rule, int slot) {
   if (slot == kMixedReversed || op == Op::ldexp) s.inputs[1] = DType::kInt64;
   s.outputs[0] = s.outputs[1] = common;
   switch (rule.returns) {
-    case Returns::kSame: break;
-    case Returns::kTruth: s.outputs[0] = DType::kBool; break;
-    case Returns::kMagnitude: s.outputs[0] = magnitude_of(common); break;
-    case Returns::kCount: s.outputs[0] = DType::kUInt8; break;
-    case Returns::kExponent: s.outputs[1] = DType::kInt32; break;
+    case Returns::kSame:
+      break;
+    case Returns::kTruth:
+      s.outputs[0] = DType::kBool;
+      break;
+    case Returns::kMagnitude:
+      s.outputs[0] = magnitude_of(common);
+      break;
+    case Returns::kCount:
+      s.outputs[0] = DType::kUInt8;
+      break;
+    case Returns::kExponent:
+      s.outputs[1] = DType::kInt32;
+      break;
   }
   return s;
 }
 
 DType default_of(const OperandType& operand) {
   switch (operand.weak) {
-    case Weak::kFloat: return DType::kFloat64;
-    case Weak::kComplex: return DType::kComplex128;
-    default: return operand.dtype;  // int64, or uint64 for a Python integer above its range
+    case Weak::kFloat:
+      return DType::kFloat64;
+    case Weak::kComplex:
+      return DType::kComplex128;
+    default:
+      return operand.dtype;  // int64, or uint64 for a Python integer above its range
   }
 }
 
@@ -160,8 +172,8 @@ std::string dtype_class(DType dtype) {
     std::string classes;
     for (const OperandType& input : inputs) classes += (classes.empty() ? "" : ", ") + dtype_class(default_of(input));
     if (inputs.size() > 1) classes = "(" + classes + ")";
-    throw UserError(ErrorKind::kType, "ufunc '" + name + "' did not contain a loop with signature matching types " + classes + " -> " +
-                                          (asked ? dtype_class(*asked) : "None"));
+    throw UserError(ErrorKind::kType, "ufunc '" + name + "' did not contain a loop with signature matching types " + classes +
+                                          " -> " + (asked ? dtype_class(*asked) : "None"));
   }
   if (asked) {
     throw UserError(ErrorKind::kType, "No loop matching the specified signature and casting was found for ufunc " + name);
@@ -218,9 +230,12 @@ DType settle_weak(Weak weak, DType own, std::span<const OperandType> operands) {
   }
   if (!strong) return default_of({own, weak});
   switch (weak) {
-    case Weak::kStrong: return own;
-    case Weak::kInteger: return met == DType::kBool ? own : met;
-    case Weak::kFloat: return is_inexact(met) ? met : DType::kFloat64;
+    case Weak::kStrong:
+      return own;
+    case Weak::kInteger:
+      return met == DType::kBool ? own : met;
+    case Weak::kFloat:
+      return is_inexact(met) ? met : DType::kFloat64;
     case Weak::kComplex:
       if (is_complex(met)) return met;
       return met == DType::kFloat16 || met == DType::kFloat32 ? DType::kComplex64 : DType::kComplex128;

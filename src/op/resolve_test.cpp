@@ -85,7 +85,8 @@ TEST(Resolve, refusals_are_in_the_words_of_numpy) {
     ADD_FAILURE() << "cast allowed";
   } catch (const UserError& error) {
     EXPECT_EQ(error.kind(), ErrorKind::kCasting);
-    EXPECT_STREQ(error.what(), "Cannot cast ufunc 'add' output from dtype('float64') to dtype('int64') with casting rule 'same_kind'");
+    EXPECT_STREQ(error.what(),
+                 "Cannot cast ufunc 'add' output from dtype('float64') to dtype('int64') with casting rule 'same_kind'");
   }
 }
 
