@@ -1,6 +1,7 @@
 #include "evaluate/assign.h"
 
 #include <cstdlib>
+#include <cstring>
 #include <string>
 
 #include "evaluate/fill_runs.h"
@@ -119,6 +120,10 @@ void assign(const View& destination, const View& source, Casting casting, unsign
   trace::count_native(2 * destination.nbytes());
   if (destination.size() == 0) return;
   if (overlap(destination, fitted) == Overlap::kMaybe) {
+    if (destination.dtype == fitted.dtype && destination.is_c_contiguous() && fitted.is_c_contiguous()) {
+      std::memmove(destination.data, fitted.data, static_cast<size_t>(destination.nbytes()));  // a[1:] = a[:-1]
+      return;
+    }
     const Array apart = copy(source);
     move(destination, fit(apart.view(), destination.shape), false, status);
     return;
