@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "manycore/errors.h"
+#include "memory/poison.h"
 #include "os/memory_limit.h"
 #include "os/pages.h"
 
@@ -109,6 +110,7 @@ Buffer* Pool::allocate_small(int64_t nbytes) {
   buffer->foreign_ = nullptr;
   buffer->nbytes_ = nbytes;
   buffer->references_.store(1, std::memory_order_relaxed);
+  allow(buffer->data_, nbytes);
   return buffer;
 }
 
@@ -144,6 +146,7 @@ Buffer* Pool::carve_small(int size_class, int32_t wanted) {
   for (int64_t offset = (slab / block - 1) * block; offset >= 0; offset -= block) {
     auto* buffer = new (bytes + offset) Buffer();
     buffer->data_ = bytes + offset + kHeaderBytes;
+    forbid(buffer->data_, small_class_bytes(size_class));
     buffer->size_class_ = static_cast<uint16_t>(size_class);
     buffer->next_ = first;
     first = buffer;
@@ -191,6 +194,7 @@ Buffer* Pool::allocate_big(int64_t nbytes, bool zeroed) {
   int size_class = big_class(nbytes);
   int64_t charge = large ? round_up(nbytes, os::kHugePageBytes) : big_class_bytes(size_class);
   Buffer* buffer = reuse_big(size_class, charge);
+  if (buffer) allow(buffer->data_, nbytes);
   if (buffer && zeroed) {
     if (nbytes >= kFreshZeroBytes)
       os::drop_pages(buffer->data_, buffer->charged_);
@@ -201,6 +205,8 @@ Buffer* Pool::allocate_big(int64_t nbytes, bool zeroed) {
     buffer = fresh_big(size_class, nbytes, charge);
     buffer->kind_ = large ? Buffer::Kind::kLarge : Buffer::Kind::kMedium;
   }
+  allow(buffer->data_, nbytes);
+  forbid(buffer->data_ + nbytes, big_class_bytes(size_class) - nbytes);
   buffer->foreign_ = nullptr;
   buffer->nbytes_ = nbytes;
   buffer->references_.store(1, std::memory_order_relaxed);
@@ -310,6 +316,7 @@ void Pool::give_back(Buffer* buffer) {
     bin.cold = buffer;
     return;
   }
+  allow(buffer->data_, big_class_bytes(buffer->size_class_));  // the addresses may be anyone's next
   os::unmap_pages(buffer->data_, big_class_bytes(buffer->size_class_));
   // The header was a small block without bytes, and becomes one again.
   buffer->kind_ = Buffer::Kind::kSmall;
@@ -345,8 +352,10 @@ void Pool::release(Buffer* buffer) {
       buffer->data_ = reinterpret_cast<std::byte*>(buffer) + kHeaderBytes;
       buffer->writeable_ = true;
     }
+    forbid(buffer->data_, small_class_bytes(buffer->size_class_));
     release_small(buffer);
   } else {
+    forbid(buffer->data_, big_class_bytes(buffer->size_class_));
     release_big(buffer);
   }
 }

@@ -3,6 +3,9 @@
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
+#endif
 
 #include <atomic>
 #include <cstring>
@@ -126,6 +129,24 @@ TEST(Pool, ForeignMemoryIsReleasedOnceAndNotCharged) {
   EXPECT_TRUE(next->is_writeable());
   EXPECT_EQ(next->owner(), nullptr);
 }
+
+#if defined(__SANITIZE_ADDRESS__)
+TEST(Pool, AddressSanitizerSeesEveryByteThatIsNotAnArrays) {
+  for (int64_t nbytes : {100, 5000, 100'000, 5'000'000}) {
+    std::byte* data;
+    {
+      BufferRef block = make(nbytes);
+      data = block->data();
+      EXPECT_FALSE(__asan_address_is_poisoned(data));
+      EXPECT_FALSE(__asan_address_is_poisoned(data + nbytes - 1));
+      EXPECT_TRUE(__asan_address_is_poisoned(data + nbytes)) << nbytes;
+    }
+    EXPECT_TRUE(__asan_address_is_poisoned(data)) << nbytes;
+    BufferRef again = make(nbytes);
+    std::memset(again->data(), 1, static_cast<size_t>(nbytes));
+  }
+}
+#endif
 
 TEST(Account, ARequestOverTheLimitNamesAccountLimitAndRequest) {
   make(100);
