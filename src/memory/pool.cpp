@@ -1,3 +1,4 @@
+// Long file: small and big blocks share the mutex, the account and the order in which cached blocks go.
 #include "memory/pool.h"
 
 #include <pthread.h>
