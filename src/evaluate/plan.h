@@ -79,7 +79,7 @@ void walk(const Plan& plan, int64_t begin, int64_t end, int64_t longest, const P
 
 // Calls piece(data, n) for runs of at most `run` elements along axis 0, in tiles of `run` by `rows` elements of axes 0 and 1:
 // what is far apart along one axis and near along the other stays in the cache meanwhile. Tiles are numbered, those
-// along axis 1 first; this does [begin, end).
+// along axis 1 first and along axis 0 last; this does [begin, end).
 struct Tiling {
   int64_t run, rows;
   int64_t across, down;  // tiles along axes 0 and 1
@@ -94,14 +94,14 @@ void walk_tiles(const Plan& plan, const Tiling& tiling, int64_t begin, int64_t e
     int64_t rest = number;
     const int64_t top = rest % tiling.down * tiling.rows;
     rest /= tiling.down;
-    const int64_t first = rest % tiling.across * tiling.run;
-    rest /= tiling.across;
-    for (int k = 0; k < plan.operands; ++k) data[k] = plan.data[k] + first * plan.strides[k][0] + top * plan.strides[k][1];
+    for (int k = 0; k < plan.operands; ++k) data[k] = plan.data[k] + top * plan.strides[k][1];
     for (int axis = 2; axis < plan.ndim; ++axis) {
       const int64_t position = rest % plan.shape[axis];
       rest /= plan.shape[axis];
       for (int k = 0; k < plan.operands; ++k) data[k] += position * plan.strides[k][axis];
     }
+    const int64_t first = rest * tiling.run;
+    for (int k = 0; k < plan.operands; ++k) data[k] += first * plan.strides[k][0];
     const int64_t n = std::min(tiling.run, plan.shape[0] - first);
     const int64_t rows = std::min(tiling.rows, plan.shape[1] - top);
     for (int64_t row = 0; row < rows; ++row) {

@@ -101,17 +101,21 @@ struct Runner {
     if (plan.shape[0] <= kShort && plan.shape[longest] > plan.shape[0]) {
       const int64_t width = plan.shape[0];
       bring_to(&plan, longest, 0);
-      return set_tiles(std::max<int64_t>(64, 2048 / width), width);
+      const int64_t reach = std::max<int64_t>(1, std::abs(plan.strides[job.inputs][0]));
+      return set_tiles(std::clamp<int64_t>((128 << 10) / reach, 64, 2048 / width), width);
     }
     for (int k = 0; k < job.inputs; ++k) {
+      const int64_t here = std::abs(plan.strides[k][0]);
+      int densest = 0;
       for (int axis = 1; axis < plan.ndim; ++axis) {
-        const int64_t dense = std::abs(plan.strides[k][axis]), here = std::abs(plan.strides[k][0]);
-        if (dense == 0 || here <= dense || here < 64 || plan.shape[axis] < 8) continue;
-        bring_to(&plan, axis, 1);
-        // 512 lines of the input stay in L1 for the next rows, and the output is written in long runs: 3162 x 3162 float64
-        // 13 ms, 19 row by row; 4096 x 4096 38 ms, 105 row by row (Zen 5).
-        return set_tiles(512, 32);
+        const int64_t stride = std::abs(plan.strides[k][axis]);
+        if (stride != 0 && stride < std::abs(plan.strides[k][densest])) densest = axis;
       }
+      if (densest == 0) continue;
+      bring_to(&plan, densest, 1);
+      // 512 lines of the input stay in L1 for the next rows, and the output is written in long runs: 3162 x 3162 float64
+      // 13 ms, 19 row by row; 4096 x 4096 38 ms, 105 row by row (Zen 5).
+      return here < 64 ? set_tiles(1024, 32) : set_tiles(512, 32);
     }
   }
   void set_tiles(int64_t run, int64_t rows) {
