@@ -100,7 +100,7 @@ ALLOCATING = [
     ("astype(float32)", "a.astype(np.float32)", 12),
     ("copy", "a.copy()", 16),
     ("concatenate", "np.concatenate((a, b))", 32),
-    ("zeros", "np.zeros({n})", 8),
+    ("zeros", "np.zeros({n})", 0),
     ("arange", "np.arange({n})", 8),
     ("cumsum", "np.cumsum(a)", 16),
     ("stencil", "a[2:] + a[:-2] - 2.0 * a[1:-1]", 16),
