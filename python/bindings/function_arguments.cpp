@@ -74,6 +74,25 @@ bool axes_from(PyObject* object, std::optional<Dims>* axes) {
   return shape_from(object, &axes->emplace());
 }
 
+bool dtype_or(PyObject* object, DType fallback, DType* dtype) {
+  *dtype = fallback;
+  if (not_given(object)) return true;
+  return !is_array(object) && !is_real_array(object) && dtype_from_descr(object, dtype);
+}
+
+bool copy_order_from(PyObject* object, evaluate::CopyOrder otherwise, evaluate::CopyOrder* order) {
+  *order = otherwise;
+  if (not_given(object)) return true;
+  if (!PyUnicode_Check(object) || PyUnicode_GetLength(object) != 1) return false;
+  switch (PyUnicode_ReadChar(object, 0)) {
+    case 'C': *order = evaluate::CopyOrder::kC; return true;
+    case 'F': *order = evaluate::CopyOrder::kF; return true;
+    case 'A': *order = evaluate::CopyOrder::kA; return true;
+    case 'K': *order = evaluate::CopyOrder::kK; return true;
+    default: return false;
+  }
+}
+
 bool not_given(PyObject* value) { return value == nullptr || value == Py_None || value == real_numpy().no_value; }
 
 }  // namespace manycore::python

@@ -7,6 +7,7 @@
 #include <span>
 
 #include "bindings/array_object.h"
+#include "evaluate/assign.h"
 
 namespace manycore::python {
 
@@ -33,6 +34,10 @@ bool shape_from(PyObject* object, Dims* shape);
 bool integer_from(PyObject* object, int64_t* value);
 // None: no axes given, all of them.
 bool axes_from(PyObject* object, std::optional<Dims>* axes);
+// dtype=: a dtype of the engine's, or `fallback` where absent.
+bool dtype_or(PyObject* object, DType fallback, DType* dtype);
+// order=: one of C, F, A, K, or `otherwise` where absent.
+bool copy_order_from(PyObject* object, evaluate::CopyOrder otherwise, evaluate::CopyOrder* order);
 // Absent, None or numpy._NoValue.
 bool not_given(PyObject* value);
 

@@ -199,7 +199,7 @@ FunctionObject* implemented_function(PyObject* real) {
 
 bool register_functions(PyObject* module) {
   for (const NativeFunctionRow* rows :
-       {kCreationFunctions, kReductionFunctions, kShapeFunctions, kSelectionFunctions, kProductFunctions, kLinalgFunctions}) {
+       {kCreationFunctions, kConversionFunctions, kReductionFunctions, kShapeFunctions, kSelectionFunctions, kProductFunctions, kLinalgFunctions}) {
     add_rows(rows);
   }
   Py_SET_REFCNT(&FunctionType, 1);

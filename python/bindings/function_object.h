@@ -38,6 +38,7 @@ struct NativeFunctionRow {
   NativeFunction function;
 };
 extern const NativeFunctionRow kCreationFunctions[];
+extern const NativeFunctionRow kConversionFunctions[];
 extern const NativeFunctionRow kReductionFunctions[];
 extern const NativeFunctionRow kShapeFunctions[];
 extern const NativeFunctionRow kSelectionFunctions[];
