@@ -51,8 +51,12 @@ struct Search {
 };
 
 void search_each(const Search& search, int64_t* out, int64_t begin, int64_t end) {
-  for (int64_t i = begin; i < end; ++i) {
-    out[i] = search.loops.run(search.at(i), search.input.strides[search.axis], search.input.shape[search.axis]);
+  const int64_t stride = search.input.strides[search.axis], extent = search.input.shape[search.axis];
+  const int64_t last = search.kept_shape.back(), step = search.kept_strides.back();
+  for (int64_t i = begin; i < end;) {
+    const std::byte* p = search.at(i);
+    const int64_t stop = std::min(end, i - i % last + last);
+    for (; i < stop; ++i, p += step) out[i] = search.loops.run(p, stride, extent);
   }
 }
 
@@ -114,6 +118,16 @@ View flatten(const View& input, Array* keep) {
 }  // namespace
 
 Array arg_reduce(Reduction reduction, const View& input, const ReduceOptions& options) {
+  const bool one_line = input.ndim() == 1 || (!options.axes && input.is_c_contiguous());
+  if (one_line && options.output == nullptr && !options.keepdims && input.size() > 0) {
+    // The everyday call, kept short: it costs little more than the search itself on small arrays.
+    if (options.axes) normalize_axes(*options.axes, 1);
+    const Array result = Array::empty({}, DType::kInt64);
+    const int64_t stride = input.ndim() == 1 ? input.strides[0] : item_size(input.dtype);
+    *reinterpret_cast<int64_t*>(result.data()) =
+        search_run(kernel::find_arg(reduction, input.dtype), input.data, stride, input.size());
+    return result;
+  }
   Array keep;
   const bool whole = !options.axes;
   const View view = whole ? flatten(input, &keep) : input;

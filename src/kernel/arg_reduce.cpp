@@ -65,12 +65,11 @@ template <class T, bool kMaximum>
 int64_t arg_scan(const std::byte* input, int64_t stride, int64_t n) {
   int64_t position = 0;
   T best = element<T>(input);
-  for (int64_t i = 1; i < n && !is_nan(best); ++i) {
+  for (int64_t i = 1; i < n; ++i) {  // selects instead of branches: rows are often short and their order random
     const T candidate = element<T>(input + i * stride);
-    if (beats<T, kMaximum>(best, candidate)) {
-      best = candidate;
-      position = i;
-    }
+    const bool takes = beats<T, kMaximum>(best, candidate);
+    best = takes ? candidate : best;
+    position = takes ? i : position;
   }
   return position;
 }
@@ -100,7 +99,7 @@ int64_t find_first(const T* x, int64_t n, T wanted) {
 template <class T, bool kMaximum>
 int64_t arg_run(const std::byte* input, int64_t stride, int64_t n) {
   constexpr int64_t kBlock = 2048;
-  if (stride != sizeof(T) || n < 64) return arg_scan<T, kMaximum>(input, stride, n);
+  if (stride != sizeof(T) || n < 8) return arg_scan<T, kMaximum>(input, stride, n);
   const auto extreme = find_reduction(kMaximum ? Reduction::kMax : Reduction::kMin, kDType<T>, kDType<T>)->run;
   int64_t winner = 0;
   T best = element<T>(input);

@@ -87,7 +87,14 @@ void fold_run(std::byte* accumulator, const std::byte* input, int64_t stride, in
   A value = *reinterpret_cast<A*>(accumulator);
   if (stride == sizeof(E)) {
     const E* x = reinterpret_cast<const E*>(input);
-    for (int64_t i = 0; i < n; ++i) value = F{}(value, x[i]);
+    constexpr int64_t kBlock = 4096 / static_cast<int64_t>(sizeof(E));
+    for (int64_t first = 0; first < n; first += kBlock) {
+      const int64_t last = n - first < kBlock ? n : first + kBlock;
+      if (last < n) {
+        for (int64_t i = first; i < last; i += 64 / static_cast<int64_t>(sizeof(E))) prefetch(x + i);
+      }
+      for (int64_t i = first; i < last; ++i) value = F{}(value, x[i]);
+    }
   } else {
     for (int64_t i = 0; i < n; ++i) value = F{}(value, *reinterpret_cast<const E*>(input + i * stride));
   }

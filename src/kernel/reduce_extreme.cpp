@@ -62,6 +62,24 @@ struct Fmax {
   Half operator()(float x, float y, Half a, Half b) const { return (x >= y || y != y) ? a : b; }
 };
 
+// At least one vector, the last one overlapping.
+template <class T, class F, bool kMaximum>
+void short_extreme_run(std::byte* accumulator, const T* x, int64_t n) {
+  const hn::ScalableTag<T> tag;
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(tag));
+  auto best = hn::LoadU(tag, x);
+  auto nan = hn::IsNaN(best);
+  for (int64_t i = lanes; i < n; i += lanes) {
+    const auto next = hn::LoadU(tag, x + (i + lanes <= n ? i : n - lanes));
+    best = kMaximum ? hn::Max(next, best) : hn::Min(next, best);
+    nan = hn::Or(nan, hn::IsNaN(next));
+  }
+  if (!hn::AllFalse(tag, nan)) return fold_run<T, T, F>(accumulator, reinterpret_cast<const std::byte*>(x), sizeof(T), n);
+  const T found = hn::GetLane(kMaximum ? hn::MaxOfLanes(tag, best) : hn::MinOfLanes(tag, best));
+  T& value = *reinterpret_cast<T*>(accumulator);
+  value = F{}(value, found);
+}
+
 // A contiguous run of floats in vectors. x86's minimum and maximum give their second operand where one is NaN, so NaNs are
 // noticed on the side; a run that has one (rare) is folded again element by element.
 template <class T, class F, bool kMaximum>
@@ -69,11 +87,12 @@ void extreme_run(std::byte* accumulator, const std::byte* input, int64_t stride,
   const hn::ScalableTag<T> tag;
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(tag));
   constexpr int kVectors = 4;
-  if (stride != sizeof(T) || n < kVectors * lanes) {
+  if (stride != sizeof(T) || n < lanes) {
     fold_run<T, T, F>(accumulator, input, stride, n);
     return;
   }
   const T* x = reinterpret_cast<const T*>(input);
+  if (n < kVectors * lanes) return short_extreme_run<T, F, kMaximum>(accumulator, x, n);
   const auto fold = [&](auto a, auto b) HWY_ATTR {
     if constexpr (kMaximum)
       return hn::Max(a, b);

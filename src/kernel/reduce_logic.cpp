@@ -15,22 +15,23 @@ inline bool is_true(T a) {
 }
 inline bool is_true(Half a) { return (a.bits & 0x7fff) != 0; }
 
+// Accumulators are 0 or 1.
 struct And {
   template <class E>
   uint8_t operator()(uint8_t a, E b) const {
-    return static_cast<uint8_t>((a != 0) & is_true(b));
+    return static_cast<uint8_t>(a & static_cast<uint8_t>(is_true(b)));
   }
 };
 struct Or {
   template <class E>
   uint8_t operator()(uint8_t a, E b) const {
-    return static_cast<uint8_t>((a != 0) | is_true(b));
+    return static_cast<uint8_t>(a | static_cast<uint8_t>(is_true(b)));
   }
 };
 struct Xor {
   template <class E>
   uint8_t operator()(uint8_t a, E b) const {
-    return static_cast<uint8_t>((a != 0) ^ is_true(b));
+    return static_cast<uint8_t>(a ^ static_cast<uint8_t>(is_true(b)));
   }
 };
 struct Count {

@@ -81,7 +81,10 @@ struct Strided {
   int64_t stride;
   const T* numbers(int64_t first, int64_t n, T* scratch) const {
     const std::byte* p = input + first * stride;
-    for (int64_t i = 0; i < n; ++i, p += stride) scratch[i] = *reinterpret_cast<const T*>(p);
+    for (int64_t i = 0; i < n; ++i, p += stride) {
+      prefetch(p);
+      scratch[i] = *reinterpret_cast<const T*>(p);
+    }
     return scratch;
   }
 };
