@@ -1,3 +1,4 @@
+// Long file: one pairwise tree serves plain, strided, float16 and complex sums and the deviations of a variance.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernel/reduce_sum.cpp"
 #include <complex>
