@@ -31,10 +31,11 @@ bool same_release = false;
 class LockedStream {
  public:
   explicit LockedStream(PyObject* generator) {
-    PyObject* bits = PyObject_GetAttrString(generator, "bit_generator");
-    PyObject* capsule = bits != nullptr ? PyObject_GetAttrString(bits, "capsule") : nullptr;
-    lock_ = capsule != nullptr ? PyObject_GetAttrString(bits, "lock") : nullptr;
-    PyObject* held = lock_ != nullptr ? PyObject_CallMethod(lock_, "acquire", nullptr) : nullptr;
+    const Names& text = names();
+    PyObject* bits = PyObject_GetAttr(generator, text.bit_generator);
+    PyObject* capsule = bits != nullptr ? PyObject_GetAttr(bits, text.capsule) : nullptr;
+    lock_ = capsule != nullptr ? PyObject_GetAttr(bits, text.lock) : nullptr;
+    PyObject* held = lock_ != nullptr ? PyObject_CallMethodNoArgs(lock_, text.acquire) : nullptr;
     if (held != nullptr) stream_ = static_cast<bitgen_t*>(PyCapsule_GetPointer(capsule, "BitGenerator"));
     Py_XDECREF(held);
     Py_XDECREF(capsule);
@@ -46,7 +47,7 @@ class LockedStream {
     if (stream_ != nullptr) {
       PyObject *type, *value, *traceback;
       PyErr_Fetch(&type, &value, &traceback);
-      Py_XDECREF(PyObject_CallMethod(lock_, "release", nullptr));
+      Py_XDECREF(PyObject_CallMethodNoArgs(lock_, names().release));
       PyErr_Restore(type, value, traceback);
     }
     Py_XDECREF(lock_);
@@ -54,6 +55,19 @@ class LockedStream {
   bitgen_t* get() const { return stream_; }  // null with an exception set
 
  private:
+  // Made once: building these strings would double the cost of drawing ten numbers.
+  struct Names {
+    PyObject* bit_generator = PyUnicode_InternFromString("bit_generator");
+    PyObject* capsule = PyUnicode_InternFromString("capsule");
+    PyObject* lock = PyUnicode_InternFromString("lock");
+    PyObject* acquire = PyUnicode_InternFromString("acquire");
+    PyObject* release = PyUnicode_InternFromString("release");
+  };
+  static const Names& names() {
+    static const Names made;
+    return made;
+  }
+
   PyObject* lock_ = nullptr;
   bitgen_t* stream_ = nullptr;
 };
