@@ -1,5 +1,6 @@
 // The options table for Python: rows for `manycore info`, the command line and the docs; get and set by name.
 #include "base/options.h"
+#include "kernel/dispatch.h"
 
 #include <string>
 
@@ -58,6 +59,7 @@ PyObject* set_option(PyObject*, PyObject* args) {
   const char* characters = text != nullptr ? PyUnicode_AsUTF8(text) : nullptr;
   PyObject* result = characters == nullptr ? nullptr : guarded([&]() -> PyObject* {
     base::set_option(name, characters);
+    if (std::string_view(name) == "simd") kernel::set_simd_level(base::text_option(base::Option::simd));
     Py_RETURN_NONE;
   });
   Py_XDECREF(text);

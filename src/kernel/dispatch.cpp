@@ -25,6 +25,7 @@ MANYCORE_TARGET_END
 #if HWY_ONCE
 #include <cstdint>
 
+#include "base/options.h"
 #include "kernel/loops.h"
 
 namespace manycore::kernel {
@@ -78,6 +79,11 @@ bool set_simd_level(std::string_view name) {
   }
   return false;
 }
+
+namespace {
+// The environment's choice, before the first kernel is looked up.
+[[maybe_unused]] const bool chosen_at_load = set_simd_level(base::text_option(base::Option::simd));
+}  // namespace
 
 }  // namespace manycore::kernel
 #endif

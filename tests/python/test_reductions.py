@@ -219,3 +219,17 @@ def test_counting_equals_numpy(dtype: str) -> None:
             expected = Outcome(lambda: np.count_nonzero(theirs, axis=axis))
             got = Outcome(lambda: mnp.count_nonzero(ours, axis=axis))
             check(expected, got, (dtype, layout, axis))
+
+
+def test_the_simd_option_decides_and_changes_no_bits() -> None:
+    before = _core.get_option("simd")
+    ours = mnp.array(data("float64", (100_003,), seed=23, special=False))
+    expected = float(np.asarray(ours).sum())
+    try:
+        for level in ("sse4", "avx2", "avx512"):
+            _core.set_option("simd", level)
+            if _core.machine()["simd"] == level:  # the machine's best: lower ones are there too, higher ones are not
+                assert _core.machine()["simd_in_use"] == level
+            assert float(ours.sum()) == expected
+    finally:
+        _core.set_option("simd", before)
