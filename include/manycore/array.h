@@ -65,10 +65,10 @@ class MANYCORE_API Array {
 namespace detail {
 template <class T>
 struct DTypeOf;
-#define MANYCORE_DTYPE_OF(type, name)                \
-  template <>                                        \
-  struct DTypeOf<type> {                             \
-    static constexpr DType value = DType::name;      \
+#define MANYCORE_DTYPE_OF(type, name)           \
+  template <>                                   \
+  struct DTypeOf<type> {                        \
+    static constexpr DType value = DType::name; \
   }
 MANYCORE_DTYPE_OF(bool, kBool);
 MANYCORE_DTYPE_OF(int8_t, kInt8);

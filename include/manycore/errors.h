@@ -16,7 +16,18 @@ class MANYCORE_API Error : public std::runtime_error {
   ~Error() override;
 };
 
-enum class ErrorKind { kValue, kType, kIndex, kAxis, kCasting, kOverflow, kZeroDivision, kFloatingPoint, kNotImplemented, kLinearAlgebra };
+enum class ErrorKind {
+  kValue,
+  kType,
+  kIndex,
+  kAxis,
+  kCasting,
+  kOverflow,
+  kZeroDivision,
+  kFloatingPoint,
+  kNotImplemented,
+  kLinearAlgebra
+};
 
 class MANYCORE_API UserError : public Error {
  public:

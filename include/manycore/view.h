@@ -26,7 +26,7 @@ struct View {
   int64_t nbytes() const { return size() * item_size(dtype); }
   MANYCORE_API bool is_c_contiguous() const;  // NumPy's relaxed rule: strides of extents 0 and 1 do not matter
   MANYCORE_API bool is_f_contiguous() const;
-  MANYCORE_API bool is_aligned() const;       // data and every stride that matters are multiples of the dtype's alignment
+  MANYCORE_API bool is_aligned() const;  // data and every stride that matters are multiples of the dtype's alignment
 };
 
 // Strides in bytes of a C-ordered (or Fortran-ordered) array.

@@ -1,8 +1,7 @@
 // numpy.linalg on LAPACK. Where the engine refuses an argument, NumPy reads it again and raises its own LinAlgError.
-#include "evaluate/linalg.h"
-
 #include "bindings/function_object.h"
 #include "bindings/operation_inputs.h"
+#include "evaluate/linalg.h"
 
 namespace manycore::python {
 namespace {
@@ -185,10 +184,15 @@ PyObject* slogdet(FunctionCall& call) {
 
 }  // namespace
 
-const NativeFunctionRow kLinalgFunctions[] = {
-    {"numpy.linalg.svd", svd},       {"numpy.linalg.eigh", eigh}, {"numpy.linalg.eigvalsh", eigvalsh},
-    {"numpy.linalg.solve", solve},   {"numpy.linalg.inv", inv},   {"numpy.linalg.cholesky", cholesky},
-    {"numpy.linalg.qr", qr},         {"numpy.linalg.det", det},   {"numpy.linalg.slogdet", slogdet},
-    {nullptr, nullptr}};
+const NativeFunctionRow kLinalgFunctions[] = {{"numpy.linalg.svd", svd},
+                                              {"numpy.linalg.eigh", eigh},
+                                              {"numpy.linalg.eigvalsh", eigvalsh},
+                                              {"numpy.linalg.solve", solve},
+                                              {"numpy.linalg.inv", inv},
+                                              {"numpy.linalg.cholesky", cholesky},
+                                              {"numpy.linalg.qr", qr},
+                                              {"numpy.linalg.det", det},
+                                              {"numpy.linalg.slogdet", slogdet},
+                                              {nullptr, nullptr}};
 
 }  // namespace manycore::python

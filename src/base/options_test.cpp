@@ -44,8 +44,9 @@ TEST(Options, AWrongValueNamesWhatIsExpected) {
   EXPECT_EQ(message_of("threads", "-1"), "threads: expected a whole number that is not negative, got '-1'");
   EXPECT_EQ(message_of("eager", "perhaps"), "eager: expected 1, 0, true, false, yes, no, on or off, got 'perhaps'");
   EXPECT_EQ(message_of("simd", "avx3"), "simd: expected one of auto, sse4, avx2, avx512, got 'avx3'");
-  EXPECT_EQ(message_of("memory_limit", "5X"),
-            "memory_limit: expected bytes such as 4000000, 512M, 1.5G, 2T, or a percentage of the machine's such as 50%, got '5X'");
+  EXPECT_EQ(
+      message_of("memory_limit", "5X"),
+      "memory_limit: expected bytes such as 4000000, 512M, 1.5G, 2T, or a percentage of the machine's such as 50%, got '5X'");
   EXPECT_EQ(message_of("memory_limit", "120%").substr(0, 13), "memory_limit:");
   set_option("simd", "avx2");
   EXPECT_EQ(text_option(Option::simd), "avx2");

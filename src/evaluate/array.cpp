@@ -69,8 +69,8 @@ Array Array::wrap(std::byte* data, DType dtype, const Dims& shape, const Dims& s
 
 Array Array::slice(int axis, std::optional<int64_t> start, std::optional<int64_t> stop, int64_t step) const {
   if (axis < -ndim() || axis >= ndim())
-    throw UserError(ErrorKind::kAxis, "axis " + std::to_string(axis) + " is out of bounds for array of dimension " +
-                                          std::to_string(ndim()));
+    throw UserError(ErrorKind::kAxis,
+                    "axis " + std::to_string(axis) + " is out of bounds for array of dimension " + std::to_string(ndim()));
   if (step == 0) throw UserError(ErrorKind::kValue, "slice step cannot be zero");
   if (axis < 0) axis += ndim();
   int64_t extent = shape()[axis];
@@ -115,8 +115,8 @@ Array Array::copy(Order order) const {
 Array Array::astype(DType dtype, Casting casting) const {
   if (!can_cast(view_.dtype, dtype, casting))
     throw UserError(ErrorKind::kCasting, std::string("Cannot cast array data from dtype('") + name_of(view_.dtype) +
-                                             "') to dtype('" + name_of(dtype) + "') according to the rule '" +
-                                             name_of(casting) + "'");
+                                             "') to dtype('" + name_of(dtype) + "') according to the rule '" + name_of(casting) +
+                                             "'");
   return evaluate::astype(view_, dtype);
 }
 

@@ -55,9 +55,9 @@ struct Held {
 
 [[noreturn]] void fail_alignment(const View& a, const View& b, int axis_b) {
   int axis_a = a.ndim() - 1;
-  throw UserError(ErrorKind::kValue, "shapes " + shape_text(a.shape) + " and " + shape_text(b.shape) + " not aligned: " +
-                                         std::to_string(a.shape[axis_a]) + " (dim " + std::to_string(axis_a) + ") != " +
-                                         std::to_string(b.shape[axis_b]) + " (dim " + std::to_string(axis_b) + ")");
+  throw UserError(ErrorKind::kValue, "shapes " + shape_text(a.shape) + " and " + shape_text(b.shape) +
+                                         " not aligned: " + std::to_string(a.shape[axis_a]) + " (dim " + std::to_string(axis_a) +
+                                         ") != " + std::to_string(b.shape[axis_b]) + " (dim " + std::to_string(axis_b) + ")");
 }
 
 Dims dot_shape(const View& a, const View& b) {
@@ -94,8 +94,8 @@ void scale(const Held& other, Kind kind, const Held& scalar, int64_t count, cons
   for (int64_t i = 0; i < other.view.shape[shorter]; ++i) {
     library::axpy<T>(other.view.shape[longer], value,
                      reinterpret_cast<const T*>(other.view.data + i * other.view.strides[shorter]),
-                     other.view.strides[longer] / other.size(),
-                     reinterpret_cast<T*>(c.data + i * c.strides[shorter]), c.strides[longer] / other.size());
+                     other.view.strides[longer] / other.size(), reinterpret_cast<T*>(c.data + i * c.strides[shorter]),
+                     c.strides[longer] / other.size());
   }
 }
 
@@ -182,17 +182,19 @@ void dot_one_by_one(const View& a, const View& b, const View& c, unsigned* statu
   };
   std::atomic<unsigned> met{0};
   constexpr int64_t kWorkPerTask = 1 << 16;
-  sched::parallel_for(a_count * b_count, std::max<int64_t>(1, kWorkPerTask / std::max<int64_t>(1, inner)),
-                      [&](int64_t begin, int64_t end) {
-    unsigned here = 0;
-    {
-      StatusScope scope(status ? &here : nullptr);
-      for (int64_t i = begin; i < end; ++i)
-        multiply_vectors(c.dtype, start(lines, a.ndim() - 1, i / b_count), a.strides[a.ndim() - 1], start(columns, match, i % b_count),
-                         b.strides[match], c.data + i * item_size(c.dtype), inner);
-    }
-    if (here) met.fetch_or(here, std::memory_order_relaxed);
-  }, interrupts);
+  sched::parallel_for(
+      a_count * b_count, std::max<int64_t>(1, kWorkPerTask / std::max<int64_t>(1, inner)),
+      [&](int64_t begin, int64_t end) {
+        unsigned here = 0;
+        {
+          StatusScope scope(status ? &here : nullptr);
+          for (int64_t i = begin; i < end; ++i)
+            multiply_vectors(c.dtype, start(lines, a.ndim() - 1, i / b_count), a.strides[a.ndim() - 1],
+                             start(columns, match, i % b_count), b.strides[match], c.data + i * item_size(c.dtype), inner);
+        }
+        if (here) met.fetch_or(here, std::memory_order_relaxed);
+      },
+      interrupts);
   if (status) *status |= met.load(std::memory_order_relaxed);
 }
 
@@ -240,7 +242,8 @@ Array dot(const View& a_view, const View& b_view, const ElementwiseOptions& opti
   Held a(a_view), b(b_view);
   if (a_view.dtype != dtype) a.take(astype(a_view, dtype));
   if (b_view.dtype != dtype) b.take(astype(b_view, dtype));
-  bool blas_scales = library::has_blas() && is_inexact(dtype) && dtype != DType::kFloat16 && a_view.ndim() <= 2 && b_view.ndim() <= 2;
+  bool blas_scales =
+      library::has_blas() && is_inexact(dtype) && dtype != DType::kFloat16 && a_view.ndim() <= 2 && b_view.ndim() <= 2;
   if ((a_view.ndim() == 0 || b_view.ndim() == 0) && !blas_scales) {
     const Operand operands[] = {a.view, b.view};
     ElementwiseOptions product;

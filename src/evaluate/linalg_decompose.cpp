@@ -39,13 +39,15 @@ void run_svd(char job, const Array& a, const Array& u, const Array& s, const Arr
   int64_t m = rows_of(a.view()), n = columns_of(a.view()), least = std::min(m, n), most = std::max(m, n);
   int64_t ldu = std::max<int64_t>(1, m);
   int64_t ldvt = std::max<int64_t>(1, job == 'A' ? n : job == 'S' ? least : 1);
-  int64_t real_size = job == 'N' ? 7 * least : std::max(5 * least * least + 5 * least, 2 * most * least + 2 * least * least + least);
+  int64_t real_size =
+      job == 'N' ? 7 * least : std::max(5 * least * least + 5 * least, 2 * most * least + 2 * least * least + least);
   Failures failures;
   for_stack(count, m * n * least, [&](int64_t begin, int64_t end) {
     Scratch<Real<T>> real_work(std::is_same_v<T, double> ? 0 : real_size);
     Scratch<int64_t> integer_work(8 * least);
     T answer{};
-    library::gesdd<T>(job, m, n, nullptr, ldu, nullptr, nullptr, ldu, nullptr, ldvt, &answer, -1, real_work.data(), integer_work.data());
+    library::gesdd<T>(job, m, n, nullptr, ldu, nullptr, nullptr, ldu, nullptr, ldvt, &answer, -1, real_work.data(),
+                      integer_work.data());
     int64_t work_size = std::max<int64_t>(1, asked_size(answer));
     Scratch<T> work(work_size);
     for (int64_t i = begin; i < end; ++i) {
@@ -73,8 +75,8 @@ void run_eigh(char job, char triangle, const Array& a, const Array& values, int6
     Scratch<Real<T>> real_work(real_size);
     Scratch<int64_t> integer_work(integer_size);
     for (int64_t i = begin; i < end; ++i)
-      failures.add(library::syevd<T>(job, triangle, n, matrix<T>(a, i), n, reinterpret_cast<Real<T>*>(values.data()) + i * n, work.data(),
-                                     work_size, real_work.data(), real_size, integer_work.data(), integer_size));
+      failures.add(library::syevd<T>(job, triangle, n, matrix<T>(a, i), n, reinterpret_cast<Real<T>*>(values.data()) + i * n,
+                                     work.data(), work_size, real_work.data(), real_size, integer_work.data(), integer_size));
   });
   failures.check("Eigenvalues did not converge");
 }
@@ -174,7 +176,8 @@ EighResult eigh(const View& a, bool upper, bool compute_vectors) {
   char job = compute_vectors ? 'V' : 'N', triangle = upper ? 'U' : 'L';
   if (values.size() > 0) {
     int64_t count = count_of(stack);
-    types.is_complex() ? run_eigh<Complex>(job, triangle, matrices, values, count) : run_eigh<double>(job, triangle, matrices, values, count);
+    types.is_complex() ? run_eigh<Complex>(job, triangle, matrices, values, count)
+                       : run_eigh<double>(job, triangle, matrices, values, count);
   }
   EighResult result;
   result.values = values.dtype() == types.real_result() ? values : to_result(values, types.real_result());
@@ -211,7 +214,8 @@ QrResult qr(const View& a, QrMode mode) {
   else if (wanted && q.size() > 0)
     make_identity(q);
   for (int64_t i = 0; i < count; ++i)
-    types.is_complex() ? clear_triangle(matrix<Complex>(matrices, i), m, n, false) : clear_triangle(matrix<double>(matrices, i), m, n, false);
+    types.is_complex() ? clear_triangle(matrix<Complex>(matrices, i), m, n, false)
+                       : clear_triangle(matrix<double>(matrices, i), m, n, false);
   QrResult result;
   int64_t r_rows = mode == QrMode::kR ? least : wide;
   result.r = to_result(matrices.with_view(slice(matrices.view(), matrices.ndim() - 2, 0, r_rows, 1)), types.result);

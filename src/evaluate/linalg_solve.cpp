@@ -104,19 +104,22 @@ Array solve(const View& a, const View& b) {
   Types types = common_types({a.dtype, b.dtype});
   bool vector = b.ndim() == 1;
   if (b.ndim() == 0)
-    throw UserError(ErrorKind::kValue, "solve: Input operand 1 does not have enough dimensions (has 0, gufunc core with signature "
-                                       "(m,m),(m,n)->(m,n) requires 2)");
+    throw UserError(ErrorKind::kValue,
+                    "solve: Input operand 1 does not have enough dimensions (has 0, gufunc core with signature "
+                    "(m,m),(m,n)->(m,n) requires 2)");
   View sides = b;
   if (vector) {
     sides.shape.push_back(1);
     sides.strides.push_back(0);
   }
   if (rows_of(sides) != rows_of(a))
-    throw UserError(ErrorKind::kValue,
-                    std::string(vector ? "solve1: Input operand 1 has a mismatch in its core dimension 0, with gufunc signature (m,m),(m)->(m)"
-                                       : "solve: Input operand 1 has a mismatch in its core dimension 0, with gufunc signature "
-                                         "(m,m),(m,n)->(m,n)") +
-                        " (size " + std::to_string(rows_of(sides)) + " is different from " + std::to_string(rows_of(a)) + ")");
+    throw UserError(
+        ErrorKind::kValue,
+        std::string(vector
+                        ? "solve1: Input operand 1 has a mismatch in its core dimension 0, with gufunc signature (m,m),(m)->(m)"
+                        : "solve: Input operand 1 has a mismatch in its core dimension 0, with gufunc signature "
+                          "(m,m),(m,n)->(m,n)") +
+            " (size " + std::to_string(rows_of(sides)) + " is different from " + std::to_string(rows_of(a)) + ")");
   Dims stack = broadcast_shapes(stack_of(a), stack_of(sides));
   Array matrices = to_column_major(broadcast_to(a, joined(stack, {rows_of(a), columns_of(a)})), types.computed);
   Array unknowns = to_column_major(broadcast_to(sides, joined(stack, {rows_of(sides), columns_of(sides)})), types.computed);

@@ -23,8 +23,7 @@ Types common_types(std::initializer_list<DType> dtypes) {
 void fail(const char* words) { throw UserError(ErrorKind::kLinearAlgebra, words); }
 
 void check_matrices(const View& a) {
-  if (a.ndim() < 2)
-    fail((std::to_string(a.ndim()) + "-dimensional array given. Array must be at least two-dimensional").c_str());
+  if (a.ndim() < 2) fail((std::to_string(a.ndim()) + "-dimensional array given. Array must be at least two-dimensional").c_str());
 }
 
 void check_square(const View& a) {

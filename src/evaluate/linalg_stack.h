@@ -15,7 +15,9 @@ struct Types {
   DType computed;
   DType result;
   bool is_complex() const { return computed == DType::kComplex128; }
-  DType real_result() const { return result == DType::kFloat32 || result == DType::kComplex64 ? DType::kFloat32 : DType::kFloat64; }
+  DType real_result() const {
+    return result == DType::kFloat32 || result == DType::kComplex64 ? DType::kFloat32 : DType::kFloat64;
+  }
 };
 Types common_types(std::initializer_list<DType> dtypes);
 
@@ -57,7 +59,8 @@ T* matrix(const Array& stack, int64_t i) {
 template <class T>
 class Scratch {
  public:
-  explicit Scratch(int64_t count) : buffer_(BufferRef::adopt(Buffer::allocate(std::max<int64_t>(1, count) * static_cast<int64_t>(sizeof(T))))) {}
+  explicit Scratch(int64_t count)
+      : buffer_(BufferRef::adopt(Buffer::allocate(std::max<int64_t>(1, count) * static_cast<int64_t>(sizeof(T))))) {}
   T* data() { return reinterpret_cast<T*>(buffer_->data()); }
 
  private:

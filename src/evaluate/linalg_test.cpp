@@ -35,7 +35,8 @@ void expect_close(const Array& a, const Array& b) {
 Array scaled_columns(const Array& a, const Array& factors) {
   Array diagonal = Array::zeros({factors.size(), factors.size()}, DType::kFloat64);
   for (int64_t i = 0; i < factors.size(); ++i)
-    diagonal.elements<double>()[static_cast<size_t>(i * (factors.size() + 1))] = factors.elements<double>()[static_cast<size_t>(i)];
+    diagonal.elements<double>()[static_cast<size_t>(i * (factors.size() + 1))] =
+        factors.elements<double>()[static_cast<size_t>(i)];
   return matmul(a.view(), diagonal.view());
 }
 

@@ -55,9 +55,8 @@ Dims broadcast_stacks(const View& a, const View& b, const Dims& stack_a, const D
   try {
     return broadcast_shapes(stack_a, stack_b);
   } catch (const UserError&) {
-    fail_value("operands could not be broadcast together with remapped shapes [original->remapped]: " +
-               operand_text(a) + " " + operand_text(b) +
-               "  and requested shape " + shape_text(core));
+    fail_value("operands could not be broadcast together with remapped shapes [original->remapped]: " + operand_text(a) + " " +
+               operand_text(b) + "  and requested shape " + shape_text(core));
   }
 }
 
@@ -149,14 +148,17 @@ void multiply_stacks(const Stack& a, const Stack& b, const Stack& c, int64_t cou
   }
   std::atomic<unsigned> met{0};
   int64_t grain = std::max<int64_t>(1, kSmallProduct / 2 / std::max<int64_t>(work, 256));
-  sched::parallel_for(count, grain, [&](int64_t begin, int64_t end) {
-    unsigned here = 0;
-    {
-      StatusScope scope(status ? &here : nullptr);
-      for (int64_t i = begin; i < end; ++i) product.run(a.at(i), b.at(i), c.at(i));
-    }
-    if (here) met.fetch_or(here, std::memory_order_relaxed);
-  }, interrupts);
+  sched::parallel_for(
+      count, grain,
+      [&](int64_t begin, int64_t end) {
+        unsigned here = 0;
+        {
+          StatusScope scope(status ? &here : nullptr);
+          for (int64_t i = begin; i < end; ++i) product.run(a.at(i), b.at(i), c.at(i));
+        }
+        if (here) met.fetch_or(here, std::memory_order_relaxed);
+      },
+      interrupts);
   if (status) *status |= met.load(std::memory_order_relaxed);
 }
 
@@ -200,9 +202,9 @@ Array matmul(const View& a, const View& b, const ElementwiseOptions& options) {
   Array result = direct ? *output : Array::empty(plan.shape, dtype);
   if (result.size() > 0) {
     Stack c(with_core_axes(result.view(), a.ndim() > 1, b.ndim() > 1), plan.stack, plan.rows, plan.columns);
-    multiply_stacks(Stack(left.view, plan.stack, plan.rows, left.columns()), Stack(right.view, plan.stack, right.rows(), plan.columns),
-                    c, result.size() / (plan.rows * plan.columns), is_inexact(dtype) ? options.status : nullptr,
-                    direct ? sched::Interrupts::kFinish : sched::Interrupts::kStop);
+    multiply_stacks(Stack(left.view, plan.stack, plan.rows, left.columns()),
+                    Stack(right.view, plan.stack, right.rows(), plan.columns), c, result.size() / (plan.rows * plan.columns),
+                    is_inexact(dtype) ? options.status : nullptr, direct ? sched::Interrupts::kFinish : sched::Interrupts::kStop);
   }
   trace::count_native(a.nbytes() + b.nbytes() + result.nbytes());
   if (!output || direct) return result;

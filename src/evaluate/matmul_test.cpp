@@ -96,16 +96,21 @@ TEST(Matmul, AnOutputThatOverlapsAnInputGetsTheProductOfTheOldValues) {
   ElementwiseOptions options;
   options.outputs[0] = &a;
   EXPECT_EQ(matmul(a.view(), a.view(), options).data(), a.data());
-  for (int64_t i = 0; i < 64; ++i) EXPECT_EQ(a.elements<double>()[static_cast<size_t>(i)], expected.elements<double>()[static_cast<size_t>(i)]);
+  for (int64_t i = 0; i < 64; ++i)
+    EXPECT_EQ(a.elements<double>()[static_cast<size_t>(i)], expected.elements<double>()[static_cast<size_t>(i)]);
 }
 
 TEST(Matmul, ErrorsAreNumpysWords) {
   Array a = numbers({2, 3}, 1), b = numbers({4, 5}, 1);
   EXPECT_EQ(message_of([&] { matmul(a.view(), b.view()); }),
-            "matmul: Input operand 1 has a mismatch in its core dimension 0, with gufunc signature (n?,k),(k,m?)->(n?,m?) (size 4 is different from 3)");
+            "matmul: Input operand 1 has a mismatch in its core dimension 0, with gufunc signature (n?,k),(k,m?)->(n?,m?) (size "
+            "4 is different from 3)");
   EXPECT_EQ(message_of([&] { matmul(numbers({}, 1).view(), b.view()); }),
-            "matmul: Input operand 0 does not have enough dimensions (has 0, gufunc core with signature (n?,k),(k,m?)->(n?,m?) requires 1)");
-  EXPECT_EQ(message_of([&] { matmul(numbers({2, 2, 3}, 1).view(), numbers({3, 3, 5}, 1).view()); }),
+            "matmul: Input operand 0 does not have enough dimensions (has 0, gufunc core with signature (n?,k),(k,m?)->(n?,m?) "
+            "requires 1)");
+  EXPECT_EQ(message_of([&] {
+              matmul(numbers({2, 2, 3}, 1).view(), numbers({3, 3, 5}, 1).view());
+            }),
             "operands could not be broadcast together with remapped shapes [original->remapped]: (2,2,3)->(2,newaxis,newaxis) "
             "(3,3,5)->(3,newaxis,newaxis)  and requested shape (2,5)");
   EXPECT_EQ(message_of([&] { dot(a.view(), b.view()); }), "shapes (2,3) and (4,5) not aligned: 3 (dim 1) != 4 (dim 0)");
@@ -113,7 +118,8 @@ TEST(Matmul, ErrorsAreNumpysWords) {
   ElementwiseOptions options;
   options.outputs[0] = &wrong;
   EXPECT_EQ(message_of([&] { matmul(a.view(), right.view(), options); }),
-            "matmul: Output operand 0 has a mismatch in its core dimension 0, with gufunc signature (n?,k),(k,m?)->(n?,m?) (size 3 is different from 2)");
+            "matmul: Output operand 0 has a mismatch in its core dimension 0, with gufunc signature (n?,k),(k,m?)->(n?,m?) (size "
+            "3 is different from 2)");
   EXPECT_EQ(message_of([&] { dot(a.view(), right.view(), options); }), "output array has wrong dimensions");
 }
 

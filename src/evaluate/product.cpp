@@ -36,8 +36,8 @@ void call_gemm(const Matrix& a, const Matrix& b, const Matrix& c) {
   Transpose a_side = a.rows_fit() ? Transpose::kNo : Transpose::kYes;
   Transpose b_side = b.rows_fit() ? Transpose::kNo : Transpose::kYes;
   int64_t ldc = c.row_step / c.size;
-  bool own_transpose = a.data == b.data && a.rows == b.columns && a.row_step == b.column_step && a.column_step == b.row_step &&
-                       a_side != b_side;
+  bool own_transpose =
+      a.data == b.data && a.rows == b.columns && a.row_step == b.column_step && a.column_step == b.row_step && a_side != b_side;
   if (own_transpose) {
     library::syrk<T>(Layout::kRowMajor, a_side, b.columns, a.columns, a.as<T>(),
                      a_side == Transpose::kNo ? a.leading() : b.leading(), c.as<T>(), ldc);
@@ -90,7 +90,8 @@ bool dot_with_blas(const std::byte* x, int64_t x_step, const std::byte* y, int64
   Wide sum(0);
   for (int64_t rest = count; rest > 0; rest -= kDotChunk) {
     int64_t chunk = std::min(rest, kDotChunk);
-    sum += Wide(library::dot<T>(chunk, reinterpret_cast<const T*>(x), x_step / kSize, reinterpret_cast<const T*>(y), y_step / kSize));
+    sum += Wide(
+        library::dot<T>(chunk, reinterpret_cast<const T*>(x), x_step / kSize, reinterpret_cast<const T*>(y), y_step / kSize));
     x += chunk * x_step;
     y += chunk * y_step;
   }
@@ -99,14 +100,18 @@ bool dot_with_blas(const std::byte* x, int64_t x_step, const std::byte* y, int64
 }
 
 kernel::MatrixProduct plain(const Matrix& a, const Matrix& b, const Matrix& c) {
-  return {a.data,     a.row_step,    a.column_step, b.data, b.row_step, b.column_step,
-          c.data,     c.row_step,    c.column_step, a.rows, a.columns,  b.columns};
+  return {a.data, a.row_step, a.column_step, b.data, b.row_step, b.column_step,
+          c.data, c.row_step, c.column_step, a.rows, a.columns,  b.columns};
 }
 
 }  // namespace
 
 Matrix::Matrix(const View& view)
-    : data(view.data), rows(view.shape[0]), columns(view.shape[1]), row_step(view.strides[0]), column_step(view.strides[1]),
+    : data(view.data),
+      rows(view.shape[0]),
+      columns(view.shape[1]),
+      row_step(view.strides[0]),
+      column_step(view.strides[1]),
       size(item_size(view.dtype)) {}
 
 // Lines apart by whole elements, at least as far as they are long, elements side by side.
@@ -147,11 +152,15 @@ void Multiplication::run_blas(const Matrix& a, const Matrix& b, const Matrix& c)
     case Routine::kGemm:
       if (std::abs(c.row_step) < std::abs(c.column_step)) return call_gemm<T>(b.transposed(), a.transposed(), c.transposed());
       return call_gemm<T>(a, b, c);
-    case Routine::kGemmOnCopies: return call_gemm_on_copies<T>(a, b, c, dtype_);
-    case Routine::kVectorMatrix: return call_gemv<T>(b.transposed(), a.data, a.column_step, c.data, c.column_step);
-    case Routine::kMatrixVector: return call_gemv<T>(a, b.data, b.row_step, c.data, c.row_step);
+    case Routine::kGemmOnCopies:
+      return call_gemm_on_copies<T>(a, b, c, dtype_);
+    case Routine::kVectorMatrix:
+      return call_gemv<T>(b.transposed(), a.data, a.column_step, c.data, c.column_step);
+    case Routine::kMatrixVector:
+      return call_gemv<T>(a, b.data, b.row_step, c.data, c.row_step);
     case Routine::kDot:
-    case Routine::kPlain: return;
+    case Routine::kPlain:
+      return;
   }
 }
 
@@ -181,18 +190,21 @@ void Multiplication::run_parallel(unsigned* status, sched::Interrupts interrupts
   grain = std::min(grain, std::max<int64_t>(64, kMostWorkPerTask / line_work));
   if (grain > 64) grain = grain / 64 * 64;
   std::atomic<unsigned> met{0};
-  sched::parallel_for(lines, grain, [&](int64_t begin, int64_t end) {
-    unsigned here = 0;
-    {
-      StatusScope scope(status ? &here : nullptr);
-      kernel::MatrixProduct part = all;
-      (by_rows ? part.rows : part.columns) = end - begin;
-      (by_rows ? part.a : part.b) += begin * (by_rows ? all.a_row : all.b_column);
-      part.c += begin * (by_rows ? all.c_row : all.c_column);
-      kernel::matmul(dtype_, part);
-    }
-    if (here) met.fetch_or(here, std::memory_order_relaxed);
-  }, interrupts);
+  sched::parallel_for(
+      lines, grain,
+      [&](int64_t begin, int64_t end) {
+        unsigned here = 0;
+        {
+          StatusScope scope(status ? &here : nullptr);
+          kernel::MatrixProduct part = all;
+          (by_rows ? part.rows : part.columns) = end - begin;
+          (by_rows ? part.a : part.b) += begin * (by_rows ? all.a_row : all.b_column);
+          part.c += begin * (by_rows ? all.c_row : all.c_column);
+          kernel::matmul(dtype_, part);
+        }
+        if (here) met.fetch_or(here, std::memory_order_relaxed);
+      },
+      interrupts);
   if (status) *status |= met.load(std::memory_order_relaxed);
 }
 

@@ -1,13 +1,12 @@
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernel/matmul.cpp"
-#include "kernel/dispatch.h"
-
 #include "kernel/matmul.h"
 
 #include <algorithm>
 #include <complex>
 #include <cstring>
 
+#include "kernel/dispatch.h"
 #include "manycore/buffer.h"
 #include "type/half.h"
 
@@ -82,7 +81,8 @@ bool all_true(const uint8_t* sums, int count) {
 
 // One tile: `count` columns (all of kColumns are computed, so the panel repeats its last column behind the edge).
 template <class T, int kTileRows>
-void tile(const MatrixProduct& p, int64_t row, int64_t column, int count, const typename Sum<T>::Part* panel, int64_t panel_step) {
+void tile(const MatrixProduct& p, int64_t row, int64_t column, int count, const typename Sum<T>::Part* panel,
+          int64_t panel_step) {
   using S = Sum<T>;
   constexpr int kWidth = kColumns<T>;
   typename S::Part sums[S::kParts][kTileRows][kWidth] = {};
@@ -204,20 +204,30 @@ void run(const MatrixProduct& p) {
 
 void matmul_target(DType dtype, const MatrixProduct& p) {
   switch (dtype) {
-    case DType::kBool: return run<bool>(p);
+    case DType::kBool:
+      return run<bool>(p);
     case DType::kInt8:
-    case DType::kUInt8: return run<uint8_t>(p);
+    case DType::kUInt8:
+      return run<uint8_t>(p);
     case DType::kInt16:
-    case DType::kUInt16: return run<uint16_t>(p);
+    case DType::kUInt16:
+      return run<uint16_t>(p);
     case DType::kInt32:
-    case DType::kUInt32: return run<uint32_t>(p);
+    case DType::kUInt32:
+      return run<uint32_t>(p);
     case DType::kInt64:
-    case DType::kUInt64: return run<uint64_t>(p);
-    case DType::kFloat16: return run<Half>(p);
-    case DType::kFloat32: return run<float>(p);
-    case DType::kFloat64: return run<double>(p);
-    case DType::kComplex64: return run<std::complex<float>>(p);
-    case DType::kComplex128: return run<std::complex<double>>(p);
+    case DType::kUInt64:
+      return run<uint64_t>(p);
+    case DType::kFloat16:
+      return run<Half>(p);
+    case DType::kFloat32:
+      return run<float>(p);
+    case DType::kFloat64:
+      return run<double>(p);
+    case DType::kComplex64:
+      return run<std::complex<float>>(p);
+    case DType::kComplex128:
+      return run<std::complex<double>>(p);
   }
 }
 

@@ -26,7 +26,8 @@ T random_value(std::mt19937_64& random) {
   else if constexpr (std::is_floating_point_v<T>)
     return std::normal_distribution<T>()(random);
   else
-    return T(std::normal_distribution<typename T::value_type>()(random), std::normal_distribution<typename T::value_type>()(random));
+    return T(std::normal_distribution<typename T::value_type>()(random),
+             std::normal_distribution<typename T::value_type>()(random));
 }
 
 // volatile keeps the compiler from joining or reordering what the definition does step by step.

@@ -41,7 +41,10 @@ const Table& table() {
 }
 
 template <class T>
-constexpr int kTypeIndex = std::is_same_v<T, float> ? 0 : std::is_same_v<T, double> ? 1 : std::is_same_v<T, std::complex<float>> ? 2 : 3;
+constexpr int kTypeIndex = std::is_same_v<T, float>                 ? 0
+                           : std::is_same_v<T, double>              ? 1
+                           : std::is_same_v<T, std::complex<float>> ? 2
+                                                                    : 3;
 
 template <class T>
 constexpr bool kIsComplex = !std::is_floating_point_v<T>;
@@ -78,16 +81,14 @@ const T kZero = T(0);
 
 bool has_blas() { return table().complete; }
 
-int64_t max_extent() {
-  return table().wide ? std::numeric_limits<int64_t>::max() - 1 : std::numeric_limits<int32_t>::max() - 1;
-}
+int64_t max_extent() { return table().wide ? std::numeric_limits<int64_t>::max() - 1 : std::numeric_limits<int32_t>::max() - 1; }
 
 template <class T>
-void gemm(Layout layout, Transpose a_side, Transpose b_side, int64_t m, int64_t n, int64_t k, const T* a, int64_t lda,
-          const T* b, int64_t ldb, T* c, int64_t ldc) {
-  invoke<void, T>(kGemm, static_cast<int>(layout), static_cast<int>(a_side), static_cast<int>(b_side), m, n, k,
-                  factor(kOne<T>), static_cast<const void*>(a), lda, static_cast<const void*>(b), ldb, factor(kZero<T>),
-                  static_cast<void*>(c), ldc);
+void gemm(Layout layout, Transpose a_side, Transpose b_side, int64_t m, int64_t n, int64_t k, const T* a, int64_t lda, const T* b,
+          int64_t ldb, T* c, int64_t ldc) {
+  invoke<void, T>(kGemm, static_cast<int>(layout), static_cast<int>(a_side), static_cast<int>(b_side), m, n, k, factor(kOne<T>),
+                  static_cast<const void*>(a), lda, static_cast<const void*>(b), ldb, factor(kZero<T>), static_cast<void*>(c),
+                  ldc);
 }
 
 template <class T>
@@ -121,12 +122,12 @@ void axpy(int64_t n, T alpha, const T* x, int64_t x_step, T* y, int64_t y_step) 
   invoke<void, T>(kAxpy, n, factor(alpha), static_cast<const void*>(x), x_step, static_cast<void*>(y), y_step);
 }
 
-#define MANYCORE_BLAS_TYPE(T)                                                                                                  \
-  template void gemm<T>(Layout, Transpose, Transpose, int64_t, int64_t, int64_t, const T*, int64_t, const T*, int64_t, T*,     \
-                        int64_t);                                                                                              \
-  template void gemv<T>(Layout, Transpose, int64_t, int64_t, const T*, int64_t, const T*, int64_t, T*, int64_t);               \
-  template void syrk<T>(Layout, Transpose, int64_t, int64_t, const T*, int64_t, T*, int64_t);                                  \
-  template T dot<T>(int64_t, const T*, int64_t, const T*, int64_t);                                                            \
+#define MANYCORE_BLAS_TYPE(T)                                                                                              \
+  template void gemm<T>(Layout, Transpose, Transpose, int64_t, int64_t, int64_t, const T*, int64_t, const T*, int64_t, T*, \
+                        int64_t);                                                                                          \
+  template void gemv<T>(Layout, Transpose, int64_t, int64_t, const T*, int64_t, const T*, int64_t, T*, int64_t);           \
+  template void syrk<T>(Layout, Transpose, int64_t, int64_t, const T*, int64_t, T*, int64_t);                              \
+  template T dot<T>(int64_t, const T*, int64_t, const T*, int64_t);                                                        \
   template void axpy<T>(int64_t, T, const T*, int64_t, T*, int64_t);
 MANYCORE_BLAS_TYPE(float)
 MANYCORE_BLAS_TYPE(double)

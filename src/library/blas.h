@@ -15,8 +15,8 @@ int64_t max_extent();  // NumPy's BLAS_MAXSIZE for the width of the library's in
 
 // c (m x n) = op(a) (m x k) @ op(b) (k x n)
 template <class T>
-void gemm(Layout layout, Transpose a_side, Transpose b_side, int64_t m, int64_t n, int64_t k, const T* a, int64_t lda,
-          const T* b, int64_t ldb, T* c, int64_t ldc);
+void gemm(Layout layout, Transpose a_side, Transpose b_side, int64_t m, int64_t n, int64_t k, const T* a, int64_t lda, const T* b,
+          int64_t ldb, T* c, int64_t ldc);
 // y = op(a) @ x, where a is m x n before op
 template <class T>
 void gemv(Layout layout, Transpose side, int64_t m, int64_t n, const T* a, int64_t lda, const T* x, int64_t x_step, T* y,

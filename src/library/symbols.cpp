@@ -23,8 +23,8 @@ constexpr Naming kNamings[] = {
     {"scipy_", "64_", "_64_", true}, {"", "64_", "_64_", true}, {"scipy_", "", "_", false}, {"", "", "_", false}};
 
 // Where nothing is loaded yet: the package scipy-openblas64's file, then the system's.
-constexpr const char* kInstalled[] = {"libscipy_openblas64_.so", "libopenblas64_.so.0", "libopenblas.so.0", "libopenblas.so",
-                                      "libcblas.so.3", "libblas.so.3"};
+constexpr const char* kInstalled[] = {"libscipy_openblas64_.so", "libopenblas64_.so.0", "libopenblas.so.0",
+                                      "libopenblas.so",          "libcblas.so.3",       "libblas.so.3"};
 
 LinearAlgebraLibrary inspect(void* handle, const std::string& path) {
   LinearAlgebraLibrary library;

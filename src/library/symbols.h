@@ -9,7 +9,7 @@
 namespace manycore::library {
 
 struct LinearAlgebraLibrary {
-  void* handle = nullptr;     // null: there is none, callers use their own loops
+  void* handle = nullptr;  // null: there is none, callers use their own loops
   std::string path;
   std::string cblas_prefix;   // "scipy_" in scipy_cblas_dgemm64_
   std::string cblas_suffix;   // "64_"

@@ -3,7 +3,6 @@
 
 #include <pthread.h>
 
-#include <bit>
 #include <cstring>
 #include <new>
 
@@ -62,26 +61,6 @@ Pool::Pool() {
   // Held across fork, so that the child finds the lists whole.
   pthread_atfork([] { instance().mutex_.lock(); }, [] { instance().mutex_.unlock(); }, [] { instance().mutex_.unlock(); });
 }
-
-int Pool::small_class(int64_t nbytes) {
-  if (nbytes <= 512) return static_cast<int>((nbytes + 63) >> 6);
-  int log = 63 - std::countl_zero(static_cast<uint64_t>(nbytes - 1));
-  return 9 + (log - 9) * 4 + static_cast<int>((nbytes - 1) >> (log - 2)) - 4;
-}
-
-int64_t Pool::small_class_bytes(int size_class) {
-  if (size_class <= 8) return int64_t{size_class} * 64;
-  int step = size_class - 9;
-  return int64_t{step % 4 + 5} << (step / 4 + 7);
-}
-
-int Pool::big_class(int64_t nbytes) {
-  if (nbytes > kMediumLimit) nbytes = round_up(nbytes, os::kHugePageBytes);
-  int log = 63 - std::countl_zero(static_cast<uint64_t>(nbytes - 1));
-  return (log - 15) * 8 + static_cast<int>((nbytes - 1) >> (log - 3)) - 8;
-}
-
-int64_t Pool::big_class_bytes(int size_class) { return int64_t{size_class % 8 + 9} << (size_class / 8 + 12); }
 
 int32_t Pool::cache_capacity(int size_class) {
   int64_t blocks = kThreadListBytes / (kHeaderBytes + small_class_bytes(size_class));

@@ -34,8 +34,7 @@ void read_memory(CgroupLimits& limits, const std::string& folder, const char* li
   int64_t limit = read_limit(folder + limit_file);
   if (limit <= 0 || (limits.memory_bytes != 0 && limit >= limits.memory_bytes)) return;
   limits.memory_bytes = limit;
-  limits.memory_used = std::max<int64_t>(
-      0, read_limit(folder + used_file) - read_statistic(folder + "/memory.stat", inactive));
+  limits.memory_used = std::max<int64_t>(0, read_limit(folder + used_file) - read_statistic(folder + "/memory.stat", inactive));
 }
 
 void read_cpu_v2(CgroupLimits& limits, const std::string& folder) {

@@ -8,9 +8,9 @@
 namespace manycore::os {
 
 struct CgroupLimits {
-  int64_t memory_bytes = 0;    // 0: no limit
-  int64_t memory_used = 0;     // of the group that sets the limit, page cache that can be dropped not counted; 0: unknown
-  double cpu_cores = 0;        // 0: no limit
+  int64_t memory_bytes = 0;  // 0: no limit
+  int64_t memory_used = 0;   // of the group that sets the limit, page cache that can be dropped not counted; 0: unknown
+  double cpu_cores = 0;      // 0: no limit
 };
 
 CgroupLimits cgroup_limits();

@@ -88,11 +88,16 @@ const Topology& topology() {
 
 const char* name_of(SimdLevel level) {
   switch (level) {
-    case SimdLevel::kBaseline: return "baseline";
-    case SimdLevel::kSse4: return "sse4";
-    case SimdLevel::kAvx2: return "avx2";
-    case SimdLevel::kAvx512: return "avx512";
-    case SimdLevel::kNeon: return "neon";
+    case SimdLevel::kBaseline:
+      return "baseline";
+    case SimdLevel::kSse4:
+      return "sse4";
+    case SimdLevel::kAvx2:
+      return "avx2";
+    case SimdLevel::kAvx512:
+      return "avx512";
+    case SimdLevel::kNeon:
+      return "neon";
   }
   return "unknown";
 }

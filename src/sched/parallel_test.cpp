@@ -64,7 +64,10 @@ TEST(ParallelFor, UsesAsManyThreadsAsTheOptionSays) {
 
 TEST(ParallelFor, AnErrorOfABodyReachesTheCaller) {
   Threads option(2);
-  EXPECT_THROW(parallel_for(1000, 1, [](int64_t begin, int64_t) { if (begin >= 500) throw std::runtime_error("chunk"); }),
+  EXPECT_THROW(parallel_for(1000, 1,
+                            [](int64_t begin, int64_t) {
+                              if (begin >= 500) throw std::runtime_error("chunk");
+                            }),
                std::runtime_error);
 }
 
@@ -72,8 +75,7 @@ TEST(ParallelFor, LoopsNest) {
   Threads option(2);
   std::atomic<int64_t> sum{0};
   parallel_for(50, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i)
-      parallel_for(100, 7, [&](int64_t b, int64_t e) { sum += e - b; });
+    for (int64_t i = begin; i < end; ++i) parallel_for(100, 7, [&](int64_t b, int64_t e) { sum += e - b; });
   });
   EXPECT_EQ(sum, 5000);
 }

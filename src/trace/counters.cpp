@@ -50,17 +50,28 @@ struct Registration {
 // A plain pointer is the cheapest thread-local there is; the registration beside it is touched once per thread.
 __attribute__((tls_model("initial-exec"))) thread_local ThreadTotals* current = nullptr;
 
+// Where what a thread still does after its thread-local objects are gone is counted. Shared, so adds may be lost; never torn.
+ThreadTotals& late_totals() {
+  static ThreadTotals* instance = [] {
+    auto* totals = new ThreadTotals();
+    std::lock_guard lock(registry().mutex);
+    registry().threads.push_back(totals);
+    return totals;
+  }();
+  return *instance;
+}
+
 Registration::Registration() : totals(new ThreadTotals()) {
   std::lock_guard lock(registry().mutex);
   registry().threads.push_back(totals);
 }
 
 Registration::~Registration() {
+  current = &late_totals();  // takes the lock itself, the first time
   Registry& all = registry();
   std::lock_guard lock(all.mutex);
   add_to(all.ended, *totals);
   std::erase(all.threads, totals);
-  current = nullptr;
   delete totals;
 }
 

@@ -22,8 +22,8 @@ Dims broadcast_shapes(const Dims& a, const Dims& b) {
     int64_t& extent = result[lead + axis];
     if (extent == shorter[axis] || shorter[axis] == 1) continue;
     if (extent != 1)
-      throw UserError(ErrorKind::kValue, "operands could not be broadcast together with shapes " + shape_text(a) + " " +
-                                             shape_text(b) + " ");
+      throw UserError(ErrorKind::kValue,
+                      "operands could not be broadcast together with shapes " + shape_text(a) + " " + shape_text(b) + " ");
     extent = shorter[axis];
   }
   return result;

@@ -5,7 +5,7 @@
 namespace manycore {
 namespace {
 
-constexpr const char* kNames[kDTypeCount] = {"bool",   "int8",   "int16",  "int32",   "int64",   "uint8",     "uint16",
+constexpr const char* kNames[kDTypeCount] = {"bool",   "int8",   "int16",   "int32",   "int64",   "uint8",     "uint16",
                                              "uint32", "uint64", "float16", "float32", "float64", "complex64", "complex128"};
 
 // The floating type that holds every value of an integer type (int64 and uint64 excepted: float64 is the largest there is).
@@ -16,9 +16,7 @@ constexpr int64_t float_bytes_for(DType dtype) {
   return std::min<int64_t>(8, item_size(dtype) * 2);
 }
 
-constexpr DType float_of(int64_t bytes) {
-  return bytes <= 2 ? DType::kFloat16 : bytes == 4 ? DType::kFloat32 : DType::kFloat64;
-}
+constexpr DType float_of(int64_t bytes) { return bytes <= 2 ? DType::kFloat16 : bytes == 4 ? DType::kFloat32 : DType::kFloat64; }
 
 constexpr DType signed_of(int64_t bytes) {
   return bytes == 1 ? DType::kInt8 : bytes == 2 ? DType::kInt16 : bytes == 4 ? DType::kInt32 : DType::kInt64;
@@ -27,11 +25,16 @@ constexpr DType signed_of(int64_t bytes) {
 // Position of a kind in NumPy's order for same_kind casts.
 constexpr int kind_rank(DType dtype) {
   switch (kind_of(dtype)) {
-    case 'b': return 0;
-    case 'u': return 1;
-    case 'i': return 2;
-    case 'f': return 3;
-    default: return 4;
+    case 'b':
+      return 0;
+    case 'u':
+      return 1;
+    case 'i':
+      return 2;
+    case 'f':
+      return 3;
+    default:
+      return 4;
   }
 }
 
@@ -68,21 +71,30 @@ DType promote(DType a, DType b) { return kPromotion.entry[static_cast<int>(a)][s
 bool can_cast(DType from, DType to, Casting casting) {
   switch (casting) {
     case Casting::kNo:
-    case Casting::kEquiv: return from == to;
-    case Casting::kSafe: return promote(from, to) == to;
-    case Casting::kSameKind: return kind_rank(from) <= kind_rank(to);
-    case Casting::kUnsafe: return true;
+    case Casting::kEquiv:
+      return from == to;
+    case Casting::kSafe:
+      return promote(from, to) == to;
+    case Casting::kSameKind:
+      return kind_rank(from) <= kind_rank(to);
+    case Casting::kUnsafe:
+      return true;
   }
   return false;
 }
 
 const char* name_of(Casting casting) {
   switch (casting) {
-    case Casting::kNo: return "no";
-    case Casting::kEquiv: return "equiv";
-    case Casting::kSafe: return "safe";
-    case Casting::kSameKind: return "same_kind";
-    case Casting::kUnsafe: return "unsafe";
+    case Casting::kNo:
+      return "no";
+    case Casting::kEquiv:
+      return "equiv";
+    case Casting::kSafe:
+      return "safe";
+    case Casting::kSameKind:
+      return "same_kind";
+    case Casting::kUnsafe:
+      return "unsafe";
   }
   return "unknown";
 }

@@ -33,8 +33,8 @@ TEST(Overlap, EqualsBruteForceOnRandomViews) {
     bool share = false;
     for (const std::byte* byte : bytes_of(b)) share = share || of_a.count(byte);
     Overlap answer = overlap(a, b);
-    ASSERT_EQ(answer != Overlap::kNone, share) << shape_text(a.shape) << shape_text(a.strides) << shape_text(b.shape)
-                                               << shape_text(b.strides) << b.data - a.data;
+    ASSERT_EQ(answer != Overlap::kNone, share)
+        << shape_text(a.shape) << shape_text(a.strides) << shape_text(b.shape) << shape_text(b.strides) << b.data - a.data;
     ++counts[static_cast<int>(answer)];
     ByteRange range_a = byte_range(a);
     ByteRange range_b = byte_range(b);

@@ -7,8 +7,8 @@ namespace manycore {
 namespace {
 
 [[noreturn]] void fail_axis(int64_t axis, int ndim) {
-  throw UserError(ErrorKind::kAxis, "axis " + std::to_string(axis) + " is out of bounds for array of dimension " +
-                                        std::to_string(ndim));
+  throw UserError(ErrorKind::kAxis,
+                  "axis " + std::to_string(axis) + " is out of bounds for array of dimension " + std::to_string(ndim));
 }
 
 // Strides of a contiguous array; unlike those of new arrays, those of a reshaped empty one count zero extents as one.
@@ -90,8 +90,8 @@ bool try_reshape(const View& view, const Dims& shape, bool fortran_order, View* 
   int64_t wanted = 1;
   for (int64_t extent : shape) wanted *= extent;
   if (wanted != view.size())
-    throw UserError(ErrorKind::kValue, "cannot reshape array of size " + std::to_string(view.size()) + " into shape " +
-                                           shape_text(shape));
+    throw UserError(ErrorKind::kValue,
+                    "cannot reshape array of size " + std::to_string(view.size()) + " into shape " + shape_text(shape));
   View reshaped{view.data, view.dtype, shape, Dims(shape.size())};
   bool contiguous = fortran_order ? view.is_f_contiguous() : view.is_c_contiguous();
   if (contiguous) {

@@ -68,8 +68,8 @@ Dims f_strides(const Dims& shape, int64_t item_size) {
 
 int64_t checked_size(const Dims& shape, int64_t item_size) {
   if (shape.size() > kMaxDims)
-    throw UserError(ErrorKind::kValue, "maximum supported dimension for an ndarray is currently 64, found " +
-                                           std::to_string(shape.size()));
+    throw UserError(ErrorKind::kValue,
+                    "maximum supported dimension for an ndarray is currently 64, found " + std::to_string(shape.size()));
   for (int64_t extent : shape)
     if (extent < 0) throw UserError(ErrorKind::kValue, "negative dimensions are not allowed");
   // A zero extent does not excuse the others: NumPy, too, multiplies the nonzero ones.

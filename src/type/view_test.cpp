@@ -73,9 +73,15 @@ TEST(View, ByteRangeIsTheHullOfAllElements) {
 TEST(View, SizesThatDoNotFitAreRefusedInNumpysWords) {
   EXPECT_EQ(checked_size({3, 4}, 8), 12);
   EXPECT_EQ(checked_size({3, 0, 4}, 8), 0);
-  EXPECT_EQ(message_of(ErrorKind::kValue, [] { checked_size({int64_t{1} << 40, int64_t{1} << 40}, 8); }),
+  EXPECT_EQ(message_of(ErrorKind::kValue,
+                       [] {
+                         checked_size({int64_t{1} << 40, int64_t{1} << 40}, 8);
+                       }),
             "array is too big; `arr.size * arr.dtype.itemsize` is larger than the maximum possible size.");
-  EXPECT_EQ(message_of(ErrorKind::kValue, [] { checked_size({0, int64_t{1} << 40, int64_t{1} << 40}, 8); }),
+  EXPECT_EQ(message_of(ErrorKind::kValue,
+                       [] {
+                         checked_size({0, int64_t{1} << 40, int64_t{1} << 40}, 8);
+                       }),
             "array is too big; `arr.size * arr.dtype.itemsize` is larger than the maximum possible size.");
   EXPECT_EQ(message_of(ErrorKind::kValue, [] { checked_size({-1}, 8); }), "negative dimensions are not allowed");
   EXPECT_EQ(message_of(ErrorKind::kValue, [] { checked_size(Dims(65, 1), 8); }),
@@ -123,12 +129,14 @@ TEST(Broadcast, ViewsRepeatTheirElements) {
   View wide = broadcast_to(view, {2, 3, 4});
   EXPECT_EQ(wide.strides, Dims({0, 5, 0}));
   EXPECT_EQ(addresses(wide)[4 + 2], block.data() + 5);
-  EXPECT_EQ(message_of(ErrorKind::kValue, [&] { broadcast_to(View{block.data(), DType::kInt8, {3}, {1}}, {4}); }),
+  EXPECT_EQ(message_of(ErrorKind::kValue,
+                       [&] {
+                         broadcast_to(View{block.data(), DType::kInt8, {3}, {1}}, {4});
+                       }),
             "operands could not be broadcast together with remapped shapes [original->remapped]: (3,)  and requested shape (4,)");
   EXPECT_EQ(message_of(ErrorKind::kValue, [&] { broadcast_to(view, {3}); }),
             "input operand has more dimensions than allowed by the axis remapping");
-  EXPECT_EQ(message_of(ErrorKind::kValue, [&] { broadcast_to(view, {}); }),
-            "cannot broadcast a non-scalar to a scalar array");
+  EXPECT_EQ(message_of(ErrorKind::kValue, [&] { broadcast_to(view, {}); }), "cannot broadcast a non-scalar to a scalar array");
 }
 
 // ---- transposing and reshaping
@@ -139,8 +147,7 @@ TEST(Transpose, RefusesWhatIsNoPermutation) {
   EXPECT_EQ(transpose(view, {-1, 0}).shape, Dims({3, 2}));
   EXPECT_EQ(message_of(ErrorKind::kValue, [&] { transpose(view, {0}); }), "axes don't match array");
   EXPECT_EQ(message_of(ErrorKind::kValue, [&] { transpose(view, {0, 0}); }), "repeated axis in transpose");
-  EXPECT_EQ(message_of(ErrorKind::kAxis, [&] { transpose(view, {0, 5}); }),
-            "axis 5 is out of bounds for array of dimension 2");
+  EXPECT_EQ(message_of(ErrorKind::kAxis, [&] { transpose(view, {0, 5}); }), "axis 5 is out of bounds for array of dimension 2");
 }
 
 // A random shape with `size` elements, extents of 1 strewn in.
@@ -198,7 +205,10 @@ TEST(Reshape, GivesAViewExactlyWhenOneExists) {
 TEST(Reshape, RefusesAnotherSizeWithSizeAndShape) {
   View view{nullptr, DType::kInt8, {2, 3}, {3, 1}};
   View result;
-  EXPECT_EQ(message_of(ErrorKind::kValue, [&] { try_reshape(view, {4, 2}, false, &result); }),
+  EXPECT_EQ(message_of(ErrorKind::kValue,
+                       [&] {
+                         try_reshape(view, {4, 2}, false, &result);
+                       }),
             "cannot reshape array of size 6 into shape (4,2)");
 }
 
