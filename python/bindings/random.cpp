@@ -8,6 +8,7 @@
 #include <limits>
 #include <numpy/numpyconfig.h>
 #include <numpy/random/distributions.h>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -19,6 +20,7 @@
 #include "bindings/real_numpy.h"
 #include "bindings/real_values.h"
 #include "bindings/trace.h"
+#include "evaluate/random.h"
 #include "trace/counters.h"
 
 namespace manycore::python {
@@ -26,6 +28,55 @@ namespace {
 
 PyTypeObject* base_type = nullptr;  // numpy.random.Generator
 bool same_release = false;
+
+// numpy.random.PCG64 behind its bitgen_t: NumPy's pcg64_state. The layout is not public, so it is compared once with what the
+// generator says of itself; when it differs, draws stay sequential.
+struct Pcg64State {
+  kernel::Pcg64* generator;
+  int has_uint32;
+  uint32_t uinteger;
+};
+
+PyTypeObject* pcg64_type = nullptr;  // null when its layout is not the expected one
+
+bool says(PyObject* words, const char* name, unsigned __int128 value) {
+  PyObject* high = PyLong_FromUnsignedLongLong(static_cast<uint64_t>(value >> 64));
+  PyObject* low = PyLong_FromUnsignedLongLong(static_cast<uint64_t>(value));
+  PyObject* width = PyLong_FromLong(64);
+  PyObject* shifted = high != nullptr && width != nullptr ? PyNumber_Lshift(high, width) : nullptr;
+  PyObject* number = shifted != nullptr && low != nullptr ? PyNumber_Or(shifted, low) : nullptr;
+  PyObject* said = PyDict_GetItemString(words, name);
+  const bool same = number != nullptr && said != nullptr && PyObject_RichCompareBool(number, said, Py_EQ) == 1;
+  for (PyObject* object : {high, low, width, shifted, number}) Py_XDECREF(object);
+  return same;
+}
+
+bool has_expected_layout(PyObject* bits) {
+  PyObject* capsule = PyObject_GetAttrString(bits, "capsule");
+  PyObject* said = PyObject_GetAttrString(bits, "state");
+  PyObject* words = said != nullptr ? PyDict_GetItemString(said, "state") : nullptr;
+  bool same = capsule != nullptr && words != nullptr && PyDict_Check(words);
+  if (same) {
+    const auto* stream = static_cast<bitgen_t*>(PyCapsule_GetPointer(capsule, "BitGenerator"));
+    const kernel::Pcg64* held = static_cast<Pcg64State*>(stream->state)->generator;
+    same = says(words, "state", held->state) && says(words, "inc", held->increment);
+  }
+  Py_XDECREF(said);
+  Py_XDECREF(capsule);
+  PyErr_Clear();
+  return same;
+}
+
+void find_pcg64() {
+  PyObject* module = PyImport_ImportModule("numpy.random");
+  PyObject* type = module != nullptr ? PyObject_GetAttrString(module, "PCG64") : nullptr;
+  PyObject* bits = type != nullptr ? PyObject_CallFunction(type, "i", 1) : nullptr;
+  if (bits != nullptr && same_release && has_expected_layout(bits)) pcg64_type = reinterpret_cast<PyTypeObject*>(Py_NewRef(type));
+  Py_XDECREF(bits);
+  Py_XDECREF(type);
+  Py_XDECREF(module);
+  PyErr_Clear();
+}
 
 // The generator's bit stream, locked while this lives.
 class LockedStream {
@@ -37,6 +88,9 @@ class LockedStream {
     lock_ = capsule != nullptr ? PyObject_GetAttr(bits, text.lock) : nullptr;
     PyObject* held = lock_ != nullptr ? PyObject_CallMethodNoArgs(lock_, text.acquire) : nullptr;
     if (held != nullptr) stream_ = static_cast<bitgen_t*>(PyCapsule_GetPointer(capsule, "BitGenerator"));
+    if (stream_ != nullptr && pcg64_type != nullptr && Py_TYPE(bits) == pcg64_type) {
+      pcg64_ = static_cast<Pcg64State*>(stream_->state)->generator;
+    }
     Py_XDECREF(held);
     Py_XDECREF(capsule);
     Py_XDECREF(bits);
@@ -53,6 +107,7 @@ class LockedStream {
     Py_XDECREF(lock_);
   }
   bitgen_t* get() const { return stream_; }  // null with an exception set
+  kernel::Pcg64* pcg64() const { return pcg64_; }  // null for other bit generators
 
  private:
   // Made once: building these strings would double the cost of drawing ten numbers.
@@ -68,6 +123,7 @@ class LockedStream {
     return made;
   }
 
+  kernel::Pcg64* pcg64_ = nullptr;
   PyObject* lock_ = nullptr;
   bitgen_t* stream_ = nullptr;
 };
@@ -81,6 +137,24 @@ PyObject* drawn(PyObject* generator, const Dims& shape, DType dtype, Fill fill) 
     if (stream.get() == nullptr) return nullptr;
     ReleaseForLarge released(made.size() * 8);  // a draw costs several times an addition
     fill(stream.get(), static_cast<npy_intp>(made.size()), made.data());
+  }
+  trace::count_native(made.nbytes());
+  return wrap(std::move(made));
+}
+
+// low + range * u, by all threads where the generator can jump ahead.
+PyObject* drawn_uniform(PyObject* generator, const Dims& shape, double low, double range) {
+  Array made = Array::empty(shape, DType::kFloat64);
+  const std::span<double> values(reinterpret_cast<double*>(made.data()), static_cast<size_t>(made.size()));
+  {
+    LockedStream stream(generator);
+    if (stream.get() == nullptr) return nullptr;
+    ReleaseForLarge released(made.size() * 8);
+    if (stream.pcg64() != nullptr) {
+      evaluate::draw_uniform(stream.pcg64(), low, range, values);
+    } else {
+      for (double& value : values) value = random_uniform(stream.get(), low, range);
+    }
   }
   trace::count_native(made.nbytes());
   return wrap(std::move(made));
@@ -124,6 +198,7 @@ PyObject* standard(PyObject* self, FunctionCall& call, PyObject* size, PyObject*
   DType dtype;
   if (!not_given(out)) return call.decline("argument out");
   if (!size_from(call, size, &shape) || !float_from(call, dtype_object, &dtype)) return nullptr;
+  if (kFill64 == random_standard_uniform_fill && dtype == DType::kFloat64) return drawn_uniform(self, shape, 0.0, 1.0);
   return drawn(self, shape, dtype, [&](bitgen_t* stream, npy_intp count, std::byte* data) {
     if (dtype == DType::kFloat64) {
       kFill64(stream, count, reinterpret_cast<double*>(data));
@@ -190,7 +265,7 @@ PyObject* uniform(PyObject* self, FunctionCall& call) {
   if (!number_from(values[0], 0.0, &low) || !number_from(values[1], 1.0, &high) || !std::isfinite(low) || !is_plain_scale(high - low)) {
     return call.decline("parameters that are not plain numbers");
   }
-  return drawn_each(self, shape, [low, range = high - low](bitgen_t* stream) { return random_uniform(stream, low, range); });
+  return drawn_uniform(self, shape, low, high - low);
 }
 
 PyObject* exponential(PyObject* self, FunctionCall& call) {
@@ -325,6 +400,7 @@ PyObject* add_generator_methods(PyObject*, PyObject* args) {
   if (!PyArg_ParseTuple(args, "O!O!s:add_generator_methods", &PyType_Type, &type, &PyType_Type, &base, &version)) return nullptr;
   base_type = reinterpret_cast<PyTypeObject*>(Py_NewRef(reinterpret_cast<PyObject*>(base)));
   same_release = std::string(version).starts_with(std::string(MANYCORE_NUMPY_RELEASE) + ".");
+  find_pcg64();
   fill_methods();
   for (PyMethodDef& definition : generator_methods) {
     PyObject* descriptor = PyDescr_NewMethod(type, &definition);

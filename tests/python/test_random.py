@@ -133,3 +133,14 @@ def test_a_fallback_is_named_by_its_module() -> None:
     _core.trace_reset()
     np.random.poisson(2.0, 5)
     assert [row["name"] for row in _core.trace_snapshot()["fallbacks"]] == ["numpy.random.poisson"]
+
+
+@pytest.mark.parametrize("count", [1, 3, 16384, 100_003])
+def test_uniform_numbers_drawn_by_jumping_ahead_are_numpys_stream(count: int) -> None:
+    ours, theirs = np.random.default_rng(5), numpy.random.default_rng(5)
+    for _ in range(2):
+        # A 32-bit draw between leaves half a word in the generator, which must survive.
+        assert ours.integers(0, 9, 3, dtype="int32").tolist() == theirs.integers(0, 9, 3, dtype="int32").tolist()
+        assert numpy.array_equal(ours.random(count), theirs.random(count))
+        assert numpy.array_equal(ours.uniform(-3.0, 7.0, count), theirs.uniform(-3.0, 7.0, count))
+        assert ours.bit_generator.state == theirs.bit_generator.state
