@@ -5,13 +5,14 @@
 #include <string>
 
 #include "bindings/array_object.h"
+#include "bindings/math_loops.h"
 
 namespace manycore::python {
 namespace {
 
 PyObject* option_value(base::Option option, const char* type) {
   const std::string kind = type;
-  if (kind == "text") return PyUnicode_FromString(base::text_option(option).c_str());
+  if (kind == "text" || kind.starts_with("choice")) return PyUnicode_FromString(base::text_option(option).c_str());
   const int64_t value = base::integer_option(option);
   return kind == "boolean" ? PyBool_FromLong(value != 0) : PyLong_FromLongLong(value);
 }
@@ -51,6 +52,13 @@ PyObject* get_option(PyObject*, PyObject* name) {
   });
 }
 
+PyObject* check_environment(PyObject*, PyObject*) {
+  return guarded([]() -> PyObject* {
+    base::check_environment();
+    Py_RETURN_NONE;
+  });
+}
+
 PyObject* set_option(PyObject*, PyObject* args) {
   const char* name = nullptr;
   PyObject* value = nullptr;
@@ -59,7 +67,10 @@ PyObject* set_option(PyObject*, PyObject* args) {
   const char* characters = text != nullptr ? PyUnicode_AsUTF8(text) : nullptr;
   PyObject* result = characters == nullptr ? nullptr : guarded([&]() -> PyObject* {
     base::set_option(name, characters);
-    if (std::string_view(name) == "simd") kernel::set_simd_level(base::text_option(base::Option::simd));
+    if (std::string_view(name) == "simd") {
+      kernel::set_simd_level(base::text_option(base::Option::simd));
+      register_math_loops();  // a new level starts with the engine's own mathematics
+    }
     Py_RETURN_NONE;
   });
   Py_XDECREF(text);
@@ -69,6 +80,7 @@ PyObject* set_option(PyObject*, PyObject* args) {
 PyMethodDef option_methods[] = {
     {"option_rows", option_rows, METH_NOARGS, "Every option: name, type, default, help, value in force and where it came from."},
     {"get_option", get_option, METH_O, "get_option(name): the value in force."},
+    {"check_environment", check_environment, METH_NOARGS, "Raise ValueError for the first MANYCORE_ variable with a wrong value."},
     {"set_option", set_option, METH_VARARGS, "set_option(name, value)"},
     {nullptr, nullptr, 0, nullptr}};
 

@@ -93,10 +93,13 @@ class Table {
     for (int i = 0; i < kCount; ++i) {
       std::string variable = environment_name(kRows[i].name);
       const char* value = std::getenv(variable.c_str());
-      if (value)
+      store(i, kRows[i].name, kRows[i].fallback, "default");
+      if (value == nullptr) continue;
+      try {
         store(i, variable, value, "environment " + variable);
-      else
-        store(i, kRows[i].name, kRows[i].fallback, "default");
+      } catch (const UserError& error) {  // the library is being loaded: nobody could catch it; check_environment says it
+        if (complaint_.empty()) complaint_ = error.what();
+      }
     }
   }
 
@@ -126,12 +129,14 @@ class Table {
     std::lock_guard lock(mutex_);
     return sources_[i];
   }
+  const std::string& complaint() const { return complaint_; }
 
  private:
   std::mutex mutex_;
   std::array<std::atomic<int64_t>, kCount> numbers_{};
   std::array<std::string, kCount> texts_;
   std::array<std::string, kCount> sources_;
+  std::string complaint_;
 };
 
 // Leaked on purpose: threads may still read options while the process ends.
@@ -158,6 +163,10 @@ std::vector<OptionRow> option_rows() { return {std::begin(kRows), std::end(kRows
 int64_t integer_option(Option option) { return table().number(static_cast<int>(option)); }
 std::string text_option(Option option) { return table().text(static_cast<int>(option)); }
 std::string option_source(Option option) { return table().source(static_cast<int>(option)); }
+
+void check_environment() {
+  if (!table().complaint().empty()) throw UserError(ErrorKind::kValue, table().complaint());
+}
 
 void set_option(std::string_view name, std::string_view value) {
   std::string wanted(name);

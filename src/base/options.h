@@ -32,6 +32,10 @@ MANYCORE_API int64_t integer_option(Option option);  // boolean, integer and siz
 MANYCORE_API std::string text_option(Option option);
 MANYCORE_API std::string option_source(Option option);  // "default", "environment MANYCORE_THREADS", "set"
 
+// Variables are read when the library is loaded, where no error can be raised: a wrong value leaves the default in force, and
+// this throws UserError(kValue) that names the first one and what was expected.
+MANYCORE_API void check_environment();
+
 // Throws UserError(kValue) that names the choices (with the nearest name) when the name or the value is not one.
 MANYCORE_API void set_option(std::string_view name, std::string_view value);
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import platform
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy
+import pytest
 from manycore import _core
 from manycore.run import info, options
 from test_run_program import run
@@ -66,3 +69,15 @@ def test_the_machine_is_described_by_the_engine() -> None:
     assert 1 <= machine["cores"] <= machine["machine_cores"]
     assert machine["memory_limit"] > 0 and machine["memory_available"] > 0
     assert info.size(machine["l2_bytes"]).endswith("iB")
+
+
+@pytest.mark.parametrize(("variable", "value"), [("MANYCORE_THREADS", "abc"), ("MANYCORE_SIMD", "avx9")])
+def test_a_wrong_environment_variable_is_one_clear_line(variable: str, value: str) -> None:
+    environment = {**os.environ, variable: value}
+    done = subprocess.run(
+        [sys.executable, "-m", "manycore", "run", "-c", "print('ran')"], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.startswith(f"manycore: {variable}: expected ")
+    assert done.stderr.count("\n") == 1

@@ -11,10 +11,12 @@ from typing import Any
 
 import numpy
 
+from manycore import _core
 from manycore.numpy._namespace import fill, find
 
+_core.check_environment()
 fill(globals())
-del fill
+del fill, _core
 
 __all__ = list(numpy.__all__)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 
+from manycore import _core
 from manycore.run import options
 
 USAGE = """\
@@ -39,6 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"manycore {__version__}")
         return 0
     try:
+        _core.check_environment()
         if arguments[0] not in commands:
             raise options.UsageError(options.unknown("command", arguments[0], list(commands)))
         return commands[arguments[0]](arguments[1:])
