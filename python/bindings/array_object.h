@@ -85,6 +85,6 @@ bool register_functions(PyObject* module);  // native module-level functions (ze
 bool register_trace(PyObject* module);
 bool register_options(PyObject* module);
 bool register_crossing(PyObject* module);
-bool register_interrupt();                  // Ctrl-C inside long loops
+bool register_interrupt();  // Ctrl-C inside long loops
 
 }  // namespace manycore::python

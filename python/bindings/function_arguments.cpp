@@ -85,11 +85,20 @@ bool copy_order_from(PyObject* object, evaluate::CopyOrder otherwise, evaluate::
   if (not_given(object)) return true;
   if (!PyUnicode_Check(object) || PyUnicode_GetLength(object) != 1) return false;
   switch (PyUnicode_ReadChar(object, 0)) {
-    case 'C': *order = evaluate::CopyOrder::kC; return true;
-    case 'F': *order = evaluate::CopyOrder::kF; return true;
-    case 'A': *order = evaluate::CopyOrder::kA; return true;
-    case 'K': *order = evaluate::CopyOrder::kK; return true;
-    default: return false;
+    case 'C':
+      *order = evaluate::CopyOrder::kC;
+      return true;
+    case 'F':
+      *order = evaluate::CopyOrder::kF;
+      return true;
+    case 'A':
+      *order = evaluate::CopyOrder::kA;
+      return true;
+    case 'K':
+      *order = evaluate::CopyOrder::kK;
+      return true;
+    default:
+      return false;
   }
 }
 

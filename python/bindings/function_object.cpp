@@ -126,8 +126,8 @@ PyObject* module_function_for(PyObject*, PyObject* args, PyObject* kwargs) {
   PyObject *real = nullptr, *implementation = Py_None;
   int counted = -1;
   const char* name = nullptr;
-  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|Opz:function_for", const_cast<char**>(names), &real, &implementation, &counted,
-                                   &name)) {
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|Opz:function_for", const_cast<char**>(names), &real, &implementation,
+                                   &counted, &name)) {
     return nullptr;
   }
   FunctionObject* function = function_for(real);
@@ -160,7 +160,8 @@ PyMethodDef module_methods[] = {
     {"to_real", module_to_real, METH_O, "Zero-copy numpy arrays in the place of ours, also inside tuples, lists and dicts."},
     {"from_real", module_from_real, METH_O, "Ours in the place of numpy arrays, also inside tuples, lists and dicts."},
     {"function_for", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(module_function_for)), METH_VARARGS | METH_KEYWORDS,
-     "function_for(real, implementation=None, counted=True, name=None): ours for a function of NumPy, optionally implemented in Python."},
+     "function_for(real, implementation=None, counted=True, name=None): ours for a function of NumPy, optionally implemented in "
+     "Python."},
     {nullptr, nullptr, 0, nullptr}};
 
 void add_rows(const NativeFunctionRow* row) {
@@ -198,8 +199,8 @@ FunctionObject* implemented_function(PyObject* real) {
 }
 
 bool register_functions(PyObject* module) {
-  for (const NativeFunctionRow* rows :
-       {kCreationFunctions, kConversionFunctions, kReductionFunctions, kShapeFunctions, kSelectionFunctions, kProductFunctions, kLinalgFunctions}) {
+  for (const NativeFunctionRow* rows : {kCreationFunctions, kConversionFunctions, kReductionFunctions, kShapeFunctions,
+                                        kSelectionFunctions, kProductFunctions, kLinalgFunctions}) {
     add_rows(rows);
   }
   Py_SET_REFCNT(&FunctionType, 1);

@@ -4,8 +4,8 @@
 
 #include <string>
 
-#include "bindings/function_arguments.h"
 #include "bindings/array_object.h"
+#include "bindings/function_arguments.h"
 
 namespace manycore::python {
 
@@ -14,8 +14,7 @@ namespace manycore::python {
 using NativeFunction = PyObject* (*)(FunctionCall& call);
 
 struct FunctionObject {
-  PyObject_HEAD
-  vectorcallfunc vectorcall;
+  PyObject_HEAD vectorcallfunc vectorcall;
   PyObject* real;
   NativeFunction native;     // or null
   PyObject* implementation;  // a Python callable, or null

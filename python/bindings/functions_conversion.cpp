@@ -119,7 +119,8 @@ PyObject* array(FunctionCall& call) {
   if (!parse(call, names, values)) return nullptr;
   if (call.nargs > 2 || values[0] == nullptr) return call.decline("arguments that only NumPy serves");
   if (!is_array(values[0]) && !is_real_array(values[0])) {
-    const bool plain = values[2] == nullptr && values[3] == nullptr && values[5] == nullptr && values[6] == nullptr && not_given(values[7]);
+    const bool plain =
+        values[2] == nullptr && values[3] == nullptr && values[5] == nullptr && values[6] == nullptr && not_given(values[7]);
     if (PyObject* made = plain ? array_of_numbers(values[0], values[1]) : nullptr; made != nullptr) return made;
     return convert_object(call, real_numpy().array);
   }
@@ -149,7 +150,8 @@ PyObject* asarray_as(FunctionCall& call, const char* name) {
     return call.decline("arguments that only NumPy serves");
   }
   if (!is_array(values[0]) && !is_real_array(values[0])) {
-    if (PyObject* made = not_given(values[2]) && values[4] == nullptr ? array_of_numbers(values[0], values[1]) : nullptr; made != nullptr) {
+    if (PyObject* made = not_given(values[2]) && values[4] == nullptr ? array_of_numbers(values[0], values[1]) : nullptr;
+        made != nullptr) {
       return made;
     }
     PyObject* function = cached_function(name);

@@ -75,7 +75,8 @@ PyObject* full(FunctionCall& call) {
 }
 
 // prototype, dtype and order of the *_like functions; `values` continues with what else the function takes.
-bool parse_like(FunctionCall& call, PyObject* prototype, PyObject* dtype_object, PyObject* order_object, PyObject* shape, Array* made) {
+bool parse_like(FunctionCall& call, PyObject* prototype, PyObject* dtype_object, PyObject* order_object, PyObject* shape,
+                Array* made) {
   if (prototype == nullptr || !is_array(prototype) || !not_given(shape)) {
     call.declined = "type of the prototype";
     return false;
@@ -186,10 +187,10 @@ PyObject* arange(FunctionCall& call) {
       (!not_given(step) && !arange_number(step, &delta, &delta_value)) || delta_value == 0) {
     return call.decline("arguments that only NumPy serves");
   }
-  const bool all_integers =
-      first.weak == Weak::kInteger && delta.weak == Weak::kInteger && end.weak == Weak::kInteger;
+  const bool all_integers = first.weak == Weak::kInteger && delta.weak == Weak::kInteger && end.weak == Weak::kInteger;
   DType dtype;
-  if (!dtype_or(values[3], all_integers ? DType::kInt64 : DType::kFloat64, &dtype)) return call.decline("dtype is none of the engine's");
+  if (!dtype_or(values[3], all_integers ? DType::kInt64 : DType::kFloat64, &dtype))
+    return call.decline("dtype is none of the engine's");
   // A fractional step into an integer dtype rounds the first two elements, bool has its own rules.
   if (dtype == DType::kBool || (!all_integers && !is_inexact(dtype))) return call.decline("argument dtype");
   const double length = std::ceil((end_value - first_value) / delta_value);
@@ -200,10 +201,16 @@ PyObject* arange(FunctionCall& call) {
 
 }  // namespace
 
-const NativeFunctionRow kCreationFunctions[] = {
-    {"numpy.zeros", zeros},           {"numpy.ones", ones},           {"numpy.empty", empty},
-    {"numpy.full", full},             {"numpy.zeros_like", zeros_like}, {"numpy.ones_like", ones_like},
-    {"numpy.empty_like", empty_like}, {"numpy.full_like", full_like}, {"numpy.eye", eye},
-    {"numpy.arange", arange},         {nullptr, nullptr}};
+const NativeFunctionRow kCreationFunctions[] = {{"numpy.zeros", zeros},
+                                                {"numpy.ones", ones},
+                                                {"numpy.empty", empty},
+                                                {"numpy.full", full},
+                                                {"numpy.zeros_like", zeros_like},
+                                                {"numpy.ones_like", ones_like},
+                                                {"numpy.empty_like", empty_like},
+                                                {"numpy.full_like", full_like},
+                                                {"numpy.eye", eye},
+                                                {"numpy.arange", arange},
+                                                {nullptr, nullptr}};
 
 }  // namespace manycore::python

@@ -19,7 +19,8 @@ PyObject* dot(FunctionCall& call) {
   evaluate::ElementwiseOptions options;
   if (!not_given(values[2])) {
     // dot is strict about its out: NumPy checks dtype and layout before anything is written.
-    if (const int usable = take_output(values[2], &output); usable != 1) return usable == 0 ? call.decline("argument out") : nullptr;
+    if (const int usable = take_output(values[2], &output); usable != 1)
+      return usable == 0 ? call.decline("argument out") : nullptr;
     if (!output.is_c_contiguous()) return call.decline("argument out");
     options.outputs[0] = &output;
   }

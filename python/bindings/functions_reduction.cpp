@@ -34,7 +34,8 @@ PyObject* extremum(FunctionCall& call) {
   if (!parse(call, names, values)) return nullptr;
   if (values[0] == nullptr) return call.decline("arguments that only NumPy serves");
   Refusal refusal;
-  PyObject* result = reduce_native(kReduction, {values[0], values[1], nullptr, values[2], values[3], values[4], values[5]}, &refusal);
+  PyObject* result =
+      reduce_native(kReduction, {values[0], values[1], nullptr, values[2], values[3], values[4], values[5]}, &refusal);
   return finish(call, result, refusal);
 }
 
@@ -45,7 +46,8 @@ PyObject* truth(FunctionCall& call) {
   if (!parse(call, names, values)) return nullptr;
   if (values[0] == nullptr) return call.decline("arguments that only NumPy serves");
   Refusal refusal;
-  PyObject* result = reduce_native(kReduction, {values[0], values[1], nullptr, values[2], values[3], nullptr, values[4]}, &refusal);
+  PyObject* result =
+      reduce_native(kReduction, {values[0], values[1], nullptr, values[2], values[3], nullptr, values[4]}, &refusal);
   return finish(call, result, refusal);
 }
 
@@ -77,7 +79,8 @@ PyObject* variance(FunctionCall& call) {
   static constexpr const char* names[] = {"a", "axis", "dtype", "out", "ddof", "keepdims", "where", "mean", "correction"};
   PyObject* values[9];
   if (!parse(call, names, values)) return nullptr;
-  if (values[0] == nullptr || !not_given(values[7]) || !not_given(values[8])) return call.decline("arguments that only NumPy serves");
+  if (values[0] == nullptr || !not_given(values[7]) || !not_given(values[8]))
+    return call.decline("arguments that only NumPy serves");
   double removed = 0;
   if (values[4] != nullptr) {
     if (!PyLong_CheckExact(values[4]) && !PyFloat_CheckExact(values[4])) return call.decline("argument ddof");
@@ -129,23 +132,22 @@ PyObject* count_nonzero(FunctionCall& call) {
 
 }  // namespace
 
-const NativeFunctionRow kReductionFunctions[] = {
-    {"numpy.sum", sum_like<Reduction::kSum>},
-    {"numpy.prod", sum_like<Reduction::kProd>},
-    {"numpy.min", extremum<Reduction::kMin>},
-    {"numpy.amin", extremum<Reduction::kMin>},
-    {"numpy.max", extremum<Reduction::kMax>},
-    {"numpy.amax", extremum<Reduction::kMax>},
-    {"numpy.any", truth<Reduction::kAny>},
-    {"numpy.all", truth<Reduction::kAll>},
-    {"numpy.argmin", position<Reduction::kArgmin>},
-    {"numpy.argmax", position<Reduction::kArgmax>},
-    {"numpy.mean", mean},
-    {"numpy.var", variance<false>},
-    {"numpy.std", variance<true>},
-    {"numpy.cumsum", cumulative<Reduction::kSum>},
-    {"numpy.cumprod", cumulative<Reduction::kProd>},
-    {"numpy.count_nonzero", count_nonzero},
-    {nullptr, nullptr}};
+const NativeFunctionRow kReductionFunctions[] = {{"numpy.sum", sum_like<Reduction::kSum>},
+                                                 {"numpy.prod", sum_like<Reduction::kProd>},
+                                                 {"numpy.min", extremum<Reduction::kMin>},
+                                                 {"numpy.amin", extremum<Reduction::kMin>},
+                                                 {"numpy.max", extremum<Reduction::kMax>},
+                                                 {"numpy.amax", extremum<Reduction::kMax>},
+                                                 {"numpy.any", truth<Reduction::kAny>},
+                                                 {"numpy.all", truth<Reduction::kAll>},
+                                                 {"numpy.argmin", position<Reduction::kArgmin>},
+                                                 {"numpy.argmax", position<Reduction::kArgmax>},
+                                                 {"numpy.mean", mean},
+                                                 {"numpy.var", variance<false>},
+                                                 {"numpy.std", variance<true>},
+                                                 {"numpy.cumsum", cumulative<Reduction::kSum>},
+                                                 {"numpy.cumprod", cumulative<Reduction::kProd>},
+                                                 {"numpy.count_nonzero", count_nonzero},
+                                                 {nullptr, nullptr}};
 
 }  // namespace manycore::python

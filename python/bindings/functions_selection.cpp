@@ -10,7 +10,8 @@ namespace {
 
 PyObject* where(FunctionCall& call) {
   if (call.kwnames != nullptr || call.nargs != 3) {
-    if (call.nargs != 1 || call.kwnames != nullptr || !is_array(call.args[0])) return call.decline("arguments that only NumPy serves");
+    if (call.nargs != 1 || call.kwnames != nullptr || !is_array(call.args[0]))
+      return call.decline("arguments that only NumPy serves");
     return PyObject_CallMethod(call.args[0], "nonzero", nullptr);
   }
   Inputs inputs;
@@ -32,8 +33,8 @@ PyObject* clip(FunctionCall& call) {
   if (!parse(call, names, values)) return nullptr;
   PyObject* least = not_given(values[1]) ? values[4] : values[1];
   PyObject* most = not_given(values[2]) ? values[5] : values[2];
-  if (values[0] == nullptr || (values[1] == nullptr) != (values[2] == nullptr) || (not_given(least) && not_given(most)) || (!not_given(values[1]) && !not_given(values[4])) ||
-      (!not_given(values[2]) && !not_given(values[5]))) {
+  if (values[0] == nullptr || (values[1] == nullptr) != (values[2] == nullptr) || (not_given(least) && not_given(most)) ||
+      (!not_given(values[1]) && !not_given(values[4])) || (!not_given(values[2]) && !not_given(values[5]))) {
     return call.decline("arguments that only NumPy serves");
   }
   // numpy.clip with one bound is minimum or maximum.
@@ -47,7 +48,8 @@ PyObject* clip(FunctionCall& call) {
   Array output;
   PyObject* outputs[2] = {nullptr, nullptr};
   if (!not_given(values[3])) {
-    if (const int usable = take_output(values[3], &output); usable != 1) return usable == 0 ? call.decline("argument out") : nullptr;
+    if (const int usable = take_output(values[3], &output); usable != 1)
+      return usable == 0 ? call.decline("argument out") : nullptr;
     options.outputs[0] = &output;
     outputs[0] = values[3];
   }
@@ -61,16 +63,21 @@ PyObject* clip(FunctionCall& call) {
 bool storable(const evaluate::Operand& source, DType to, Casting casting) {
   if (source.view) return can_cast(source.view->dtype, to, casting);
   switch (source.scalar.weak) {
-    case Weak::kStrong: return can_cast(source.scalar.dtype, to, casting);
-    case Weak::kInteger: return to != DType::kBool;
-    case Weak::kFloat: return is_inexact(to);
-    case Weak::kComplex: return is_complex(to);
+    case Weak::kStrong:
+      return can_cast(source.scalar.dtype, to, casting);
+    case Weak::kInteger:
+      return to != DType::kBool;
+    case Weak::kFloat:
+      return is_inexact(to);
+    case Weak::kComplex:
+      return is_complex(to);
   }
   return false;
 }
 
 // destination[mask] = source: the operation that gives its operand back, with a mask. Bool has no `positive`.
-void assign_where(const Array& destination, const evaluate::Operand& source, const View& mask, Casting casting, unsigned* status) {
+void assign_where(const Array& destination, const evaluate::Operand& source, const View& mask, Casting casting,
+                  unsigned* status) {
   evaluate::ElementwiseOptions options;
   options.outputs[0] = &destination;
   options.where = &mask;

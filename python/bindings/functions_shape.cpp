@@ -114,11 +114,20 @@ PyObject* concatenate(FunctionCall& call) {
 
 }  // namespace
 
-const NativeFunctionRow kShapeFunctions[] = {
-    {"numpy.reshape", reshape},           {"numpy.transpose", method<kTranspose>}, {"numpy.permute_dims", method<kTranspose>},
-    {"numpy.swapaxes", method<kSwapaxes>}, {"numpy.ravel", method<kRavel>},         {"numpy.squeeze", method<kSqueeze>},
-    {"numpy.take", method<kTake>},        {"numpy.repeat", method<kRepeat>},       {"numpy.round", method<kRound>},
-    {"numpy.around", method<kRound>},     {"numpy.diagonal", method<kDiagonal>},   {"numpy.nonzero", method<kNonzero>},  {"numpy.broadcast_to", broadcast_to},    {"numpy.concatenate", concatenate},
-    {nullptr, nullptr}};
+const NativeFunctionRow kShapeFunctions[] = {{"numpy.reshape", reshape},
+                                             {"numpy.transpose", method<kTranspose>},
+                                             {"numpy.permute_dims", method<kTranspose>},
+                                             {"numpy.swapaxes", method<kSwapaxes>},
+                                             {"numpy.ravel", method<kRavel>},
+                                             {"numpy.squeeze", method<kSqueeze>},
+                                             {"numpy.take", method<kTake>},
+                                             {"numpy.repeat", method<kRepeat>},
+                                             {"numpy.round", method<kRound>},
+                                             {"numpy.around", method<kRound>},
+                                             {"numpy.diagonal", method<kDiagonal>},
+                                             {"numpy.nonzero", method<kNonzero>},
+                                             {"numpy.broadcast_to", broadcast_to},
+                                             {"numpy.concatenate", concatenate},
+                                             {nullptr, nullptr}};
 
 }  // namespace manycore::python

@@ -18,12 +18,12 @@ namespace {
 using op::Op;
 
 // Real and complex loops alike.
-constexpr Op kFunctions[] = {
-    Op::power,  Op::float_power, Op::cbrt,   Op::exp,     Op::exp2,    Op::expm1,   Op::log,        Op::log2,
-    Op::log10,  Op::log1p,       Op::sin,    Op::cos,    Op::tan,     Op::arcsin,  Op::arccos,    Op::arctan,     Op::sinh,
-    Op::cosh,   Op::tanh,        Op::arcsinh, Op::arccosh, Op::arctanh, Op::arctan2, Op::hypot,     Op::logaddexp,  Op::logaddexp2};
+constexpr Op kFunctions[] = {Op::power,   Op::float_power, Op::cbrt,  Op::exp,       Op::exp2,      Op::expm1,   Op::log,
+                             Op::log2,    Op::log10,       Op::log1p, Op::sin,       Op::cos,       Op::tan,     Op::arcsin,
+                             Op::arccos,  Op::arctan,      Op::sinh,  Op::cosh,      Op::tanh,      Op::arcsinh, Op::arccosh,
+                             Op::arctanh, Op::arctan2,     Op::hypot, Op::logaddexp, Op::logaddexp2};
 // Complex loops whose order of operations the compiler chose in NumPy's build.
-constexpr Op kComplexFunctions[] = {Op::sqrt,   Op::multiply, Op::divide, Op::square, Op::reciprocal, Op::absolute};
+constexpr Op kComplexFunctions[] = {Op::sqrt, Op::multiply, Op::divide, Op::square, Op::reciprocal, Op::absolute};
 
 static_assert(sizeof(npy_intp) == sizeof(int64_t), "NumPy's loops take the engine's extents");
 

@@ -54,6 +54,8 @@ PyObject* finish_real_operator(PyObject* result, PyObject* array, const char* op
   return wrapped;
 }
 
-int refuse_fallback_of(const char* operation, const char* reason) { return refuse_fallback(full_name(operation).c_str(), reason); }
+int refuse_fallback_of(const char* operation, const char* reason) {
+  return refuse_fallback(full_name(operation).c_str(), reason);
+}
 
 }  // namespace manycore::python

@@ -33,7 +33,8 @@ PyObject* real_operator(const Operator& which, PyObject* a, PyObject* b, const c
   return finish_real_operator(result, left ? a : b, name, reason);
 }
 
-PyObject* refused(const Operator& which, PyObject* const* operands, size_t count, const Refusal& refusal, PyObject* kwnames = nullptr) {
+PyObject* refused(const Operator& which, PyObject* const* operands, size_t count, const Refusal& refusal,
+                  PyObject* kwnames = nullptr) {
   const UfuncObject* ufunc = ufunc_of(which.operation);
   if (ufunc == nullptr) {
     PyErr_SetString(PyExc_SystemError, "operator: NumPy lacks the ufunc behind it");

@@ -1,11 +1,11 @@
 // The options table for Python: rows for `manycore info`, the command line and the docs; get and set by name.
 #include "base/options.h"
-#include "kernel/dispatch.h"
 
 #include <string>
 
 #include "bindings/array_object.h"
 #include "bindings/math_loops.h"
+#include "kernel/dispatch.h"
 
 namespace manycore::python {
 namespace {
@@ -24,9 +24,9 @@ PyObject* option_rows(PyObject*, PyObject*) {
     int number = 0;
     for (const base::OptionRow& row : base::option_rows()) {
       const auto option = static_cast<base::Option>(number++);
-      PyObject* entry = Py_BuildValue("{s:s, s:s, s:s, s:s, s:s, s:N}", "name", row.name, "type", row.type, "default", row.fallback,
-                                      "help", row.help, "source", base::option_source(option).c_str(), "value",
-                                      option_value(option, row.type));
+      PyObject* entry =
+          Py_BuildValue("{s:s, s:s, s:s, s:s, s:s, s:N}", "name", row.name, "type", row.type, "default", row.fallback, "help",
+                        row.help, "source", base::option_source(option).c_str(), "value", option_value(option, row.type));
       const bool appended = entry != nullptr && PyList_Append(list, entry) == 0;
       Py_XDECREF(entry);
       if (!appended) {
@@ -80,7 +80,8 @@ PyObject* set_option(PyObject*, PyObject* args) {
 PyMethodDef option_methods[] = {
     {"option_rows", option_rows, METH_NOARGS, "Every option: name, type, default, help, value in force and where it came from."},
     {"get_option", get_option, METH_O, "get_option(name): the value in force."},
-    {"check_environment", check_environment, METH_NOARGS, "Raise ValueError for the first MANYCORE_ variable with a wrong value."},
+    {"check_environment", check_environment, METH_NOARGS,
+     "Raise ValueError for the first MANYCORE_ variable with a wrong value."},
     {"set_option", set_option, METH_VARARGS, "set_option(name, value)"},
     {nullptr, nullptr, 0, nullptr}};
 

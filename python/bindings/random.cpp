@@ -1,13 +1,14 @@
 // numpy.random.Generator's common methods filling our memory: NumPy's own distribution functions (libnpyrandom.a, which its
 // wheel carries) over the generator's own bit stream, under its lock, so that streams continue bit for bit whichever side draws.
 // Used only while the NumPy at run time is the release that the functions came from; everything else is the base class's.
-#include "bindings/numpy_random.h"
+#include "evaluate/random.h"
+
+#include <numpy/numpyconfig.h>
+#include <numpy/random/distributions.h>
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <numpy/numpyconfig.h>
-#include <numpy/random/distributions.h>
 #include <span>
 #include <string>
 #include <utility>
@@ -16,11 +17,12 @@
 #include "bindings/array_object.h"
 #include "bindings/fallback.h"
 #include "bindings/function_arguments.h"
+#include "bindings/numpy_random.h"
 #include "bindings/operation_inputs.h"
+#include "bindings/pcg64.h"
 #include "bindings/real_numpy.h"
 #include "bindings/real_values.h"
 #include "bindings/trace.h"
-#include "evaluate/random.h"
 #include "trace/counters.h"
 
 namespace manycore::python {
@@ -28,55 +30,6 @@ namespace {
 
 PyTypeObject* base_type = nullptr;  // numpy.random.Generator
 bool same_release = false;
-
-// numpy.random.PCG64 behind its bitgen_t: NumPy's pcg64_state. The layout is not public, so it is compared once with what the
-// generator says of itself; when it differs, draws stay sequential.
-struct Pcg64State {
-  kernel::Pcg64* generator;
-  int has_uint32;
-  uint32_t uinteger;
-};
-
-PyTypeObject* pcg64_type = nullptr;  // null when its layout is not the expected one
-
-bool says(PyObject* words, const char* name, unsigned __int128 value) {
-  PyObject* high = PyLong_FromUnsignedLongLong(static_cast<uint64_t>(value >> 64));
-  PyObject* low = PyLong_FromUnsignedLongLong(static_cast<uint64_t>(value));
-  PyObject* width = PyLong_FromLong(64);
-  PyObject* shifted = high != nullptr && width != nullptr ? PyNumber_Lshift(high, width) : nullptr;
-  PyObject* number = shifted != nullptr && low != nullptr ? PyNumber_Or(shifted, low) : nullptr;
-  PyObject* said = PyDict_GetItemString(words, name);
-  const bool same = number != nullptr && said != nullptr && PyObject_RichCompareBool(number, said, Py_EQ) == 1;
-  for (PyObject* object : {high, low, width, shifted, number}) Py_XDECREF(object);
-  return same;
-}
-
-bool has_expected_layout(PyObject* bits) {
-  PyObject* capsule = PyObject_GetAttrString(bits, "capsule");
-  PyObject* said = PyObject_GetAttrString(bits, "state");
-  PyObject* words = said != nullptr ? PyDict_GetItemString(said, "state") : nullptr;
-  bool same = capsule != nullptr && words != nullptr && PyDict_Check(words);
-  if (same) {
-    const auto* stream = static_cast<bitgen_t*>(PyCapsule_GetPointer(capsule, "BitGenerator"));
-    const kernel::Pcg64* held = static_cast<Pcg64State*>(stream->state)->generator;
-    same = says(words, "state", held->state) && says(words, "inc", held->increment);
-  }
-  Py_XDECREF(said);
-  Py_XDECREF(capsule);
-  PyErr_Clear();
-  return same;
-}
-
-void find_pcg64() {
-  PyObject* module = PyImport_ImportModule("numpy.random");
-  PyObject* type = module != nullptr ? PyObject_GetAttrString(module, "PCG64") : nullptr;
-  PyObject* bits = type != nullptr ? PyObject_CallFunction(type, "i", 1) : nullptr;
-  if (bits != nullptr && same_release && has_expected_layout(bits)) pcg64_type = reinterpret_cast<PyTypeObject*>(Py_NewRef(type));
-  Py_XDECREF(bits);
-  Py_XDECREF(type);
-  Py_XDECREF(module);
-  PyErr_Clear();
-}
 
 // The generator's bit stream, locked while this lives.
 class LockedStream {
@@ -88,9 +41,7 @@ class LockedStream {
     lock_ = capsule != nullptr ? PyObject_GetAttr(bits, text.lock) : nullptr;
     PyObject* held = lock_ != nullptr ? PyObject_CallMethodNoArgs(lock_, text.acquire) : nullptr;
     if (held != nullptr) stream_ = static_cast<bitgen_t*>(PyCapsule_GetPointer(capsule, "BitGenerator"));
-    if (stream_ != nullptr && pcg64_type != nullptr && Py_TYPE(bits) == pcg64_type) {
-      pcg64_ = static_cast<Pcg64State*>(stream_->state)->generator;
-    }
+    if (stream_ != nullptr) pcg64_ = pcg64_behind(bits, stream_);
     Py_XDECREF(held);
     Py_XDECREF(capsule);
     Py_XDECREF(bits);
@@ -106,7 +57,7 @@ class LockedStream {
     }
     Py_XDECREF(lock_);
   }
-  bitgen_t* get() const { return stream_; }  // null with an exception set
+  bitgen_t* get() const { return stream_; }        // null with an exception set
   kernel::Pcg64* pcg64() const { return pcg64_; }  // null for other bit generators
 
  private:
@@ -227,7 +178,8 @@ PyObject* standard_exponential(PyObject* self, FunctionCall& call) {
   PyObject* values[4];
   if (!parse(call, names, values)) return nullptr;
   if (values[2] != nullptr) return call.decline("argument method");
-  return standard<random_standard_exponential_fill, random_standard_exponential_fill_f>(self, call, values[0], values[1], values[3]);
+  return standard<random_standard_exponential_fill, random_standard_exponential_fill_f>(self, call, values[0], values[1],
+                                                                                        values[3]);
 }
 
 // Two parameters, one value each: normal and uniform.
@@ -262,7 +214,8 @@ PyObject* uniform(PyObject* self, FunctionCall& call) {
   Dims shape;
   double low, high;
   if (!size_from(call, values[2], &shape)) return nullptr;
-  if (!number_from(values[0], 0.0, &low) || !number_from(values[1], 1.0, &high) || !std::isfinite(low) || !is_plain_scale(high - low)) {
+  if (!number_from(values[0], 0.0, &low) || !number_from(values[1], 1.0, &high) || !std::isfinite(low) ||
+      !is_plain_scale(high - low)) {
     return call.decline("parameters that are not plain numbers");
   }
   return drawn_uniform(self, shape, low, high - low);
@@ -275,7 +228,8 @@ PyObject* exponential(PyObject* self, FunctionCall& call) {
   Dims shape;
   double scale;
   if (!size_from(call, values[1], &shape)) return nullptr;
-  if (!number_from(values[0], 1.0, &scale) || !is_plain_scale(scale)) return call.decline("parameters that are not plain numbers");
+  if (!number_from(values[0], 1.0, &scale) || !is_plain_scale(scale))
+    return call.decline("parameters that are not plain numbers");
   return drawn_each(self, shape, [=](bitgen_t* stream) { return random_exponential(stream, scale); });
 }
 
@@ -375,12 +329,13 @@ constexpr char kRandom[] = "random", kStandardNormal[] = "standard_normal", kSta
 
 template <const char* kName, Drawer kDrawer>
 constexpr PyMethodDef row() {
-  return {kName, reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(method<kName, kDrawer>)), METH_FASTCALL | METH_KEYWORDS, nullptr};
+  return {kName, reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(method<kName, kDrawer>)), METH_FASTCALL | METH_KEYWORDS,
+          nullptr};
 }
 
 PyMethodDef generator_methods[] = {
-    {kRandom, nullptr, 0, nullptr}, {kStandardNormal, nullptr, 0, nullptr}, {kStandardExponential, nullptr, 0, nullptr},
-    {kNormal, nullptr, 0, nullptr}, {kUniform, nullptr, 0, nullptr},        {kExponential, nullptr, 0, nullptr},
+    {kRandom, nullptr, 0, nullptr},  {kStandardNormal, nullptr, 0, nullptr}, {kStandardExponential, nullptr, 0, nullptr},
+    {kNormal, nullptr, 0, nullptr},  {kUniform, nullptr, 0, nullptr},        {kExponential, nullptr, 0, nullptr},
     {kIntegers, nullptr, 0, nullptr}};
 
 void fill_methods() {
@@ -400,7 +355,7 @@ PyObject* add_generator_methods(PyObject*, PyObject* args) {
   if (!PyArg_ParseTuple(args, "O!O!s:add_generator_methods", &PyType_Type, &type, &PyType_Type, &base, &version)) return nullptr;
   base_type = reinterpret_cast<PyTypeObject*>(Py_NewRef(reinterpret_cast<PyObject*>(base)));
   same_release = std::string(version).starts_with(std::string(MANYCORE_NUMPY_RELEASE) + ".");
-  find_pcg64();
+  if (same_release) find_pcg64();
   fill_methods();
   for (PyMethodDef& definition : generator_methods) {
     PyObject* descriptor = PyDescr_NewMethod(type, &definition);

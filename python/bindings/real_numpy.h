@@ -13,8 +13,8 @@ struct RealNumpy {
   PyTypeObject* ufunc;
   PyObject* asarray;
   PyObject* array;
-  PyObject* no_value;        // numpy._NoValue, the default of some keywords
-  PyObject* ndarray_ufunc;   // ndarray.__array_ufunc__, to tell overrides from the inherited method
+  PyObject* no_value;       // numpy._NoValue, the default of some keywords
+  PyObject* ndarray_ufunc;  // ndarray.__array_ufunc__, to tell overrides from the inherited method
   PyObject* text_array_ufunc;
   PyObject* text_array_priority;
 };

@@ -23,8 +23,8 @@ class RealValues {
   PyObject* to_real(PyObject* object, int depth = 0);
   PyObject* from_real(PyObject* object, int depth = 0);
 
-  int64_t bytes() const { return bytes_; }      // of all arrays that went over or came back
-  bool crossed() const { return crossed_; }     // did any array?
+  int64_t bytes() const { return bytes_; }   // of all arrays that went over or came back
+  bool crossed() const { return crossed_; }  // did any array?
 
  private:
   PyObject* real_tuple(PyObject* tuple, int depth);

@@ -42,7 +42,8 @@ bool is_user_file(PyObject* name) {
     PyErr_Clear();  // a broken rule must not break the program that is being measured
   }
   if (file.starts_with("<frozen ") || file.starts_with("<__array_function__")) return false;
-  if (file.find("/site-packages/") != std::string_view::npos || file.find("/dist-packages/") != std::string_view::npos) return false;
+  if (file.find("/site-packages/") != std::string_view::npos || file.find("/dist-packages/") != std::string_view::npos)
+    return false;
   for (const std::string& folder : library_folders()) {
     if (file.starts_with(folder)) return false;
   }

@@ -1,4 +1,3 @@
-#include "bindings/gil.h"
 #include "bindings/trace.h"
 
 #include <dlfcn.h>
@@ -12,6 +11,7 @@
 #include "base/hooks.h"
 #include "base/options.h"
 #include "bindings/array_object.h"
+#include "bindings/gil.h"
 #include "bindings/site.h"
 #include "trace/counters.h"
 
@@ -113,18 +113,18 @@ bool append_rows(PyObject* fallbacks, PyObject* lines) {
     for (const FallbackRow& fallback : row.fallbacks) {
       fallback_calls += fallback.calls;
       fallback_bytes += fallback.bytes;
-      if (!append(fallbacks, Py_BuildValue("{s:s, s:i, s:s, s:s, s:L, s:L}", "file", file.c_str(), "line", line, "name",
-                                           fallback.name.c_str(), "reason", fallback.reason.c_str(), "calls",
-                                           static_cast<long long>(fallback.calls), "bytes",
-                                           static_cast<long long>(fallback.bytes)))) {
+      if (!append(fallbacks,
+                  Py_BuildValue("{s:s, s:i, s:s, s:s, s:L, s:L}", "file", file.c_str(), "line", line, "name",
+                                fallback.name.c_str(), "reason", fallback.reason.c_str(), "calls",
+                                static_cast<long long>(fallback.calls), "bytes", static_cast<long long>(fallback.bytes)))) {
         return false;
       }
     }
-    if (!append(lines, Py_BuildValue("{s:s, s:i, s:L, s:L, s:L, s:L}", "file", file.c_str(), "line", line, "native_calls",
-                                     static_cast<long long>(row.native_calls), "native_bytes",
-                                     static_cast<long long>(row.native_bytes), "fallback_calls",
-                                     static_cast<long long>(fallback_calls), "fallback_bytes",
-                                     static_cast<long long>(fallback_bytes)))) {
+    if (!append(lines,
+                Py_BuildValue("{s:s, s:i, s:L, s:L, s:L, s:L}", "file", file.c_str(), "line", line, "native_calls",
+                              static_cast<long long>(row.native_calls), "native_bytes", static_cast<long long>(row.native_bytes),
+                              "fallback_calls", static_cast<long long>(fallback_calls), "fallback_bytes",
+                              static_cast<long long>(fallback_bytes)))) {
       return false;
     }
   }
@@ -182,9 +182,9 @@ int record_fallback(const char* name, const char* reason, int64_t bytes) {
 }
 
 bool register_trace(PyObject* module) {
-  FallbackError = PyErr_NewExceptionWithDoc("manycore.FallbackError",
-                                            "An operation would fall back to NumPy while fail_on_fallback is set.",
-                                            PyExc_RuntimeError, nullptr);
+  FallbackError =
+      PyErr_NewExceptionWithDoc("manycore.FallbackError", "An operation would fall back to NumPy while fail_on_fallback is set.",
+                                PyExc_RuntimeError, nullptr);
   if (FallbackError == nullptr || PyModule_AddObjectRef(module, "FallbackError", FallbackError) < 0) return false;
   PyObject* os = PyImport_ImportModule("os");
   PyObject* os_file = os != nullptr ? PyObject_GetAttrString(os, "__file__") : nullptr;

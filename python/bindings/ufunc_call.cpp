@@ -1,7 +1,7 @@
 #include "bindings/ufunc_call.h"
 
-#include "bindings/function_arguments.h"
 #include "bindings/fallback.h"
+#include "bindings/function_arguments.h"
 #include "bindings/real_numpy.h"
 #include "evaluate/matmul.h"
 #include "evaluate/small.h"
@@ -9,7 +9,9 @@
 namespace manycore::python {
 namespace {
 
-PyObject* result_object(Array&& result, PyObject* output) { return output != nullptr ? Py_NewRef(output) : wrap_or_scalar(std::move(result)); }
+PyObject* result_object(Array&& result, PyObject* output) {
+  return output != nullptr ? Py_NewRef(output) : wrap_or_scalar(std::move(result));
+}
 
 // What the operands' conversion met comes first, as in NumPy.
 int report(unsigned status, const char* name) {
@@ -111,7 +113,8 @@ PyObject* call_native(const UfuncObject& ufunc, PyObject* const* args, Py_ssize_
   Array output_arrays[2];
   for (int i = 0; i < 2; ++i) {
     if (outputs[i] == nullptr) continue;
-    if (const int taken = take_output(outputs[i], &output_arrays[i]); taken != 1) return taken == 0 ? decline("argument out") : nullptr;
+    if (const int taken = take_output(outputs[i], &output_arrays[i]); taken != 1)
+      return taken == 0 ? decline("argument out") : nullptr;
     options.outputs[i] = &output_arrays[i];
   }
   Array where;
@@ -132,7 +135,8 @@ PyObject* call_native(const UfuncObject& ufunc, PyObject* const* args, Py_ssize_
 }
 
 // The answer of NumPy where the engine did not give one.
-PyObject* answer_of_numpy(const UfuncObject& ufunc, PyObject* const* args, size_t nargsf, PyObject* kwnames, const Refusal& refusal) {
+PyObject* answer_of_numpy(const UfuncObject& ufunc, PyObject* const* args, size_t nargsf, PyObject* kwnames,
+                          const Refusal& refusal) {
   if (!refusal.error.empty()) {
     return retry_with_numpy(ufunc.real, args, nargsf, kwnames, ufunc.qualified_name.c_str(), refusal.error.c_str());
   }
@@ -218,8 +222,8 @@ PyObject* run_operation(op::Op operation, const Inputs& inputs, evaluate::Elemen
 }
 
 PyObject* call_plain(const UfuncObject& ufunc, PyObject* const* args) {
-  return ufunc_vectorcall(const_cast<PyObject*>(reinterpret_cast<const PyObject*>(&ufunc)), args, static_cast<size_t>(ufunc.inputs),
-                          nullptr);
+  return ufunc_vectorcall(const_cast<PyObject*>(reinterpret_cast<const PyObject*>(&ufunc)), args,
+                          static_cast<size_t>(ufunc.inputs), nullptr);
 }
 
 PyObject* ufunc_vectorcall(PyObject* self, PyObject* const* args, size_t nargsf, PyObject* kwnames) {

@@ -1,6 +1,6 @@
 // ufunc.reduce, accumulate, reduceat, outer and at: the first two and outer natively where the engine has the reduction.
-#include "bindings/function_arguments.h"
 #include "bindings/fallback.h"
+#include "bindings/function_arguments.h"
 #include "bindings/reduce_call.h"
 #include "bindings/ufunc_object.h"
 
@@ -10,8 +10,8 @@ namespace {
 const UfuncObject& ufunc_from(PyObject* self) { return *reinterpret_cast<UfuncObject*>(self); }
 
 // NumPy's method of that name with the same arguments.
-PyObject* real_method_call(const UfuncObject& ufunc, const char* method, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames,
-                           const Refusal& refusal) {
+PyObject* real_method_call(const UfuncObject& ufunc, const char* method, PyObject* const* args, Py_ssize_t nargs,
+                           PyObject* kwnames, const Refusal& refusal) {
   PyObject* function = PyObject_GetAttrString(ufunc.real, method);
   if (function == nullptr) return nullptr;
   const std::string name = ufunc.qualified_name + "." + method;
@@ -66,8 +66,8 @@ PyObject* ufunc_reduce(PyObject* self, PyObject* const* args, Py_ssize_t nargs, 
   } else if (!parse(call, names, values) || values[0] == nullptr) {
     refusal.declined = "arguments that only NumPy serves";
   } else {
-    const ReduceArguments arguments{values[0], values[1] != nullptr ? values[1] : zero(), values[2], values[3], values[4],
-                                    values[5], values[6]};
+    const ReduceArguments arguments{
+        values[0], values[1] != nullptr ? values[1] : zero(), values[2], values[3], values[4], values[5], values[6]};
     PyObject* result = reduce_native(*ufunc.reduction, arguments, &refusal);
     if (result != nullptr || !refusal.refused()) return result;
   }

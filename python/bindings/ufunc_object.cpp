@@ -15,11 +15,18 @@ UfuncObject* by_operation[op::kOpCount];
 
 std::optional<evaluate::Reduction> reduction_of(const std::string& name) {
   using evaluate::Reduction;
-  static const std::unordered_map<std::string, Reduction> table = {
-      {"add", Reduction::kSum},           {"multiply", Reduction::kProd},         {"minimum", Reduction::kMin},
-      {"maximum", Reduction::kMax},       {"fmin", Reduction::kFmin},             {"fmax", Reduction::kFmax},
-      {"logical_and", Reduction::kAll},   {"logical_or", Reduction::kAny},        {"logical_xor", Reduction::kLogicalXor},
-      {"bitwise_and", Reduction::kBitwiseAnd}, {"bitwise_or", Reduction::kBitwiseOr}, {"bitwise_xor", Reduction::kBitwiseXor}};
+  static const std::unordered_map<std::string, Reduction> table = {{"add", Reduction::kSum},
+                                                                   {"multiply", Reduction::kProd},
+                                                                   {"minimum", Reduction::kMin},
+                                                                   {"maximum", Reduction::kMax},
+                                                                   {"fmin", Reduction::kFmin},
+                                                                   {"fmax", Reduction::kFmax},
+                                                                   {"logical_and", Reduction::kAll},
+                                                                   {"logical_or", Reduction::kAny},
+                                                                   {"logical_xor", Reduction::kLogicalXor},
+                                                                   {"bitwise_and", Reduction::kBitwiseAnd},
+                                                                   {"bitwise_or", Reduction::kBitwiseOr},
+                                                                   {"bitwise_xor", Reduction::kBitwiseXor}};
   auto found = table.find(name);
   return found == table.end() ? std::nullopt : std::optional(found->second);
 }
@@ -60,7 +67,7 @@ PyObject* copy_self(PyObject* self, PyObject*) { return Py_NewRef(self); }
 PyObject* list_attributes(PyObject* self, PyObject*) { return PyObject_Dir(self_of(self)->real); }
 
 #define MANYCORE_METHOD(name) \
-  {#name, reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(ufunc_##name)), METH_FASTCALL | METH_KEYWORDS, nullptr}
+  { #name, reinterpret_cast < PyCFunction>(reinterpret_cast <void*>(ufunc_##name)), METH_FASTCALL | METH_KEYWORDS, nullptr }
 PyMethodDef methods[] = {MANYCORE_METHOD(reduce),
                          MANYCORE_METHOD(accumulate),
                          MANYCORE_METHOD(reduceat),
@@ -190,7 +197,6 @@ UfuncObject* ufunc_of(op::Op operation) {
   }
   return known;
 }
-
 
 bool register_ufunc_type(PyObject* module) {
   if (!load_real_numpy() || !prepare_types()) return false;

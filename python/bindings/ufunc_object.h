@@ -12,17 +12,16 @@
 namespace manycore::python {
 
 struct UfuncObject {
-  PyObject_HEAD
-  vectorcallfunc vectorcall;
+  PyObject_HEAD vectorcallfunc vectorcall;
   PyObject* real;
   int inputs;
   int outputs;
-  bool is_native;                                  // `operation` is valid
+  bool is_native;  // `operation` is valid
   bool is_matmul;
   op::Op operation;
-  std::optional<evaluate::Reduction> reduction;    // of .reduce and .accumulate
-  std::string name;                                // "add", as in floating point warnings
-  std::string qualified_name;                      // "numpy.add", as in reports
+  std::optional<evaluate::Reduction> reduction;  // of .reduce and .accumulate
+  std::string name;                              // "add", as in floating point warnings
+  std::string qualified_name;                    // "numpy.add", as in reports
 };
 
 extern PyTypeObject UfuncType;

@@ -37,7 +37,8 @@ PyObject* bound(PyObject* callable, PyObject* method) {
 }
 
 // The arguments after the first `skip` of `args`, with `kwargs`, through call_fallback.
-PyObject* through_numpy(PyObject* function, PyObject* args, Py_ssize_t skip, PyObject* kwargs, const char* name, const char* reason) {
+PyObject* through_numpy(PyObject* function, PyObject* args, Py_ssize_t skip, PyObject* kwargs, const char* name,
+                        const char* reason) {
   const Py_ssize_t positional = PyTuple_GET_SIZE(args) - skip;
   const Py_ssize_t keywords = kwargs != nullptr ? PyDict_GET_SIZE(kwargs) : 0;
   PyObject* names = keywords > 0 ? PyTuple_New(keywords) : nullptr;
@@ -88,7 +89,8 @@ PyObject* array_ufunc(PyObject*, PyObject* args, PyObject* kwargs) {
   }
   PyObject* function = bound(reinterpret_cast<PyObject*>(ufunc), method);
   if (function == nullptr) return nullptr;
-  PyObject* result = PyObject_VectorcallDict(function, &PyTuple_GET_ITEM(args, 2), static_cast<size_t>(PyTuple_GET_SIZE(args) - 2), kwargs);
+  PyObject* result =
+      PyObject_VectorcallDict(function, &PyTuple_GET_ITEM(args, 2), static_cast<size_t>(PyTuple_GET_SIZE(args) - 2), kwargs);
   Py_DECREF(function);
   return result;
 }
@@ -105,8 +107,8 @@ PyObject* array_function(PyObject*, PyObject* args, PyObject* kwargs) {
   bool all_known = true, subclass = false;
   while (PyObject* type = PyIter_Next(iterator)) {
     all_known = all_known && is_known_type(type);
-    subclass = subclass || (type != reinterpret_cast<PyObject*>(&ArrayType) &&
-                            type != reinterpret_cast<PyObject*>(real_numpy().ndarray));
+    subclass = subclass ||
+               (type != reinterpret_cast<PyObject*>(&ArrayType) && type != reinterpret_cast<PyObject*>(real_numpy().ndarray));
     Py_DECREF(type);
   }
   Py_DECREF(iterator);

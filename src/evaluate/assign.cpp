@@ -93,7 +93,8 @@ void move(const View& destination, const View& source, bool fresh, unsigned* sta
 void axes_by_stride(const View& view, int* axes) {
   for (int i = 0; i < view.ndim(); ++i) {
     int place = i;
-    for (; place > 0 && std::llabs(view.strides[axes[place - 1]]) < std::llabs(view.strides[i]); --place) axes[place] = axes[place - 1];
+    for (; place > 0 && std::llabs(view.strides[axes[place - 1]]) < std::llabs(view.strides[i]); --place)
+      axes[place] = axes[place - 1];
     axes[place] = i;
   }
 }

@@ -31,7 +31,7 @@ struct ElementwiseOptions {
   const View* where = nullptr;                   // bool, broadcast with the operands; unselected output elements stay as they are
   std::optional<DType> dtype;                    // the loop's output dtype, as NumPy's dtype=
   Casting casting = Casting::kSameKind;
-  unsigned* status = nullptr;                    // or-ed with FloatingPointStatus bits
+  unsigned* status = nullptr;  // or-ed with FloatingPointStatus bits
 };
 
 // Number of outputs is the operation's. Throws UserError with NumPy's category: kType when no loop fits, kCasting, kValue for

@@ -22,7 +22,8 @@ evaluate::ReduceOptions over(const Array& a, std::optional<int> axis, bool keepd
 Array call(std::string_view name, std::initializer_list<Argument> inputs) {
   op::Op operation;
   if (!op::find(name, &operation)) {
-    throw UserError(ErrorKind::kValue, "call: unknown operation, expected the name of a NumPy ufunc, got '" + std::string(name) + "'");
+    throw UserError(ErrorKind::kValue,
+                    "call: unknown operation, expected the name of a NumPy ufunc, got '" + std::string(name) + "'");
   }
   const op::OpInfo& info = op::info(operation);
   if (info.outputs != 1 || info.inputs != static_cast<int>(inputs.size())) {

@@ -91,7 +91,8 @@ bool convert_number(const Scalar& number, DType dtype, std::byte* element) {
       std::memcpy(element, parts, sizeof parts);
       return true;
     }
-    default: break;
+    default:
+      break;
   }
   if (!whole || !is_integer(dtype) || side_of_range(number, dtype) != 0) return false;
   // Little-endian two's complement: the low bytes are the value.

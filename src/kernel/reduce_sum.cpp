@@ -237,7 +237,8 @@ void sum_run(std::byte* accumulator, const std::byte* input, int64_t stride, int
 }
 // Rows of N < 8 contiguous elements, as points in space have: with N known the rows overlap in the pipeline.
 template <class T, int N>
-void sum_short_rows(std::byte* accumulators, int64_t accumulator_stride, const std::byte* input, int64_t runs, int64_t row_stride) {
+void sum_short_rows(std::byte* accumulators, int64_t accumulator_stride, const std::byte* input, int64_t runs,
+                    int64_t row_stride) {
   for (int64_t i = 0; i < runs; ++i) {
     const T* row = reinterpret_cast<const T*>(input + i * row_stride);
     T sum = T(-0.0);
@@ -246,14 +247,18 @@ void sum_short_rows(std::byte* accumulators, int64_t accumulator_stride, const s
   }
 }
 template <class T>
-void sum_each(std::byte* accumulators, int64_t accumulator_stride, const std::byte* input, int64_t stride, int64_t n, int64_t runs,
-              int64_t row_stride) {
+void sum_each(std::byte* accumulators, int64_t accumulator_stride, const std::byte* input, int64_t stride, int64_t n,
+              int64_t runs, int64_t row_stride) {
   if (stride == sizeof(T)) {
     switch (n) {
-      case 2: return sum_short_rows<T, 2>(accumulators, accumulator_stride, input, runs, row_stride);
-      case 3: return sum_short_rows<T, 3>(accumulators, accumulator_stride, input, runs, row_stride);
-      case 4: return sum_short_rows<T, 4>(accumulators, accumulator_stride, input, runs, row_stride);
-      default: break;
+      case 2:
+        return sum_short_rows<T, 2>(accumulators, accumulator_stride, input, runs, row_stride);
+      case 3:
+        return sum_short_rows<T, 3>(accumulators, accumulator_stride, input, runs, row_stride);
+      case 4:
+        return sum_short_rows<T, 4>(accumulators, accumulator_stride, input, runs, row_stride);
+      default:
+        break;
     }
   }
   fold_each<&sum_run<T>>(accumulators, accumulator_stride, input, stride, n, runs, row_stride);

@@ -75,7 +75,11 @@ def test_the_machine_is_described_by_the_engine() -> None:
 def test_a_wrong_environment_variable_is_one_clear_line(variable: str, value: str) -> None:
     environment = {**os.environ, variable: value}
     done = subprocess.run(
-        [sys.executable, "-m", "manycore", "run", "-c", "print('ran')"], env=environment, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "manycore", "run", "-c", "print('ran')"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 2
     assert done.stdout == ""
