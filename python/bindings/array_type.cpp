@@ -221,7 +221,7 @@ PyObject* wrap_or_scalar(Array array) {
 bool register_array_type(PyObject* module) {
   if (!register_exchange() || !register_flags() || !register_metatype()) return false;
   fill_slots();
-  if (PyType_Ready(&ArrayType) < 0 || !finish_array_type()) return false;
+  if (PyType_Ready(&ArrayType) < 0 || !finish_array_type() || !register_real_view()) return false;
   return PyModule_AddObjectRef(module, "ndarray", reinterpret_cast<PyObject*>(&ArrayType)) == 0;
 }
 

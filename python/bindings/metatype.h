@@ -11,4 +11,7 @@ bool register_metatype();
 // After PyType_Ready(&ArrayType): ndarray.__new__(cls, ...) for subclasses of the real ndarray.
 bool finish_array_type();
 
+// NumPy's ndarray.view(type) takes our type for its own, and gives an array of ours then (real_view.cpp).
+bool register_real_view();
+
 }  // namespace manycore::python

@@ -90,6 +90,25 @@ def test_a_subclass_in_python_is_a_subclass_of_numpys_type() -> None:
     assert ours[0] == 7.0
 
 
+def test_a_subclass_instance_views_as_a_plain_array() -> None:
+    class Tagged(mnp.ndarray):  # type: ignore[misc]
+        pass
+
+    source = mnp.arange(3.0)
+    tagged = source.view(Tagged)
+    for view in (tagged.view(mnp.ndarray), tagged.view(type=mnp.ndarray), mnp.ndarray.view(tagged, mnp.ndarray)):
+        assert type(view) is mnp.ndarray
+        view[0] += 1.0
+    assert source[0] == 3.0 and tagged[0] == 3.0
+    both = tagged.view("i8", mnp.ndarray)
+    assert type(both) is mnp.ndarray and both.dtype == np.int64
+    assert type(tagged.view(np.ndarray)) is np.ndarray and type(tagged.view("i8")) is Tagged
+    with pytest.raises(TypeError):
+        tagged.view(mnp.ndarray, type=int)
+    words = np.array(["a"]).view(np.recarray)
+    assert words.view(mnp.ndarray).tolist() == ["a"]
+
+
 def test_a_subclass_with_other_bases_and_its_keywords() -> None:
     class Mixin:
         def __init_subclass__(cls, colour: str = "none", **keywords: Any) -> None:
