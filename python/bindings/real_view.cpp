@@ -1,11 +1,11 @@
 // NumPy's own ndarray.view, told about our type: code that says `subclass.view(np.ndarray)` passes our ndarray, which NumPy
 // would read as a dtype. Only our own names lead to our type, so who passes it asks for an array of ours.
 // The function behind the one method object is exchanged: its identity, name and signature stay NumPy's.
-#include "bindings/metatype.h"
-#include "bindings/numpy_api.h"
-
 #include <string_view>
 #include <vector>
+
+#include "bindings/metatype.h"
+#include "bindings/numpy_api.h"
 
 namespace manycore::python {
 

@@ -314,3 +314,36 @@ def test_the_report_of_children_does_not_replace_the_parents(tmp_path: Path) -> 
     script = write(tmp_path, "main.py", CHILD)
     ours(["--report=report.json", script, "spawn"], tmp_path)
     assert json.loads((tmp_path / "report.json").read_text())["program"] == ["main.py", "spawn"]
+
+
+HOLDERS = """\
+import numpy as np
+import pandas as pd
+
+class Holder:
+    def __init__(self, values):
+        self.values = np.asarray(values)
+
+    def __len__(self):
+        return len(self.values)
+
+    def __array__(self, dtype=None, copy=None):
+        if dtype is not None:
+            return self.values.astype(dtype)
+        return self.values
+
+class Child(Holder):
+    def __array__(self, dtype=None, copy=None):
+        return super().__array__(dtype)
+
+for holder in (Holder([1.0, 4.0]), Child([9, 16])):
+    print(np.asarray(holder), np.arange(2.0) + holder, np.sqrt(holder), np.array([holder, holder]), np.asarray(holder, "f4"))
+    print(np.concatenate([holder, np.ones(1)]), pd.Series(np.asarray(holder)).sum(), np.polyfit(np.arange(2), holder, 1).round(3))
+"""
+
+
+def test_objects_with_an_array_method_are_arrays_to_numpy(tmp_path: Path) -> None:
+    script = write(tmp_path, "main.py", HOLDERS)
+    plain, through = both([script], tmp_path)
+    assert plain.returncode == 0, plain.stderr
+    assert (through.returncode, through.stdout, through.stderr) == (plain.returncode, plain.stdout, plain.stderr)

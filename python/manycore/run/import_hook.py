@@ -60,6 +60,7 @@ def add_helpers() -> None:
     setattr(builtins, transform.CALL, _core.crossing_call)
     setattr(builtins, transform.CALLEE, _core.crossing_callee)
     setattr(builtins, transform.MODULE, _core.user_module)
+    setattr(builtins, transform.REAL, _core.to_real)
 
 
 def uninstall() -> None:

@@ -1,7 +1,8 @@
 """Rewrite a user's module so that its calls into libraries cross (see docs/decisions/0001-crossing.md).
 
 ``lib.f(x)`` becomes ``__manycore_call__(lib.f, x)`` and ``lib.f(*xs)`` becomes ``__manycore_callee__(lib.f)(*xs)``;
-``sys.modules[name]`` becomes ``__manycore_module__(sys.modules[name])``. The names are builtins, so that the user's own
+``sys.modules[name]`` becomes ``__manycore_module__(sys.modules[name])``. What ``__array__`` of a class returns goes through
+``__manycore_real__``: NumPy and libraries call it and take real arrays only. The names are builtins, so that the user's own
 namespaces stay as they are. Every node keeps its position: tracebacks, coverage and debuggers see the source as it stands.
 
 >>> tree = ast.parse("import scipy.fft as f, math\\ny = f.fft(x)\\nz = math.sin(1)")
@@ -19,10 +20,11 @@ from collections.abc import Callable, Iterable
 from manycore.run.binding import Scope
 from manycore.run.flow import Flow
 
-VERSION = 1  # of the rewriting; stands in the name of cached bytecode
+VERSION = 2  # of the rewriting; stands in the name of cached bytecode
 CALL = "__manycore_call__"
 CALLEE = "__manycore_callee__"
 MODULE = "__manycore_module__"
+REAL = "__manycore_real__"
 MANY_ARGUMENTS = 15  # above, the compiler makes a plain call of a method call
 
 
@@ -34,11 +36,14 @@ def transform(tree: ast.Module, is_foreign: Callable[[str], bool], known: Iterab
     crossing = [call for call, scope in flow.binding.calls if flow.crosses(call, scope)]
     reads: list[ast.expr] = [call for call, scope in flow.binding.calls if _reads_modules(call, scope, flow)]
     reads += [node for node, scope in flow.binding.subscripts if flow.imported_as(node.value, scope) == "sys.modules"]
+    returned = [value for function, value, _ in flow.binding.returns if function.name == "__array__"]
     for call in crossing:
         _cross(call, flow.binding.top.imports)
     for node in reads:
-        _wrap_read(node)
-    return bool(crossing or reads)
+        _wrap(node, MODULE)
+    for value in returned:
+        _wrap(value, REAL)
+    return bool(crossing or reads or returned)
 
 
 def foreign_names(tree: ast.Module, is_foreign: Callable[[str], bool], known: Iterable[str] = ()) -> set[str]:
@@ -78,11 +83,11 @@ def _reads_modules(call: ast.Call, scope: Scope, flow: Flow) -> bool:
     return isinstance(method, ast.Attribute) and method.attr == "get" and flow.imported_as(method.value, scope) == "sys.modules"
 
 
-def _wrap_read(node: ast.expr) -> None:
+def _wrap(node: ast.expr, helper: str) -> None:
     """Turn the node into a call around a copy of itself, since its parent is not at hand."""
     inner = type(node)(**{name: getattr(node, name) for name in node._fields})
     ast.copy_location(inner, node)
-    call = ast.copy_location(ast.Call(_builtin(MODULE, node), [inner], []), node)
+    call = ast.copy_location(ast.Call(_builtin(helper, node), [inner], []), node)
     node.__class__ = ast.Call
     node.__dict__.clear()
     node.__dict__.update(call.__dict__)
