@@ -123,8 +123,10 @@ int set_part(PyObject* self, PyObject* value, bool imaginary) {
   const Array& array = array_of(self);
   if (!is_complex(array.dtype())) {
     if (!imaginary) return store_value(array, value);
-    PyErr_SetString(PyExc_TypeError, "array does not have imaginary part to set");
-    return -1;
+    PyObject* real = to_numpy(self);  // refuses in the installed release's words
+    const int refused = real != nullptr ? PyObject_SetAttrString(real, "imag", value) : -1;
+    Py_XDECREF(real);
+    return refused;
   }
   return guarded([&] { return store_value(part_of(array, imaginary), value); });
 }

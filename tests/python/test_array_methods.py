@@ -199,7 +199,8 @@ def test_methods_that_numpy_answers_equal_numpy(dtype: str) -> None:
 
 
 def test_every_public_name_of_ndarray_is_there() -> None:
-    assert [name for name in dir(np.ndarray) if name not in dir(mnp.ndarray)] == []
+    public = [name for name in dir(np.ndarray) if name.endswith("__") or not name.startswith("_")]
+    assert [name for name in public if name not in dir(mnp.ndarray)] == []
 
 
 def test_keyword_arguments_of_reductions_equal_numpy() -> None:
