@@ -51,5 +51,11 @@ for _ in range(3):
 raise SystemExit(6)
 """
     for _ in range(3):
-        done = subprocess.run([sys.executable, "-W", "ignore::DeprecationWarning", "-c", program], timeout=60, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [sys.executable, "-W", "ignore::DeprecationWarning", "-c", program],
+            timeout=60,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         assert (done.returncode, done.stderr) == (6, "")

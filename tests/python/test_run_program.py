@@ -193,9 +193,16 @@ def test_unknown_options_name_the_choices(tmp_path: Path) -> None:
 def test_ctrl_c_ends_the_process_as_plain_python_does(tmp_path: Path) -> None:
     script = write(tmp_path, "wait.py", "import time\nprint('ready', flush=True)\ntime.sleep(60)\n")
     results = []
+    # A test run that itself was started in the background ignores SIGINT, and its children would inherit that.
+    heed = "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
     for command in ([script], ["-m", "manycore", "run", script]):
         process = subprocess.Popen(
-            [sys.executable, *command], cwd=tmp_path, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            [sys.executable, "-c", heed, *command],
+            cwd=tmp_path,
+            env=ENVIRONMENT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
         )
         assert process.stdout is not None and process.stderr is not None
         assert process.stdout.readline() == "ready\n"
