@@ -6,6 +6,7 @@
 
 #include "bindings/metatype.h"
 #include "bindings/numpy_api.h"
+#include "bindings/real_values.h"
 
 namespace manycore::python {
 
@@ -36,13 +37,36 @@ PyObject* view(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObject
   return numpy_view(self, args, count, names);
 }
 
+// super().__array_ufunc__(...) of a subclass: NumPy's own refuses operands that have an override, as ours have.
+PyCFunctionWithKeywords numpy_array_ufunc = nullptr;
+
+PyObject* array_ufunc(PyObject* self, PyObject* args, PyObject* kwargs) {
+  RealValues values;
+  PyObject* real_args = values.to_real(args);
+  PyObject* real_kwargs = real_args && kwargs ? values.to_real(kwargs) : nullptr;
+  PyObject* result = nullptr;
+  if (real_args && (real_kwargs || !kwargs)) result = numpy_array_ufunc(self, real_args, real_kwargs);
+  Py_XDECREF(real_args);
+  Py_XDECREF(real_kwargs);
+  return result && values.crossed() ? values.from_real(result) : result;
+}
+
+void exchange_array_ufunc(PyMethodDef* method) {
+  if (method->ml_flags != (METH_VARARGS | METH_KEYWORDS)) return;
+  auto function = reinterpret_cast<PyCFunctionWithKeywords>(reinterpret_cast<void (*)()>(method->ml_meth));
+  if (function == array_ufunc) return;
+  numpy_array_ufunc = function;
+  method->ml_meth = reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(array_ufunc));
+}
+
 }  // namespace
 
 bool register_real_view() {
   for (PyMethodDef* method = PyArray_Type.tp_methods; method && method->ml_name; ++method) {
+    if (std::string_view(method->ml_name) == "__array_ufunc__") exchange_array_ufunc(method);
     if (std::string_view(method->ml_name) != "view" || method->ml_flags != (METH_FASTCALL | METH_KEYWORDS)) continue;
     auto function = reinterpret_cast<KeywordFunction>(reinterpret_cast<void (*)()>(method->ml_meth));
-    if (function == view) return true;
+    if (function == view) continue;
     numpy_view = function;
     method->ml_meth = reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(view));
   }

@@ -347,3 +347,48 @@ def test_objects_with_an_array_method_are_arrays_to_numpy(tmp_path: Path) -> Non
     plain, through = both([script], tmp_path)
     assert plain.returncode == 0, plain.stderr
     assert (through.returncode, through.stdout, through.stderr) == (plain.returncode, plain.stdout, plain.stderr)
+
+
+OVERRIDES = """\
+import numpy as np
+
+HANDLED = {np.mean: lambda x: "mean of mine"}
+
+class Mine(np.lib.mixins.NDArrayOperatorsMixin):
+    def __init__(self, values):
+        self.values = np.asarray(values)
+
+    def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
+        "What is said here stays the documentation."
+        if ufunc is np.multiply:
+            return "product"
+        inputs = [x.values if isinstance(x, Mine) else x for x in inputs]
+        return ufunc in {np.add, np.sin}, isinstance(ufunc, np.ufunc), getattr(ufunc, method)(*inputs, **kwargs)
+
+    def __array_function__(self, func, types, args, kwargs):
+        if func is np.sum:
+            return "sum of mine"
+        return HANDLED[func](*args, **kwargs) if func in HANDLED else NotImplemented
+
+class Tagged(np.ndarray):
+    def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
+        print(ufunc is np.add, method)
+        inputs = [x.view(np.ndarray) if isinstance(x, Tagged) else x for x in inputs]
+        return super().__array_ufunc__(ufunc, method, *inputs, **kwargs)
+
+    def __array_function__(self, func, types, args, kwargs):
+        print(func is np.concatenate)
+        return super().__array_function__(func, types, args, kwargs)
+
+m, t = Mine([1, 2]), np.arange(3).view(Tagged)
+print(m + 1, 2 * m, np.arange(2) + m, np.sin(m), np.add.reduce(m), np.multiply(m, 2), np.sum(m), np.mean(m))
+print(t + 1, np.arange(3) * t, np.concatenate([t, t]), type(np.concatenate([t, t])), t.sum(), Mine.__array_ufunc__.__doc__)
+np.std(m)
+"""
+
+
+def test_overrides_are_given_the_programs_own_functions(tmp_path: Path) -> None:
+    script = write(tmp_path, "main.py", OVERRIDES)
+    plain, through = both([script], tmp_path)
+    assert "no implementation found for 'numpy.std'" in plain.stderr
+    assert through.stdout == plain.stdout and through.stderr.splitlines()[-1] == plain.stderr.splitlines()[-1]

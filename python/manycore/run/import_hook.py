@@ -61,6 +61,13 @@ def add_helpers() -> None:
     setattr(builtins, transform.CALLEE, _core.crossing_callee)
     setattr(builtins, transform.MODULE, _core.user_module)
     setattr(builtins, transform.REAL, _core.to_real)
+    setattr(builtins, transform.OURS, _function_of_ours)
+
+
+def _function_of_ours(function: Any) -> Any:
+    from manycore.numpy._namespace import ours_for
+
+    return ours_for(function)
 
 
 def uninstall() -> None:

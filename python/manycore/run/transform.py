@@ -2,7 +2,9 @@
 
 ``lib.f(x)`` becomes ``__manycore_call__(lib.f, x)`` and ``lib.f(*xs)`` becomes ``__manycore_callee__(lib.f)(*xs)``;
 ``sys.modules[name]`` becomes ``__manycore_module__(sys.modules[name])``. What ``__array__`` of a class returns goes through
-``__manycore_real__``: NumPy and libraries call it and take real arrays only. The names are builtins, so that the user's own
+``__manycore_real__``: NumPy and libraries call it and take real arrays only. The function that
+NumPy gives to ``__array_ufunc__`` and ``__array_function__`` goes through ``__manycore_ours__``.
+The names are builtins, so that the user's own
 namespaces stay as they are. Every node keeps its position: tracebacks, coverage and debuggers see the source as it stands.
 
 >>> tree = ast.parse("import scipy.fft as f, math\\ny = f.fft(x)\\nz = math.sin(1)")
@@ -17,7 +19,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterable
 
-from manycore.run.binding import Scope
+from manycore.run.binding import Function, Scope
 from manycore.run.flow import Flow
 
 VERSION = 2  # of the rewriting; stands in the name of cached bytecode
@@ -25,6 +27,8 @@ CALL = "__manycore_call__"
 CALLEE = "__manycore_callee__"
 MODULE = "__manycore_module__"
 REAL = "__manycore_real__"
+OURS = "__manycore_ours__"
+OVERRIDES = ("__array_ufunc__", "__array_function__")
 MANY_ARGUMENTS = 15  # above, the compiler makes a plain call of a method call
 
 
@@ -37,13 +41,16 @@ def transform(tree: ast.Module, is_foreign: Callable[[str], bool], known: Iterab
     reads: list[ast.expr] = [call for call, scope in flow.binding.calls if _reads_modules(call, scope, flow)]
     reads += [node for node, scope in flow.binding.subscripts if flow.imported_as(node.value, scope) == "sys.modules"]
     returned = [value for function, value, _ in flow.binding.returns if function.name == "__array__"]
+    overrides = [node for name in OVERRIDES for node, scope in flow.binding.functions.get(name, ()) if _is_override(node, scope)]
     for call in crossing:
         _cross(call, flow.binding.top.imports)
     for node in reads:
         _wrap(node, MODULE)
     for value in returned:
         _wrap(value, REAL)
-    return bool(crossing or reads or returned)
+    for node in overrides:
+        _translate_function(node)
+    return bool(crossing or reads or returned or overrides)
 
 
 def foreign_names(tree: ast.Module, is_foreign: Callable[[str], bool], known: Iterable[str] = ()) -> set[str]:
@@ -81,6 +88,19 @@ def _move_to_method(call: ast.Call, callee: ast.expr) -> None:
 def _reads_modules(call: ast.Call, scope: Scope, flow: Flow) -> bool:
     method = call.func
     return isinstance(method, ast.Attribute) and method.attr == "get" and flow.imported_as(method.value, scope) == "sys.modules"
+
+
+def _is_override(node: Function, scope: Scope) -> bool:
+    return isinstance(scope.owner, ast.ClassDef) and len(node.args.posonlyargs) + len(node.args.args) > 1
+
+
+def _translate_function(node: Function) -> None:
+    """Rebind the function that was passed in, before the first statement and on no line."""
+    name = [*node.args.posonlyargs, *node.args.args][1].arg
+    nowhere = {"lineno": -1, "end_lineno": -1, "col_offset": -1, "end_col_offset": -1}
+    call = ast.Call(ast.Name(OURS, ast.Load(), **nowhere), [ast.Name(name, ast.Load(), **nowhere)], [], **nowhere)
+    first = 0 if ast.get_docstring(node, clean=False) is None else 1
+    node.body.insert(first, ast.Assign([ast.Name(name, ast.Store(), **nowhere)], call, **nowhere))
 
 
 def _wrap(node: ast.expr, helper: str) -> None:
