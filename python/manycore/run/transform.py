@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterable
 from manycore.run.binding import Function, Scope
 from manycore.run.flow import Flow
 
-VERSION = 2  # of the rewriting; stands in the name of cached bytecode
+VERSION = 3  # of the rewriting; stands in the name of cached bytecode
 CALL = "__manycore_call__"
 CALLEE = "__manycore_callee__"
 MODULE = "__manycore_module__"
