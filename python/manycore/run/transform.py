@@ -41,15 +41,15 @@ def transform(tree: ast.Module, is_foreign: Callable[[str], bool], known: Iterab
     reads: list[ast.expr] = [call for call, scope in flow.binding.calls if _reads_modules(call, scope, flow)]
     reads += [node for node, scope in flow.binding.subscripts if flow.imported_as(node.value, scope) == "sys.modules"]
     returned = [value for function, value, _ in flow.binding.returns if function.name == "__array__"]
-    overrides = [node for name in OVERRIDES for node, scope in flow.binding.functions.get(name, ()) if _is_override(node, scope)]
+    overrides = [made for name in OVERRIDES for made, scope in flow.binding.functions.get(name, ()) if _is_override(made, scope)]
     for call in crossing:
         _cross(call, flow.binding.top.imports)
     for node in reads:
         _wrap(node, MODULE)
     for value in returned:
         _wrap(value, REAL)
-    for node in overrides:
-        _translate_function(node)
+    for override in overrides:
+        _translate_function(override)
     return bool(crossing or reads or returned or overrides)
 
 
@@ -100,7 +100,7 @@ def _translate_function(node: Function) -> None:
     nowhere = {"lineno": -1, "end_lineno": -1, "col_offset": -1, "end_col_offset": -1}
     call = ast.Call(ast.Name(OURS, ast.Load(), **nowhere), [ast.Name(name, ast.Load(), **nowhere)], [], **nowhere)
     first = 0 if ast.get_docstring(node, clean=False) is None else 1
-    node.body.insert(first, ast.Assign([ast.Name(name, ast.Store(), **nowhere)], call, **nowhere))
+    node.body.insert(first, ast.Assign([ast.Name(name, ast.Store(), **nowhere)], call, None, **nowhere))
 
 
 def _wrap(node: ast.expr, helper: str) -> None:
