@@ -71,44 +71,19 @@ PyObject* call_function(PyObject* self, PyObject* const* args, size_t nargsf, Py
   return call_fallback(function.real, args, nargsf, kwnames, function.name.c_str(), function.reason.c_str());
 }
 
-PyObject* get_attribute(PyObject* self, PyObject* name) {
-  PyObject* value = PyObject_GenericGetAttr(self, name);
-  if (value != nullptr || !PyErr_ExceptionMatches(PyExc_AttributeError)) return value;
-  PyErr_Clear();
-  return PyObject_GetAttr(self_of(self)->real, name);
-}
-
-PyObject* represent(PyObject* self) { return PyObject_Repr(self_of(self)->real); }
-
-template <const char* kName>
-PyObject* real_attribute(PyObject* self, void*) {
-  return PyObject_GetAttrString(self_of(self)->real, kName);
-}
-constexpr char kDocName[] = "__doc__", kNameName[] = "__name__", kQualifiedName[] = "__qualname__", kModuleName[] = "__module__";
-
-PyObject* real_function(PyObject* self, void*) { return Py_NewRef(self_of(self)->real); }
 PyObject* is_native(PyObject* self, void*) {
   return PyBool_FromLong(self_of(self)->native != nullptr || self_of(self)->implementation != nullptr);
 }
 
-// As for ufuncs: copy.copy(numpy.sum) is numpy.sum.
-PyObject* reduce_for_pickle(PyObject* self, PyObject*) {
-  PyObject* copy = PyImport_ImportModule("copy");
-  PyObject* function = copy != nullptr ? PyObject_GetAttrString(copy, "copy") : nullptr;
-  Py_XDECREF(copy);
-  return function != nullptr ? Py_BuildValue("N(O)", function, self_of(self)->real) : nullptr;
-}
-PyObject* copy_self(PyObject* self, PyObject*) { return Py_NewRef(self); }
-
-PyMethodDef methods[] = {{"__reduce__", reduce_for_pickle, METH_NOARGS, nullptr},
-                         {"__copy__", copy_self, METH_NOARGS, nullptr},
-                         {"__deepcopy__", copy_self, METH_O, nullptr},
+PyMethodDef methods[] = {{"__reduce__", stand_in_reduce, METH_NOARGS, nullptr},
+                         {"__copy__", stand_in_copy, METH_NOARGS, nullptr},
+                         {"__deepcopy__", stand_in_copy, METH_O, nullptr},
                          {nullptr, nullptr, 0, nullptr}};
-PyGetSetDef attributes[] = {{"__doc__", real_attribute<kDocName>, nullptr, nullptr, nullptr},
-                            {"__name__", real_attribute<kNameName>, nullptr, nullptr, nullptr},
-                            {"__qualname__", real_attribute<kQualifiedName>, nullptr, nullptr, nullptr},
-                            {"__module__", real_attribute<kModuleName>, nullptr, nullptr, nullptr},
-                            {"__wrapped__", real_function, nullptr, nullptr, nullptr},
+PyGetSetDef attributes[] = {{"__doc__", stand_in_getter<kDocName>, nullptr, nullptr, nullptr},
+                            {"__name__", stand_in_getter<kNameName>, nullptr, nullptr, nullptr},
+                            {"__qualname__", stand_in_getter<kQualifiedName>, nullptr, nullptr, nullptr},
+                            {"__module__", stand_in_getter<kModuleName>, nullptr, nullptr, nullptr},
+                            {"__wrapped__", stand_in_real, nullptr, nullptr, nullptr},
                             {"is_native", is_native, nullptr, nullptr, nullptr},
                             {nullptr, nullptr, nullptr, nullptr, nullptr}};
 
@@ -207,10 +182,10 @@ bool register_functions(PyObject* module) {
   FunctionType.tp_name = "manycore.numpy.function";
   FunctionType.tp_basicsize = sizeof(FunctionObject);
   FunctionType.tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL;
-  FunctionType.tp_vectorcall_offset = offsetof(FunctionObject, vectorcall);
+  FunctionType.tp_vectorcall_offset = offsetof(StandIn, vectorcall);
   FunctionType.tp_call = PyVectorcall_Call;
-  FunctionType.tp_getattro = get_attribute;
-  FunctionType.tp_repr = represent;
+  FunctionType.tp_getattro = stand_in_attribute;
+  FunctionType.tp_repr = stand_in_repr;
   FunctionType.tp_methods = methods;
   FunctionType.tp_getset = attributes;
   if (PyType_Ready(&FunctionType) < 0) return false;

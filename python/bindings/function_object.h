@@ -6,6 +6,7 @@
 
 #include "bindings/array_object.h"
 #include "bindings/function_arguments.h"
+#include "bindings/stand_in.h"
 
 namespace manycore::python {
 
@@ -13,9 +14,7 @@ namespace manycore::python {
 // that escapes makes NumPy raise its own exception.
 using NativeFunction = PyObject* (*)(FunctionCall& call);
 
-struct FunctionObject {
-  PyObject_HEAD vectorcallfunc vectorcall;
-  PyObject* real;
+struct FunctionObject : StandIn {
   NativeFunction native;     // or null
   PyObject* implementation;  // a Python callable, or null
   std::string name;          // "numpy.sum"

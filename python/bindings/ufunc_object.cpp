@@ -33,36 +33,9 @@ std::optional<evaluate::Reduction> reduction_of(const std::string& name) {
 
 UfuncObject* self_of(PyObject* object) { return reinterpret_cast<UfuncObject*>(object); }
 
-PyObject* get_attribute(PyObject* self, PyObject* name) {
-  PyObject* value = PyObject_GenericGetAttr(self, name);
-  if (value != nullptr || !PyErr_ExceptionMatches(PyExc_AttributeError)) return value;
-  PyErr_Clear();
-  return PyObject_GetAttr(self_of(self)->real, name);
-}
-
-PyObject* represent(PyObject* self) { return PyObject_Repr(self_of(self)->real); }
-
-template <const char* kName>
-PyObject* real_attribute(PyObject* self, void*) {
-  return PyObject_GetAttrString(self_of(self)->real, kName);
-}
-constexpr char kDocName[] = "__doc__", kNameName[] = "__name__", kQualifiedName[] = "__qualname__", kModuleName[] = "__module__",
-               kSignatureName[] = "__signature__";
+constexpr char kSignatureName[] = "__signature__";
 
 PyObject* real_class(PyObject*, void*) { return Py_NewRef(reinterpret_cast<PyObject*>(real_numpy().ufunc)); }
-
-// Pickled as NumPy's own ufunc: copy.copy(numpy.add) is numpy.add, with or without this package.
-PyObject* reduce_for_pickle(PyObject* self, PyObject*) {
-  PyObject* copy = PyImport_ImportModule("copy");
-  PyObject* function = copy != nullptr ? PyObject_GetAttrString(copy, "copy") : nullptr;
-  Py_XDECREF(copy);
-  return function != nullptr ? Py_BuildValue("N(O)", function, self_of(self)->real) : nullptr;
-}
-
-PyObject* real_ufunc(PyObject* self, void*) { return Py_NewRef(self_of(self)->real); }
-
-// A ufunc is a constant of the program: copies are itself.
-PyObject* copy_self(PyObject* self, PyObject*) { return Py_NewRef(self); }
 
 PyObject* list_attributes(PyObject* self, PyObject*) { return PyObject_Dir(self_of(self)->real); }
 
@@ -73,20 +46,20 @@ PyMethodDef methods[] = {MANYCORE_METHOD(reduce),
                          MANYCORE_METHOD(reduceat),
                          MANYCORE_METHOD(outer),
                          MANYCORE_METHOD(at),
-                         {"__reduce__", reduce_for_pickle, METH_NOARGS, nullptr},
-                         {"__copy__", copy_self, METH_NOARGS, nullptr},
-                         {"__deepcopy__", copy_self, METH_O, nullptr},
+                         {"__reduce__", stand_in_reduce, METH_NOARGS, nullptr},
+                         {"__copy__", stand_in_copy, METH_NOARGS, nullptr},
+                         {"__deepcopy__", stand_in_copy, METH_O, nullptr},
                          {"__dir__", list_attributes, METH_NOARGS, nullptr},
                          {nullptr, nullptr, 0, nullptr}};
 #undef MANYCORE_METHOD
 
-PyGetSetDef attributes[] = {{"__doc__", real_attribute<kDocName>, nullptr, nullptr, nullptr},
-                            {"__name__", real_attribute<kNameName>, nullptr, nullptr, nullptr},
-                            {"__qualname__", real_attribute<kQualifiedName>, nullptr, nullptr, nullptr},
-                            {"__module__", real_attribute<kModuleName>, nullptr, nullptr, nullptr},
-                            {"__signature__", real_attribute<kSignatureName>, nullptr, nullptr, nullptr},
+PyGetSetDef attributes[] = {{"__doc__", stand_in_getter<kDocName>, nullptr, nullptr, nullptr},
+                            {"__name__", stand_in_getter<kNameName>, nullptr, nullptr, nullptr},
+                            {"__qualname__", stand_in_getter<kQualifiedName>, nullptr, nullptr, nullptr},
+                            {"__module__", stand_in_getter<kModuleName>, nullptr, nullptr, nullptr},
+                            {"__signature__", stand_in_getter<kSignatureName>, nullptr, nullptr, nullptr},
                             {"__class__", real_class, nullptr, nullptr, nullptr},
-                            {"__wrapped__", real_ufunc, nullptr, nullptr, nullptr},
+                            {"__wrapped__", stand_in_real, nullptr, nullptr, nullptr},
                             {nullptr, nullptr, nullptr, nullptr, nullptr}};
 
 // isinstance(x, manycore.numpy.ufunc) holds for NumPy's ufuncs too; issubclass likewise.
@@ -140,10 +113,10 @@ bool prepare_types() {
   UfuncType.tp_name = "manycore.numpy.ufunc";
   UfuncType.tp_basicsize = sizeof(UfuncObject);
   UfuncType.tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL;
-  UfuncType.tp_vectorcall_offset = offsetof(UfuncObject, vectorcall);
+  UfuncType.tp_vectorcall_offset = offsetof(StandIn, vectorcall);
   UfuncType.tp_call = PyVectorcall_Call;
-  UfuncType.tp_getattro = get_attribute;
-  UfuncType.tp_repr = represent;
+  UfuncType.tp_getattro = stand_in_attribute;
+  UfuncType.tp_repr = stand_in_repr;
   UfuncType.tp_methods = methods;
   UfuncType.tp_getset = attributes;
   return PyType_Ready(&UfuncType) == 0;

@@ -6,14 +6,13 @@
 #include <string>
 
 #include "bindings/array_object.h"
+#include "bindings/stand_in.h"
 #include "evaluate/reduce.h"
 #include "op/op.h"
 
 namespace manycore::python {
 
-struct UfuncObject {
-  PyObject_HEAD vectorcallfunc vectorcall;
-  PyObject* real;
+struct UfuncObject : StandIn {
   int inputs;
   int outputs;
   bool is_native;  // `operation` is valid
