@@ -1,6 +1,4 @@
-// Integer division and its relatives, shifts, bits, powers, gcd and lcm. x//0 and x%0 are 0 and report a division by zero;
-// MIN//-1 is MIN and reports an overflow. Quotients of up to 32 bits go through floating point, which is exact for them and
-// vectorises; 64-bit ones take two such steps with AVX-512, the divide instruction elsewhere.
+// Shifts, bits, powers, gcd and lcm of integers. Division: integer_division.cpp.
 #include <algorithm>
 #include <bit>
 #include <limits>
@@ -15,181 +13,6 @@
 
 HWY_BEFORE_NAMESPACE();
 namespace manycore::kernel::HWY_NAMESPACE {
-
-// x / y for y != 0 and not MIN / -1, truncated or, for 64 bits, off by one where x / y is next to an integer.
-template <class T>
-HWY_INLINE T near_quotient(T x, T y) {
-  if constexpr (sizeof(T) <= 2) {
-    return T(float(x) / float(y));
-  } else if constexpr (sizeof(T) == 4) {
-    // The correctly rounded quotient cannot reach the next integer: that is 1/y away, more than half a unit of a double.
-    return T(double(x) / double(y));
-  } else {
-#if defined(__x86_64__) && HWY_TARGET <= HWY_AVX3
-    // The first quotient leaves a rest of less than |y| + 2^13, which divides within 2^-40. Products wrap, as does 2^63.
-    const T first = T(double(x) / double(y));
-    const int64_t rest = int64_t(uint64_t(x) - uint64_t(first) * uint64_t(y));
-    const T near = T(uint64_t(first) + uint64_t(int64_t(double(rest) / double(y))));
-    // A divisor of 2^63 or more can leave a rest that no signed number holds; its quotient is 0 or 1.
-    if constexpr (std::is_unsigned_v<T>) return int64_t(y) < 0 ? T(x >= y) : near;
-    return near;
-#else
-    return x / y;
-#endif
-  }
-}
-
-template <class T>
-struct Division {
-  T quotient, remainder;
-};
-
-// Floor division with every special case; branch-free, so that loops over it vectorise.
-template <class T>
-HWY_INLINE Division<T> divide(T x, T y) {
-  using W = Wrapping<T>;
-  const bool zero = y == 0;
-  if constexpr (std::is_signed_v<T>) {
-    const bool negates = y == -1;
-    const T safe = zero | negates ? T(1) : y;
-    T q = near_quotient<T>(x, safe);
-    T r = T(W(x) - W(q) * W(safe));
-    const bool borrow = (r != 0) & ((r ^ safe) < 0);
-    q = T(W(q) - (borrow ? W(1) : W(0)));
-    r = T(W(r) + (borrow ? W(safe) : W(0)));
-    q = negates ? T(W(0) - W(x)) : q;
-    return {zero ? T(0) : q, zero | negates ? T(0) : r};
-  } else {
-    const T safe = zero ? T(1) : y;
-    T q = near_quotient<T>(x, safe);
-    T r = T(W(x) - W(q) * W(safe));
-    if constexpr (sizeof(T) == 8) {
-      const bool borrow = (int64_t(r) < 0) & (int64_t(safe) >= 0);
-      q -= borrow;
-      r += borrow ? safe : 0;
-    }
-    return {zero ? T(0) : q, zero ? T(0) : r};
-  }
-}
-
-struct FloorQuotient {
-  static constexpr bool kOverflows = true;
-  template <class T>
-  T operator()(T x, T y) const {
-    return divide(x, y).quotient;
-  }
-};
-struct FloorRemainder {
-  static constexpr bool kOverflows = false;
-  template <class T>
-  T operator()(T x, T y) const {
-    return divide(x, y).remainder;
-  }
-};
-struct TruncatedRemainder {
-  static constexpr bool kOverflows = false;
-  template <class T>
-  T operator()(T x, T y) const {
-    const T r = divide(x, y).remainder;
-    if constexpr (std::is_unsigned_v<T>) return r;
-    return T(Wrapping<T>(r) - ((r != 0) & ((x ^ y) < 0) ? Wrapping<T>(y) : 0));
-  }
-};
-
-// The conditions that dividing n elements of x by those of y meets. Apart from the division, so that both vectorise.
-template <bool kOverflows, class T>
-T met_by(const T* x, const T* y, int64_t y_step, int64_t n) {
-  T zero = 0, overflow = 0;
-  for (int64_t i = 0; i < n; ++i) zero |= T(y[i * y_step] == 0);
-  if constexpr (kOverflows && std::is_signed_v<T>) {
-    for (int64_t i = 0; i < n; ++i) overflow |= T(T(y[i * y_step] == -1) & T(x[i] == std::numeric_limits<T>::min()));
-  }
-  return T((zero ? kDivideByZeroBit : 0) | (overflow ? kOverflowBit : 0));
-}
-
-template <class F, class T>
-T divide_block(const T* x, const T* y, T* z, int64_t n) {
-  const T met = met_by<F::kOverflows>(x, y, 1, n);
-  MANYCORE_VECTORISE
-  for (int64_t i = 0; i < n; ++i) z[i] = F{}(x[i], y[i]);
-  return met;
-}
-template <class F, class T>
-T divide_block(const T* x, T y, T* z, int64_t n) {
-  T met = y == 0 ? T(kDivideByZeroBit) : T(0);
-  bool minus_one = false;
-  if constexpr (std::is_signed_v<T>) minus_one = y == -1;
-  if (minus_one) met = met_by<F::kOverflows>(x, &y, 0, n);
-  if constexpr (std::is_same_v<T, uint8_t> && std::is_same_v<F, FloorQuotient>) {
-    // x / y = x * (65536 / y + 1) / 65536: the excess is below 1/256, no quotient is that close below an integer.
-    if (y > 1) {
-      const auto factor = uint16_t(65536 / y + 1);
-      MANYCORE_VECTORISE
-      for (int64_t i = 0; i < n; ++i) z[i] = T(uint32_t(x[i]) * factor >> 16);
-      return met;
-    }
-  }
-  MANYCORE_VECTORISE
-  for (int64_t i = 0; i < n; ++i) z[i] = F{}(x[i], y);
-  return met;
-}
-
-template <class F, class T>
-T division_run(char** args, int64_t n, const int64_t* steps) {
-  constexpr int64_t kBlock = 512, kSize = sizeof(T);
-  T x[kBlock], y[kBlock], z[kBlock];
-  const bool one_divisor = steps[1] == 0;
-  T met = 0;
-  for (int64_t begin = 0; begin < n; begin += kBlock) {
-    const int64_t part = std::min(kBlock, n - begin);
-    char* a = args[0] + begin * steps[0];
-    char* b = args[1] + begin * steps[1];
-    char* r = args[2] + begin * steps[2];
-    const T* left = &at<T>(a);
-    const T* right = &at<T>(b);
-    T* result = steps[2] == kSize ? &at<T>(r) : z;
-    if (steps[0] != kSize) {
-      for (int64_t i = 0; i < part; ++i) x[i] = at<T>(a + i * steps[0]);
-      left = x;
-    }
-    if (!one_divisor && steps[1] != kSize) {
-      for (int64_t i = 0; i < part; ++i) y[i] = at<T>(b + i * steps[1]);
-      right = y;
-    }
-    met |= one_divisor ? divide_block<F>(left, *right, result, part) : divide_block<F>(left, right, result, part);
-    if (result == z) {
-      for (int64_t i = 0; i < part; ++i) at<T>(r + i * steps[2]) = z[i];
-    }
-  }
-  return met;
-}
-
-template <class F, class T>
-void division_loop(char** args, const int64_t* dims, const int64_t* steps, void*) {
-  T met;
-  {
-    const QuietScope quiet;  // the divisions in floating point are no business of the caller's
-    met = division_run<F, T>(args, dims[0], steps);
-  }
-  if (met) raise_status(static_cast<unsigned>(met));
-}
-
-template <class T>
-void divmod_loop(char** args, const int64_t* dims, const int64_t* steps, void*) {
-  char *a = args[0], *b = args[1], *q = args[2], *r = args[3];
-  T met = 0;
-  {
-    const QuietScope quiet;
-    for (int64_t i = 0; i < dims[0]; ++i, a += steps[0], b += steps[1], q += steps[2], r += steps[3]) {
-      const T x = at<T>(a), y = at<T>(b);
-      const Division<T> both = divide(x, y);
-      met |= met_by<true>(&x, &y, 1, 1);
-      at<T>(q) = both.quotient;
-      at<T>(r) = both.remainder;
-    }
-  }
-  if (met) raise_status(static_cast<unsigned>(met));
-}
 
 template <class T>
 HWY_INLINE T power_of(T base, T exponent) {
@@ -268,14 +91,6 @@ void power_loop(char** args, const int64_t* dims, const int64_t* steps, void*) {
 }
 
 template <class... T>
-void divisions(Builder& b, Types<T...>) {
-  using op::Op;
-  (b.set(Op::floor_divide, slot_of<T>, &division_loop<FloorQuotient, T>), ...);
-  (b.set(Op::remainder, slot_of<T>, &division_loop<FloorRemainder, T>), ...);
-  (b.set(Op::fmod, slot_of<T>, &division_loop<TruncatedRemainder, T>), ...);
-  (b.set(Op::divmod, slot_of<T>, &divmod_loop<T>), ...);
-}
-template <class... T>
 void powers(Builder& b, Types<T...>) {
   (b.set(op::Op::power, slot_of<T>, &power_loop<T>), ...);
 }
@@ -314,8 +129,6 @@ void integers(Builder& b) {
   });
 
   b.cost(Cost::kDivision);
-  b.integer_errors(kDivideByZeroBit | kOverflowBit);
-  divisions(b, Integers{});
   b.integer_errors(kDivideByZeroBit | kInvalidBit);
   map(b, Op::reciprocal, Integers{}, [](auto x) { return truncated<decltype(x)>(1.0 / double(x)); });
   b.integer_errors(0);

@@ -25,6 +25,7 @@ void fill_table() {
   Builder builder(table);
   fill_arithmetic(builder);
   fill_integers(builder);
+  fill_integer_division(builder);
   fill_division(builder);
   fill_parts(builder);
   fill_order(builder);

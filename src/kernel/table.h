@@ -84,6 +84,7 @@ class Builder {
 // One per kernel file.
 void fill_arithmetic(Builder& builder);
 void fill_integers(Builder& builder);
+void fill_integer_division(Builder& builder);
 void fill_division(Builder& builder);
 void fill_parts(Builder& builder);
 void fill_order(Builder& builder);
