@@ -161,6 +161,14 @@ int array_get_buffer(PyObject* self, Py_buffer* buffer, int flags) {
   return status;
 }
 
+// `x + t` arrives here after both sides have declined, operator.concat at once: NumPy's refusal, in its words.
+PyObject* array_concatenate(PyObject* self, PyObject* other) {
+  PyObject* real = to_numpy(self);
+  PyObject* result = real != nullptr ? PySequence_Concat(real, other) : nullptr;
+  Py_XDECREF(real);
+  return result;
+}
+
 PyNumberMethods number_slots;
 PySequenceMethods sequence_slots;
 PyMappingMethods mapping_slots;
@@ -173,6 +181,7 @@ void fill_slots() {
   number_slots.nb_float = convert_to_number<PyNumber_Float>;
   number_slots.nb_index = array_index;
   sequence_slots.sq_length = array_length;
+  sequence_slots.sq_concat = array_concatenate;
   sequence_slots.sq_item = array_item;
   sequence_slots.sq_contains = array_contains;
   mapping_slots.mp_length = array_length;

@@ -5,6 +5,7 @@
 #include "bindings/fallback.h"
 #include "bindings/operator_meeting.h"
 #include "bindings/real_numpy.h"
+#include "bindings/real_values.h"
 #include "bindings/ufunc_call.h"
 #include "evaluate/matmul.h"
 
@@ -212,13 +213,30 @@ PyObject* real_comparison(PyObject* self, PyObject* other, int comparison, const
   return finish_real_operator(result, self, name, reason);
 }
 
+// The other side goes first. Where `==` and `!=` get no answer Python compares identities, in silence: a compiled library that
+// asks for NumPy's type (PyTorch) would have had one for the real array, so that is asked again as NumPy would.
+PyObject* deferred_comparison(PyObject* self, PyObject* other, int comparison) {
+  const richcmpfunc theirs = Py_TYPE(other)->tp_richcompare;
+  if ((comparison != Py_EQ && comparison != Py_NE) || theirs == nullptr) Py_RETURN_NOTIMPLEMENTED;
+  PyObject* result = theirs(other, self, comparison);
+  if (result != Py_NotImplemented) return result;
+  Py_DECREF(result);
+  PyObject* real = to_numpy(self);
+  if (real == nullptr) return nullptr;
+  result = PyObject_RichCompare(real, other, comparison);
+  Py_DECREF(real);
+  if (result == nullptr) return nullptr;
+  RealValues values;
+  return values.from_real(result);
+}
+
 }  // namespace
 
 PyObject* array_richcompare(PyObject* self, PyObject* other, int comparison) {
   if (!is_plain_operand(other)) {
     switch (meet(other, false)) {
       case Meeting::kDefer:
-        Py_RETURN_NOTIMPLEMENTED;
+        return deferred_comparison(self, other, comparison);
       case Meeting::kSubclass:
         return real_comparison(self, other, comparison, "operand is a subclass of ndarray");
       case Meeting::kConvert:

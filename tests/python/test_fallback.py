@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import operator
 from typing import Any
 
 import manycore.numpy as np
@@ -125,6 +126,17 @@ class HasPriority:
         return "rmul"
 
 
+class AsksForTheType:
+    """A compiled library with PyArray_Check: no answer for anything but NumPy's own type."""
+
+    __array_priority__ = 10.0
+
+    def __eq__(self, other: object) -> Any:
+        return f"{other} equal" if type(other) is numpy.ndarray else NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]
+
+
 class Plain:
     def __radd__(self, other: Any) -> Any:
         return other + 100
@@ -143,6 +155,22 @@ def test_operators_defer_as_nep_13_says() -> None:
     assert (a + Overrides())[:2] == ("add", "__call__")
     assert np.add.reduce(a).tolist() == 3.0
     assert (a + Plain()).tolist() == [100.0, 101.0, 102.0]
+
+
+def test_equality_is_never_decided_by_identity_where_the_real_array_has_an_answer() -> None:
+    a, real, other = np.arange(3.0), numpy.arange(3.0), AsksForTheType()
+    for ask in (lambda x: x == other, lambda x: other == x, lambda x: x != other, lambda x: x == HasPriority()):
+        assert ask(a) == ask(real)
+    assert (a == other) == "[0. 1. 2.] equal"
+
+
+def test_concatenation_is_refused_in_numpys_words() -> None:
+    for ask in (lambda x: operator.concat(x, [1]), lambda x: x + HasPriority()):
+        with pytest.raises(TypeError) as expected:
+            ask(numpy.arange(3.0))
+        with pytest.raises(TypeError) as got:
+            ask(np.arange(3.0))
+        assert str(got.value) == str(expected.value)
 
 
 def test_real_arrays_on_either_side_give_ours() -> None:
