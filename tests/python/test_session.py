@@ -7,13 +7,22 @@ import builtins
 import importlib
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import manycore
 import pytest
+from manycore import _core
 from test_run_program import ENVIRONMENT, write
+
+
+@pytest.fixture(autouse=True)
+def forget_the_user() -> Iterator[None]:
+    """Rewritten code outlives uninstall(), and so does the rule whose code is the user's; other tests begin without one."""
+    yield
+    _core.set_user_files({}, lambda filename: False)
 
 
 def python(folder: Path, text: str) -> list[str]:
@@ -100,6 +109,7 @@ def test_a_real_ipython_shell_loads_the_extension() -> None:
         assert result.result is True
     finally:
         shell.run_cell("%unload_ext manycore")
+        interactive.InteractiveShell.clear_instance()
 
 
 def test_the_package_offers_its_few_names() -> None:
