@@ -66,6 +66,8 @@ def test_without_lines_the_totals_are_the_same(tmp_path: Path) -> None:
     with_lines, without = report_of(tmp_path), report_of(tmp_path, "--report-by-line=0")
     for key in ("native_bytes", "fallback_bytes", "native_calls", "fallback_calls", "native_share"):
         assert with_lines[key] == without[key]
+    assert with_lines["lines"] and without["lines"] == []
+    assert without["fallbacks"] == with_lines["fallbacks"]
 
 
 GOLDEN = """\

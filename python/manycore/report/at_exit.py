@@ -33,6 +33,8 @@ def start(where: str, program: Sequence[str], is_user_file: Callable[[str], bool
 def current(program: Sequence[str], seconds: float) -> Report:
     """The report of what was counted so far."""
     snapshot: dict[str, Any] = _core.trace_snapshot()
+    if not _core.get_option("report_by_line"):
+        snapshot["lines"] = []  # without native bytes they would show the fallbacks once more, as if nothing else had run
     return from_snapshot(snapshot, program, seconds)
 
 
