@@ -69,88 +69,112 @@ struct Divmod {
   }
 };
 
-// A block of operands and results.
+// A block of operands and results, for what does not lie side by side or is an operand too.
 template <class T>
 struct Block {
   T x[kBlock], y[kBlock], out[2][kBlock];
-  uint64_t left[kBlock / 64];  // bits of the elements that the vectors have no answer for
 };
 
 #if defined(__x86_64__) && HWY_TARGET <= HWY_AVX2
-// A vector of every answer. With a quotient below 2^52 the rounded one, truncated, is right or one too large (never too small: an
-// integer quotient is exact), so that the fused rest is exact and at most one divisor negative. NumPy's floor division rounds
-// (x - mod) / y: below 2^50 that errs by less than 1/4, which its floor undoes, and what is left is the exact quotient.
-template <class T>
+// A vector of every answer. A quotient below 2^52, rounded and floored (or truncated), is right or one too far from where it
+// should have stopped (never short: an integer quotient is exact), so that the fused rest is that of fmod, rounded once where a
+// divisor was added, or has the wrong sign and takes one divisor back. NumPy's floor division rounds (x - mod) / y: below 2^50
+// that errs by less than 1/4, which its floor undoes, and what is left is the exact quotient, with the sign of x / y when 0.
+template <class F, class T>
 struct Quotients {
   using Tag = hn::ScalableTag<T>;
   using V = hn::Vec<Tag>;
-  V whole, mod, divisor;
-  hn::Mask<Tag> moves;  // the rest has not the divisor's sign
-  hn::Mask<Tag> left;
+  V x, y, ratio, sign, near, upright;
+  hn::Mask<Tag> beyond;
 
-  Quotients(V x, V y) : divisor(y) {
-    const Tag tag;
-    const auto ax = hn::Abs(x), ay = hn::Abs(y), zero = hn::Zero(tag);
-    const auto ratio = hn::Div(ax, ay);
-    const auto near = hn::Trunc(ratio);
-    const auto rest = hn::NegMulAdd(near, ay, ax);
-    const auto beyond = hn::Lt(rest, zero);
-    mod = hn::CopySign(hn::Add(rest, hn::IfThenElseZero(beyond, ay)), x);
-    const auto toward_zero = hn::CopySign(hn::Sub(near, hn::IfThenElseZero(beyond, hn::Set(tag, 1))), hn::Xor(x, y));
-    moves = hn::And(hn::Ne(mod, zero), hn::Lt(hn::CopySign(hn::Set(tag, 1), hn::Xor(x, y)), zero));
-    whole = hn::Sub(toward_zero, hn::IfThenElseZero(moves, hn::Set(tag, 1)));
-    const auto most = hn::Set(tag, std::is_same_v<T, float> ? T(1 << 21) : T(int64_t(1) << 50));
-    const auto fits = hn::And(hn::Lt(ratio, most), hn::Le(ay, hn::Set(tag, std::numeric_limits<T>::max())));
-    const auto normal = hn::Or(hn::Ge(ratio, hn::Set(tag, std::numeric_limits<T>::min())), hn::Eq(x, zero));
-    left = hn::Not(hn::And(fits, normal));
+  HWY_INLINE Quotients(V dividend, V divisor) : x(dividend), y(divisor) {
+    constexpr bool kTruncates = std::is_same_v<F, Fmod>;
+    ratio = hn::Div(x, y);
+    near = kTruncates ? hn::Trunc(ratio) : hn::Floor(ratio);
+    sign = hn::And(kTruncates ? x : y, hn::SignBit(Tag()));  // what the rest must have
+    upright = hn::Xor(hn::NegMulAdd(near, y, x), sign);
+    beyond = hn::Lt(upright, hn::Zero(Tag()));
   }
-  V rest() const {
-    return hn::IfThenElse(hn::Eq(mod, hn::Zero(Tag())), hn::CopySign(hn::Zero(Tag()), divisor),
-                          hn::Add(mod, hn::IfThenElseZero(moves, divisor)));
+  HWY_INLINE V quotient() const { return hn::Sub(near, hn::IfThenElseZero(beyond, hn::Set(Tag(), 1))); }
+  HWY_INLINE V rest() const { return hn::Xor(hn::Add(upright, hn::IfThenElseZero(beyond, hn::Abs(y))), sign); }
+  HWY_INLINE hn::Mask<Tag> is_small() const {
+    return hn::Lt(hn::Abs(ratio), hn::Set(Tag(), std::is_same_v<T, float> ? T(1 << 21) : T(int64_t(1) << 50)));
+  }
+  // Nothing met that NumPy might report, and no infinity.
+  HWY_INLINE hn::Mask<Tag> is_ordinary() const {
+    const Tag tag;
+    const auto normal = hn::Ge(hn::Abs(ratio), hn::Set(tag, std::numeric_limits<T>::min()));
+    const auto exact = hn::Or(normal, hn::Eq(x, hn::Zero(tag)));
+    return hn::And(hn::And(is_small(), exact), hn::Le(hn::Abs(y), hn::Set(tag, std::numeric_limits<T>::max())));
+  }
+  HWY_INLINE void store(T* const* out, int64_t i) const {
+    if constexpr (std::is_same_v<F, FloorDivide> || std::is_same_v<F, Divmod>) {
+      hn::StoreU(quotient(), Tag(), out[0] + i);
+    } else {
+      hn::StoreU(rest(), Tag(), out[0] + i);
+    }
+    if constexpr (std::is_same_v<F, Divmod>) hn::StoreU(rest(), Tag(), out[1] + i);
   }
 };
 
+// n elements; false when some are not ordinary, and then the results are of no use. Infinities, zero divisors and quotients that
+// underflow are seen in the processor's status, which costs nothing per element.
 template <class F, class T>
-HWY_INLINE void store(const Quotients<T>& answers, T* first, T* second) {
+bool divide_ordinary(const T* x, const T* y, int64_t n, T* const* out) {
+  const QuietScope quiet;
+  clear_status();
   const hn::ScalableTag<T> tag;
-  if constexpr (std::is_same_v<F, Fmod>) {
-    hn::StoreU(answers.mod, tag, first);
-  } else if constexpr (std::is_same_v<F, Remainder>) {
-    hn::StoreU(answers.rest(), tag, first);
-  } else {
-    hn::StoreU(answers.whole, tag, first);
-    if constexpr (std::is_same_v<F, Divmod>) hn::StoreU(answers.rest(), tag, second);
+  const auto lanes = static_cast<int64_t>(hn::Lanes(tag));
+  auto small = hn::Eq(hn::Zero(tag), hn::Zero(tag));
+  for (int64_t i = 0; i < n; i += lanes) {
+    const Quotients<F, T> answers(hn::LoadU(tag, x + i), hn::LoadU(tag, y + i));
+    answers.store(out, i);
+    small = hn::And(small, answers.is_small());
   }
+  return hn::AllTrue(tag, small) && read_status() == 0;
 }
 
-// The first n elements; those of the last vector beyond n are computed too and must be initialised.
+// The same, where the others are told apart: the bits of `left`.
 template <class F, class T>
-bool compute(const T* x, const T* y, int64_t n, Block<T>& block) {
+void divide_some(const T* x, const T* y, int64_t n, T* const* out, uint64_t* left) {
   const QuietScope quiet;
   const hn::ScalableTag<T> tag;
   const auto lanes = static_cast<int64_t>(hn::Lanes(tag));
-  uint64_t any = 0;
-  std::fill(std::begin(block.left), std::end(block.left), 0);
+  std::fill_n(left, kBlock / 64, 0);
   for (int64_t i = 0; i < n; i += lanes) {
-    const Quotients<T> answers(hn::LoadU(tag, x + i), hn::LoadU(tag, y + i));
-    store<F>(answers, block.out[0] + i, block.out[1] + i);
-    if (HWY_LIKELY(hn::AllFalse(tag, answers.left))) continue;
+    const Quotients<F, T> answers(hn::LoadU(tag, x + i), hn::LoadU(tag, y + i));
+    answers.store(out, i);
     uint8_t bits[8] = {};
-    hn::StoreMaskBits(tag, answers.left, bits);
+    hn::StoreMaskBits(tag, hn::Not(answers.is_ordinary()), bits);
     uint64_t word;
     std::memcpy(&word, bits, sizeof word);
-    block.left[i / 64] |= word << (i % 64);
-    any |= word;
+    left[i / 64] |= word << (i % 64);
   }
-  return any == 0;
 }
 #else
 template <class F, class T>
-bool compute(const T*, const T*, int64_t, Block<T>& block) {
-  std::fill(std::begin(block.left), std::end(block.left), ~uint64_t{0});
+bool divide_ordinary(const T*, const T*, int64_t, T* const*) {
   return false;
 }
+template <class F, class T>
+void divide_some(const T*, const T*, int64_t, T* const*, uint64_t* left) {
+  std::fill_n(left, kBlock / 64, ~uint64_t{0});
+}
 #endif
+
+// x and y are initialised up to the end of the last vector; `out` is neither of them.
+template <class F, class T>
+void divide_block(const T* x, const T* y, int64_t n, T* const* out) {
+  if (HWY_LIKELY(divide_ordinary<F>(x, y, n, out))) return;
+  uint64_t left[kBlock / 64];
+  divide_some<F>(x, y, n, out, left);
+  for (int64_t i = 0; i < n; ++i) {
+    if (!(left[i / 64] >> (i % 64) & 1)) continue;
+    T results[2];
+    F::scalar(x[i], y[i], results);
+    for (int k = 0; k < F::kOutputs; ++k) out[k][i] = results[k];
+  }
+}
 
 // n elements side by side: where they lie when there is a whole block of them, else in the buffer, with ones behind them.
 template <class T>
@@ -169,22 +193,18 @@ void division_loop(char** args, const int64_t* dims, const int64_t* steps, void*
     const bool again = begin != 0 && n == kBlock;  // one operand for all elements is in its buffer already
     const T* x = steps[0] == 0 && again ? block.x : gathered(args[0] + begin * steps[0], steps[0], n, block.x);
     const T* y = steps[1] == 0 && again ? block.y : gathered(args[1] + begin * steps[1], steps[1], n, block.y);
-    if (!compute<F>(x, y, n, block)) {
-      for (int64_t i = 0; i < n; ++i) {
-        if (!(block.left[i / 64] >> (i % 64) & 1)) continue;
-        T out[2];
-        F::scalar(x[i], y[i], out);
-        for (int k = 0; k < F::kOutputs; ++k) block.out[k][i] = out[k];
-      }
-    }
+    T* out[2] = {block.out[0], block.out[1]};
     for (int k = 0; k < F::kOutputs; ++k) {
+      char* to = args[2 + k];
+      const bool apart = n == kBlock && to != args[0] && to != args[1];
+      if (apart && steps[2 + k] == sizeof(T)) out[k] = &at<T>(to + begin * sizeof(T));
+    }
+    divide_block<F>(x, y, n, out);
+    for (int k = 0; k < F::kOutputs; ++k) {
+      if (out[k] != block.out[k]) continue;
       const int64_t step = steps[2 + k];
       char* to = args[2 + k] + begin * step;
-      if (step == sizeof(T)) {
-        std::memcpy(to, block.out[k], static_cast<size_t>(n) * sizeof(T));
-      } else {
-        for (int64_t i = 0; i < n; ++i) at<T>(to + i * step) = block.out[k][i];
-      }
+      for (int64_t i = 0; i < n; ++i) at<T>(to + i * step) = block.out[k][i];
     }
   }
 }
