@@ -120,19 +120,6 @@ DType scan_dtype(Reduction reduction, DType input, const ReduceOptions& options)
   return kind_of(input) == 'u' ? DType::kUInt64 : DType::kInt64;
 }
 
-// New memory with the input's axis order.
-Array like(const View& input, DType dtype) {
-  int order[kMaxDims];
-  const View* views[] = {&input};
-  if (output_order(views, 1, input.ndim(), order)) return Array::empty(input.shape, dtype);
-  Dims shape(input.ndim()), permutation(input.ndim());
-  for (int i = 0; i < input.ndim(); ++i) {
-    shape[i] = input.shape[order[i]];
-    permutation[order[i]] = i;
-  }
-  return Array::empty(shape, dtype).transpose(permutation);
-}
-
 }  // namespace
 
 Array accumulate(Reduction reduction, const View& input, int axis, const ReduceOptions& options) {
@@ -152,7 +139,8 @@ Array accumulate(Reduction reduction, const View& input, int axis, const ReduceO
   const Overlap shared = given != nullptr ? overlap(given->view(), input) : Overlap::kNone;
   const bool in_place = given != nullptr && given->dtype() == scan.to &&
                         (shared == Overlap::kNone || (shared == Overlap::kSame && scan.cast == nullptr));
-  Array result = in_place ? *given : like(input, scan.to);
+  const View* order_by[] = {&input};
+  Array result = in_place ? *given : empty_like_operands(order_by, 1, input.shape, scan.to);
   scan.input = input;
   scan.output = result.view();
   scan.axis = axis;

@@ -206,14 +206,7 @@ Array where(const Operand& condition, const Operand& x, const Operand& y) {
     if (!(views[i].shape == shape)) views[i] = broadcast_to(views[i], shape);
   }
   const View* ordered[4] = {&views[0], &views[1], &views[2], &views[3]};
-  int axes[kMaxDims];
-  const bool c_order = output_order(ordered, 3, shape.size(), axes);
-  Dims arranged(shape.size()), back(shape.size());
-  for (int i = 0; i < shape.size(); ++i) {
-    arranged[i] = shape[axes[i]];
-    back[axes[i]] = i;
-  }
-  const Array result = c_order ? Array::empty(shape, dtype) : Array::empty(arranged, dtype).transpose(back);
+  const Array result = empty_like_operands(ordered, 3, shape, dtype);
   views[3] = result.view();
 
   kernel::Loop loop;

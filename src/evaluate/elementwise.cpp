@@ -110,14 +110,8 @@ struct Call {
       order_by[count++] = &views[i];
       c_order &= views[i].is_c_contiguous();
     }
-    int axes[kMaxDims];
-    if (c_order || shape.size() < 2 || output_order(order_by, count, shape.size(), axes)) return Array::empty(shape, dtype);
-    Dims arranged(shape.size()), back(shape.size());
-    for (int i = 0; i < shape.size(); ++i) {
-      arranged[i] = shape[axes[i]];
-      back[axes[i]] = i;
-    }
-    return Array::empty(arranged, dtype).transpose(back);
+    if (c_order || shape.size() < 2) return Array::empty(shape, dtype);
+    return empty_like_operands(order_by, count, shape, dtype);
   }
 
   void place_outputs() {

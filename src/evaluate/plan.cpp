@@ -100,15 +100,19 @@ Tiling tile(const Plan& plan, int64_t run, int64_t rows) {
   return tiling;
 }
 
-bool output_order(const View* const* views, int count, int ndim, int* order) {
-  int axes[kMaxDims];
+Array empty_like_operands(const View* const* views, int count, const Dims& shape, DType dtype) {
+  const int ndim = shape.size();
+  int axes[kMaxDims];  // innermost first
   sort_axes(views, count, ndim, axes);
+  Dims arranged(ndim), back(ndim);
   bool c_order = true;
   for (int i = 0; i < ndim; ++i) {
-    order[i] = axes[ndim - 1 - i];
-    c_order &= order[i] == i;
+    const int axis = axes[ndim - 1 - i];
+    c_order &= axis == i;
+    arranged[i] = shape[axis];
+    back[axis] = i;
   }
-  return c_order;
+  return c_order ? Array::empty(shape, dtype) : Array::empty(arranged, dtype).transpose(back);
 }
 
 }  // namespace manycore::evaluate

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "manycore/view.h"
+#include "manycore/array.h"
 
 namespace manycore::evaluate {
 
@@ -27,9 +27,8 @@ void make_plan(const View* const* views, int count, int first_output, Plan* plan
 // Makes `axis` the innermost (`place` 0) or next (1) one; the others keep their order.
 void bring_to(Plan* plan, int axis, int place);
 
-// NumPy's 'K' order: the axis order (outermost first) that new outputs of an operation on these views get.
-// True when it is C order.
-bool output_order(const View* const* views, int count, int ndim, int* order);
+// New memory in NumPy's 'K' order: the axis order that outputs of an operation on these views of one shape get.
+Array empty_like_operands(const View* const* views, int count, const Dims& shape, DType dtype);
 
 // Axes that came to their end start again and move the next one on.
 inline void carry(const Plan& plan, int axis, int64_t* position, std::byte** data) {

@@ -44,13 +44,15 @@ void sort_loops(ReduceOrder* order, int operands) {
   }
 }
 
-void merge_loops(ReduceOrder* order, int operands) {
+// The third operand always has a say: a mean that NumPy's iterator never saw may lie differently in memory. Where it does,
+// only loops over results stay apart, so that no order of additions depends on it.
+void merge_loops(ReduceOrder* order) {
   int last = 0;
   for (int i = 1; i < order->ndim; ++i) {
     bool merges = true;
-    for (int k = 0; k < operands; ++k) {
-      const bool dropped = order->shape[last] == 1 || order->shape[i] == 1;
-      merges = merges && (dropped || order->stride[k][last] * order->shape[last] == order->stride[k][i]);
+    const bool dropped = order->shape[last] == 1 || order->shape[i] == 1;
+    for (const auto& strides : order->stride) {
+      merges = merges && (dropped || strides[last] * order->shape[last] == strides[i]);
     }
     if (!merges) ++last;
     if (!merges || order->shape[last] == 1) {
@@ -139,7 +141,7 @@ void plan_reduction(const View& in, const bool* reduced, const int64_t* out_stri
       if (!reduced[axis]) stride *= std::max<int64_t>(in.shape[axis], 1);
     }
   }
-  merge_loops(order, operands);
+  merge_loops(order);
   choose_runs(order, operands, input_is_cast, output_is_cast);
 }
 

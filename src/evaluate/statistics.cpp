@@ -172,6 +172,15 @@ bool is_dense(const View& view) {
   return true;
 }
 
+// A dense copy that lies in memory as NumPy's array `input - mean` does.
+Array copy_like_differences(const View& input, const View& mean) {
+  const View stretched = broadcast_to(mean, input.shape);
+  const View* operands[] = {&input, &stretched};
+  Array copied = empty_like_operands(operands, 2, input.shape, input.dtype);
+  assign(copied.view(), input);
+  return copied;
+}
+
 Array root(Array value) {
   for_each_element(value.view(), [&](std::byte* element) {
     switch (value.dtype()) {
@@ -249,7 +258,7 @@ Array variance(const View& input, double degrees_of_freedom_removed, bool take_s
     StatusScope scope(&raised);
     divide_all(mean.view(), count);
   }
-  const Array dense = is_dense(input) ? Array() : copy(input, CopyOrder::kK);
+  const Array dense = is_dense(input) ? Array() : copy_like_differences(input, mean.view());
   const View& elements = dense.buffer() ? dense.view() : input;
   Array result = sum_deviations(elements, mean, axes, quiet);
   {

@@ -26,7 +26,7 @@ inline bool less_equal(T a, T b) {
 }
 template <class T>
 inline bool less_equal(std::complex<T> a, std::complex<T> b) {
-  return a.real() < b.real() || (a.real() == b.real() && a.imag() <= b.imag());
+  return (a.real() < b.real() && a.imag() == a.imag() && b.imag() == b.imag()) || (a.real() == b.real() && a.imag() <= b.imag());
 }
 
 struct Min {

@@ -23,7 +23,8 @@ bool is_nan(T a) {
 template <class T>
 bool less_equal(T a, T b) {
   if constexpr (is_complex_type<T>)
-    return a.real() < b.real() || (a.real() == b.real() && a.imag() <= b.imag());
+    return (a.real() < b.real() && a.imag() == a.imag() && b.imag() == b.imag()) ||
+           (a.real() == b.real() && a.imag() <= b.imag());
   else
     return a <= b;
 }

@@ -232,3 +232,28 @@ def test_the_simd_option_decides_and_changes_no_bits() -> None:
             assert float(ours.sum()) == expected
     finally:
         _core.set_option("simd", "auto")
+
+
+@pytest.mark.parametrize("dtype", ["int64", "float16", "float32", "float64", "complex128"])
+@pytest.mark.parametrize("name", ["mean", "var", "std"])
+def test_broadcast_arrays_have_numpys_means_and_variances(name: str, dtype: str) -> None:
+    """The mean of an input that does not move along an axis lies in another order than the dense copy of the input."""
+    for shape, target in [((3, 3), (2, 3, 3)), ((1, 3), (2, 1, 3)), ((4, 1, 5), (4, 6, 5)), ((20,), (90, 20))]:
+        array = data(dtype, shape, seed=5, special=False)
+        theirs, ours = np.broadcast_to(array, target), mnp.broadcast_to(mnp.array(array), target)
+        for axis in (None, *range(len(target))):
+            expected = Outcome(lambda: getattr(theirs, name)(axis=axis))
+            check(expected, Outcome(lambda: getattr(ours, name)(axis=axis)), (name, dtype, target, axis))
+
+
+@pytest.mark.parametrize("dtype", ["complex64", "complex128"])
+@pytest.mark.parametrize("name", ["minimum", "maximum", "fmin", "fmax"])
+def test_complex_numbers_that_are_nan_in_one_part_are_nan(name: str, dtype: str) -> None:
+    parts = [0.0, 1.0, -1.0, np.inf, -np.inf, np.nan]
+    numbers = [complex(real, imaginary) for real in parts for imaginary in parts]
+    pairs = np.array(list(itertools.product(numbers, numbers)), dtype=dtype)
+    for array in (pairs, pairs.T.copy().T):
+        for call in ("reduce", "accumulate"):
+            theirs = getattr(getattr(np, name), call)(array, axis=1)
+            ours = getattr(getattr(mnp, name), call)(mnp.array(array), axis=1)
+            np.testing.assert_array_equal(np.asarray(ours), theirs)
