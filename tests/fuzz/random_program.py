@@ -131,7 +131,8 @@ class ProgramWriter:
         return f"{self.name()} = {left} {self.random.choice(BINARY)} {right}"
 
     def unary(self) -> str:
-        return f"{self.name()} = np.{self.random.choice(UNARY)}({self.pick()})"
+        name, a = self.random.choice(UNARY), self.pick()
+        return f"{self.name()} = np.{name}({without_nan(a) if name == 'signbit' else a})"
 
     def in_place(self) -> str:
         a = self.pick()
@@ -169,7 +170,9 @@ class ProgramWriter:
         axis = "None" if r.random() < 0.4 or not ndim else str(r.randrange(-ndim, ndim))
         name = r.choice(REDUCTIONS)
         keep = ", keepdims=True" if name != "cumsum" and r.random() < 0.2 else ""
-        return f"{self.name()} = np.{name}({a}, axis={axis}{keep})"
+        # Which of two zeros is the least depends on NumPy's vector width (docs/decisions/0003).
+        one_zero = " + 0" if name in ("min", "max") and self.arrays[a].dtype.kind in "fc" else ""
+        return f"{self.name()} = np.{name}({a}, axis={axis}{keep}){one_zero}"
 
     def cast(self) -> str:
         a = self.pick()
@@ -187,13 +190,19 @@ class ProgramWriter:
 
     def call_into(self) -> str:
         a, out = self.pick(), self.pick()
-        return f"np.{self.random.choice(CALLS)}({a}, {self.matching(a)}, out={out})"
+        name, b = self.random.choice(CALLS), self.matching(a)
+        return f"np.{name}({a}, {without_nan(b) if name == 'copysign' else b}, out={out})"
 
     def product(self) -> str:
         return f"{self.name()} = {self.pick()} @ {self.pick()}"
 
     def fall_back(self) -> str:
         return f"{self.name()} = " + self.random.choice(FALLBACKS).format(a=self.pick())
+
+
+def without_nan(operand: str) -> str:
+    """The sign of a NaN depends on the processor, and on NumPy's vector width where a reduction chose between several."""
+    return f"np.where({operand} == {operand}, {operand}, 1)"
 
 
 def in_integer_range(array: Any) -> bool:
