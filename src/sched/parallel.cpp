@@ -6,6 +6,7 @@
 #include <tbb/parallel_for.h>
 #include <tbb/task_arena.h>
 
+#include <algorithm>
 #include <atomic>
 #include <mutex>
 #include <thread>
@@ -13,6 +14,7 @@
 #include "base/hooks.h"
 #include "base/options.h"
 #include "manycore/errors.h"
+#include "os/clock.h"
 #include "os/topology.h"
 
 namespace manycore::sched {
@@ -64,20 +66,38 @@ Crew& crew(int threads) {
   return *fresh;
 }
 
-void check_interrupt(std::thread::id caller) {
-  bool (*interrupted)() = base::hooks().interrupted;
-  if (interrupted && std::this_thread::get_id() == caller && interrupted()) throw Interrupted("interrupted by the user");
-}
-
-void run_inline(int64_t count, int64_t grain, RangeBody body, Interrupts interrupts) {
-  if (interrupts == Interrupts::kFinish || count <= grain * kChunksBetweenPolls) return body(0, count);
-  for (int64_t begin = 0; begin < count; begin += grain * kChunksBetweenPolls) {
-    check_interrupt(std::this_thread::get_id());
-    body(begin, std::min(count, begin + grain * kChunksBetweenPolls));
+// Runs [begin, end) in steps of whole chunks, asking before each whether to go on. A step starts with few chunks, since
+// nobody knows what one costs, and doubles until it lasts a millisecond.
+template <class Continue>
+void run_in_steps(int64_t begin, int64_t end, int64_t grain, RangeBody body, Continue may_continue) {
+  constexpr int64_t kFirstChunks = 4, kLongEnough = 1'000'000;
+  int64_t step = grain * kFirstChunks;
+  int64_t started = end - begin > step ? os::now_nanoseconds() : 0;
+  while (may_continue()) {
+    const int64_t stop = end - begin > step ? begin + step : end;
+    body(begin, stop);
+    if (stop == end) return;
+    const int64_t now = os::now_nanoseconds();
+    if (now - started < kLongEnough) step *= 2;
+    started = now;
+    begin = stop;
   }
 }
 
+void run_inline(int64_t count, int64_t grain, RangeBody body, Interrupts interrupts) {
+  if (interrupts == Interrupts::kFinish) return body(0, count);
+  run_in_steps(0, count, grain, body, [] {
+    stop_if_interrupted();
+    return true;
+  });
+}
+
 }  // namespace
+
+void stop_if_interrupted() {
+  bool (*interrupted)() = base::hooks().interrupted;
+  if (interrupted && interrupted()) throw Interrupted("interrupted by the user");
+}
 
 int thread_count() {
   if (in_fork_child.load(std::memory_order_relaxed)) return 1;
@@ -95,12 +115,22 @@ void parallel_for(int64_t count, int64_t grain, RangeBody body, Interrupts inter
   char loop = 0;
   precedes(&loop);
   crew(threads).arena.execute([&] {
-    tbb::parallel_for(tbb::blocked_range<int64_t>(0, chunks), [&](const tbb::blocked_range<int64_t>& range) {
+    tbb::task_group_context context;
+    // oneTBB merges chunks into long ranges where no thread is idle; those are left in the middle too.
+    const auto range_body = [&](const tbb::blocked_range<int64_t>& range) {
       follows(&loop);
-      if (interrupts == Interrupts::kStop) check_interrupt(caller);
-      body(range.begin() * grain, std::min(count, range.end() * grain));
+      const int64_t begin = range.begin() * grain, end = std::min(count, range.end() * grain);
+      if (interrupts == Interrupts::kFinish) {
+        body(begin, end);
+      } else {
+        run_in_steps(begin, end, grain, body, [&] {
+          if (std::this_thread::get_id() == caller) stop_if_interrupted();
+          return !context.is_group_execution_cancelled();
+        });
+      }
       precedes(&loop);
-    });
+    };
+    tbb::parallel_for(tbb::blocked_range<int64_t>(0, chunks), range_body, context);
   });
   follows(&loop);
 }

@@ -11,7 +11,6 @@
 namespace manycore::sched {
 
 inline constexpr int64_t kMaxThreads = 1024;
-inline constexpr int64_t kChunksBetweenPolls = 64;
 
 // Threads that loops run on: the option `threads`, or every core of this process; 1 in a child made by fork, where the
 // workers of the parent do not exist.
@@ -32,6 +31,9 @@ class RangeBody {
   const void* context_;
   void (*call_)(const void*, int64_t, int64_t);
 };
+
+// For long loops of one thread: throws Interrupted where the user has asked to stop. Costs a look at the clock.
+MANYCORE_API void stop_if_interrupted();
 
 // body(begin, end) for disjoint ranges that cover [0, count), each boundary but the last a multiple of `grain`.
 MANYCORE_API void parallel_for(int64_t count, int64_t grain, RangeBody body, Interrupts interrupts = Interrupts::kStop);

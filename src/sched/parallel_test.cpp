@@ -116,6 +116,28 @@ TEST(ParallelFor, AnInterruptStopsALoopUnlessItMustFinish) {
   }
 }
 
+// Every fourth millisecond of a slow loop at the latest, however oneTBB cuts the range.
+TEST(ParallelFor, AnInterruptIsSeenSoonWhereChunksAreSlow) {
+  for (int threads : {1, 2}) {
+    Threads option(threads);
+    static std::atomic<bool> asking{false};
+    base::hooks().interrupted = [] { return asking.load(); };
+    asking = false;
+    std::atomic<int> chunks_after{0};
+    std::atomic<int> chunks{0};
+    const auto body = [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        if (++chunks > 100) asking = true;
+        if (asking) ++chunks_after;
+      }
+    };
+    EXPECT_THROW(parallel_for(5000, 1, body), Interrupted);
+    EXPECT_LE(chunks_after, threads * 4 + 1);
+    base::hooks().interrupted = nullptr;
+  }
+}
+
 TEST(ParallelFor, AChildMadeByForkRunsItsLoopsAndEndsNormally) {
   Threads option(2);
   std::atomic<bool> stop{false};
