@@ -22,8 +22,9 @@ constexpr Op kFunctions[] = {Op::power,   Op::float_power, Op::cbrt,  Op::exp,  
                              Op::log2,    Op::log10,       Op::log1p, Op::sin,       Op::cos,       Op::tan,     Op::arcsin,
                              Op::arccos,  Op::arctan,      Op::sinh,  Op::cosh,      Op::tanh,      Op::arcsinh, Op::arccosh,
                              Op::arctanh, Op::arctan2,     Op::hypot, Op::logaddexp, Op::logaddexp2};
-// Complex loops whose order of operations the compiler chose in NumPy's build.
-constexpr Op kComplexFunctions[] = {Op::sqrt, Op::multiply, Op::divide, Op::square, Op::reciprocal, Op::absolute};
+// Complex loops whose order of operations the compiler chose in NumPy's build. Products and quotients are ours: NumPy's loops for
+// them round differently where a stride is negative (without fused multiply-adds) and where none is.
+constexpr Op kComplexFunctions[] = {Op::sqrt, Op::absolute};
 
 static_assert(sizeof(npy_intp) == sizeof(int64_t), "NumPy's loops take the engine's extents");
 

@@ -1,5 +1,5 @@
-// add, subtract, multiply, divide and the one-operand arithmetic of real numbers. Complex numbers: complex.cpp; integer
-// division: integer_division.cpp; float floor division and remainders: division.cpp.
+// add, subtract, multiply, divide and the one-operand arithmetic of real numbers. Complex numbers: complex.cpp and
+// complex_product.cpp; integer division: integer_division.cpp; float floor division and remainders: division.cpp.
 #include <cmath>
 
 #include "kernel/targets.h"

@@ -1,5 +1,5 @@
-// Complex numbers: arithmetic by NumPy's formulas, lexicographic order with NaN as NumPy orders it, truth and classes.
-// A product's parts are one rounded product and one fused multiply-add, as in NumPy's loops on machines that have it.
+// Complex numbers: arithmetic by NumPy's formulas, lexicographic order with NaN as NumPy orders it, truth and classes. Products
+// and quotients: complex_product.cpp.
 #include <cmath>
 #include <limits>
 
@@ -10,51 +10,13 @@
 #define HWY_TARGET_INCLUDE "kernel/complex.cpp"
 #include "hwy/foreach_target.h"
 #include "kernel/loops-inl.h"
+#include "kernel/product-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace manycore::kernel::HWY_NAMESPACE {
 
-// std::complex by fields, so that the operators below are all there is.
-template <class T>
-struct Z {
-  T re, im;
-};
 using Zs = Types<Z<float>, Z<double>>;
 
-template <class T>
-HWY_INLINE T fused(T x, T y, T z) {
-#if defined(__x86_64__) && HWY_TARGET > HWY_AVX2
-  return x * y + z;
-#else
-  if constexpr (sizeof(T) == 4) return __builtin_fmaf(x, y, z);
-  return __builtin_fma(x, y, z);
-#endif
-}
-template <class T>
-HWY_INLINE Z<T> product(Z<T> x, Z<T> y) {
-  return {fused(x.re, y.re, -(x.im * y.im)), fused(x.re, y.im, x.im * y.re)};
-}
-// Smith's method: scales by the larger part of the divisor.
-template <class T>
-HWY_INLINE Z<T> quotient(Z<T> x, Z<T> y) {
-  const T re = std::fabs(y.re), im = std::fabs(y.im);
-  if (re >= im) {
-    if (re == 0 && im == 0) return {x.re / re, x.im / re};
-    const T ratio = y.im / y.re, scale = T(1) / (y.re + y.im * ratio);
-    return {(x.re + x.im * ratio) * scale, (x.im - x.re * ratio) * scale};
-  }
-  const T ratio = y.re / y.im, scale = T(1) / (y.im + y.re * ratio);
-  return {(x.re * ratio + x.im) * scale, (x.im * ratio - x.re) * scale};
-}
-template <class T>
-HWY_INLINE Z<T> inverse(Z<T> x) {
-  if (std::fabs(x.im) <= std::fabs(x.re)) {
-    const T ratio = x.im / x.re, denominator = x.re + x.im * ratio;
-    return {1 / denominator, -ratio / denominator};
-  }
-  const T ratio = x.re / x.im, denominator = x.re * ratio + x.im;
-  return {ratio / denominator, -1 / denominator};
-}
 template <class T>
 HWY_INLINE bool unordered(Z<T> x) {
   return (x.re != x.re) | (x.im != x.im);
@@ -109,8 +71,6 @@ void complexes(Builder& b) {
   using op::Op;
   map2(b, Op::add, Zs{}, [](auto x, auto y) { return decltype(x){x.re + y.re, x.im + y.im}; });
   map2(b, Op::subtract, Zs{}, [](auto x, auto y) { return decltype(x){x.re - y.re, x.im - y.im}; });
-  map2(b, Op::multiply, Zs{}, [](auto x, auto y) { return product(x, y); });
-  map(b, Op::square, Zs{}, [](auto x) { return product(x, x); });
   map(b, Op::negative, Zs{}, [](auto x) { return decltype(x){-x.re, -x.im}; });
   map(b, Op::positive, Zs{}, [](auto x) { return x; });
   map(b, Op::conjugate, Zs{}, [](auto x) { return decltype(x){x.re, -x.im}; });
@@ -153,9 +113,6 @@ void complexes(Builder& b) {
   });
 
   b.reports(Op::sign, Zs{}, op::errors::all);
-  b.cost(Cost::kDivision);
-  map2(b, Op::divide, Zs{}, [](auto x, auto y) { return quotient(x, y); });
-  map(b, Op::reciprocal, Zs{}, [](auto x) { return inverse(x); });
   absolutes(b, Floats{});
   b.reports(Op::absolute, Zs{}, op::errors::none);  // NumPy hears of no overflow there
 }

@@ -31,6 +31,7 @@ void fill_table() {
   fill_order(builder);
   fill_logic(builder);
   fill_complex(builder);
+  fill_complex_product(builder);
   fill_casts(builder);
   fill_select(builder);
   fill_stream(builder);

@@ -1,5 +1,5 @@
 // The inner loops of reductions: pure functions on strided runs, single-thread, SIMD chosen at run time. Bits do not depend on
-// the SIMD level. Order of operations, NumPy's own:
+// the SIMD level, but for rows of complex products (product-inl.h). Order of operations, NumPy's own:
 //   sum of float16/32/64 and complex over a run: pairwise - 8 accumulators over blocks of at most 128 elements, joined as
 //     ((0+1)+(2+3))+((4+5)+(6+7)), halves rounded down to multiples of 8; float16 adds in float32 and rounds once per run;
 //     a complex element counts as two, real and imaginary parts use four accumulators each;

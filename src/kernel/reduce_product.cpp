@@ -3,6 +3,7 @@
 #include <complex>
 
 #include "kernel/dispatch.h"
+#include "kernel/product-inl.h"
 #include "kernel/reduce-inl.h"
 #include "kernel/reduce_tables.h"
 
@@ -29,6 +30,14 @@ struct MultiplyTruth {
   uint8_t operator()(uint8_t a, uint8_t b) const { return static_cast<uint8_t>(a != 0 && b != 0); }
 };
 
+// Complex runs are folded one element after the other with every product rounded, rows by NumPy's vector loop: so each equals
+// NumPy's.
+template <class T>
+constexpr ReduceLoops complex_loops() {
+  using C = std::complex<T>;
+  return {&fold_run<C, C, Multiply>, &fold_rows<Z<T>, Z<T>, FusedProduct>, &fold_each<&fold_run<C, C, Multiply>>, false};
+}
+
 // In float32 over the run, rounded once.
 void product_run_half(std::byte* accumulator, const std::byte* input, int64_t stride, int64_t n) {
   Half& half = *reinterpret_cast<Half*>(accumulator);
@@ -38,8 +47,6 @@ void product_run_half(std::byte* accumulator, const std::byte* input, int64_t st
 }
 
 static const FoldTable& product_table() {
-  using C64 = std::complex<float>;
-  using C128 = std::complex<double>;
   static constexpr FoldTable kTable = {{fold_loops<uint8_t, uint8_t, MultiplyTruth>(true),
                                         fold_loops<uint8_t, uint8_t, MultiplyInteger>(true),
                                         fold_loops<uint16_t, uint16_t, MultiplyInteger>(true),
@@ -52,8 +59,8 @@ static const FoldTable& product_table() {
                                         {&product_run_half, &fold_half_rows<Multiply>, &fold_each<&product_run_half>, false},
                                         fold_loops<float, float, Multiply>(false),
                                         fold_loops<double, double, Multiply>(false),
-                                        fold_loops<C64, C64, Multiply>(false),
-                                        fold_loops<C128, C128, Multiply>(false)}};
+                                        complex_loops<float>(),
+                                        complex_loops<double>()}};
   return kTable;
 }
 

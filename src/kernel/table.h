@@ -90,6 +90,7 @@ void fill_parts(Builder& builder);
 void fill_order(Builder& builder);
 void fill_logic(Builder& builder);
 void fill_complex(Builder& builder);
+void fill_complex_product(Builder& builder);
 void fill_casts(Builder& builder);
 void fill_select(Builder& builder);
 void fill_stream(Builder& builder);
