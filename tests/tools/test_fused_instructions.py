@@ -20,7 +20,8 @@ FUNCTION = re.compile(r"[0-9a-f]+ <(.*)>:")
 
 # Where fused instructions are meant to be, and why they are right: (source file, function as the disassembler names it).
 MEANT = {
-    ("kernel/division.cpp", r"fast_fmods<"): "the remainder of a quotient that fits a double is exact",
+    ("kernel/division.cpp", r"divide_\w+<|fmods<"): "what a whole quotient leaves over is exact",
+    ("kernel/integer_division.cpp", r""): "products of a whole quotient and its divisor are exact",
     ("kernel/complex_product.cpp", r"(parts_loop|compute_one)<.*::Product>"): "written so, as in NumPy's loops",
     ("kernel/reduce_product.cpp", r"fold_rows<.*FusedProduct>"): "the same product, row by row",
     (
