@@ -23,6 +23,7 @@
 #include "bindings/real_numpy.h"
 #include "bindings/real_values.h"
 #include "bindings/trace.h"
+#include "sched/parallel.h"
 #include "trace/counters.h"
 
 namespace manycore::python {
@@ -79,16 +80,33 @@ class LockedStream {
   bitgen_t* stream_ = nullptr;
 };
 
-// New memory of that shape, filled by fill(stream, count, data) without the GIL.
+// fill(stream, first, n) for all of [0, count). Between the parts Ctrl-C is looked for, without the generator's lock: a signal
+// handler may draw too. A part lasts some 10 ms.
+template <class Fill>
+bool in_parts(PyObject* generator, int64_t count, int64_t part, Fill fill) {
+  for (int64_t first = 0; first < count; first += part) {
+    if (first > 0) sched::stop_if_interrupted();
+    LockedStream stream(generator);
+    if (stream.get() == nullptr) return false;
+    const int64_t n = std::min(part, count - first);
+    ReleaseForLarge released(n * 8);  // a draw costs several times an addition
+    fill(stream, first, n);
+    if (n == count - first) break;
+  }
+  return true;
+}
+
+// New memory of that shape, filled by fill(stream, count, data) without the GIL. A stream that is drawn in several parts goes on
+// where it was, but for integers of one and two bytes, of which a call takes several from one draw.
 template <class Fill>
 PyObject* drawn(PyObject* generator, const Dims& shape, DType dtype, Fill fill) {
   Array made = Array::empty(shape, dtype);
-  {
-    LockedStream stream(generator);
-    if (stream.get() == nullptr) return nullptr;
-    ReleaseForLarge released(made.size() * 8);  // a draw costs several times an addition
-    fill(stream.get(), static_cast<npy_intp>(made.size()), made.data());
-  }
+  const int64_t item = item_size(dtype);
+  const int64_t part = item >= 4 ? int64_t{1} << 20 : std::numeric_limits<int64_t>::max();
+  const bool filled = in_parts(generator, made.size(), part, [&](const LockedStream& stream, int64_t first, int64_t n) {
+    fill(stream.get(), static_cast<npy_intp>(n), made.data() + first * item);
+  });
+  if (!filled) return nullptr;
   trace::count_native(made.nbytes());
   return wrap(std::move(made));
 }
@@ -97,16 +115,16 @@ PyObject* drawn(PyObject* generator, const Dims& shape, DType dtype, Fill fill) 
 PyObject* drawn_uniform(PyObject* generator, const Dims& shape, double low, double range) {
   Array made = Array::empty(shape, DType::kFloat64);
   const std::span<double> values(reinterpret_cast<double*>(made.data()), static_cast<size_t>(made.size()));
-  {
-    LockedStream stream(generator);
-    if (stream.get() == nullptr) return nullptr;
-    ReleaseForLarge released(made.size() * 8);
-    if (stream.pcg64() != nullptr) {
-      evaluate::draw_uniform(stream.pcg64(), low, range, values);
-    } else {
-      for (double& value : values) value = random_uniform(stream.get(), low, range);
-    }
-  }
+  const bool filled =
+      in_parts(generator, made.size(), int64_t{1} << 23, [&](const LockedStream& stream, int64_t first, int64_t n) {
+        const std::span<double> part = values.subspan(static_cast<size_t>(first), static_cast<size_t>(n));
+        if (stream.pcg64() != nullptr) {
+          evaluate::draw_uniform(stream.pcg64(), low, range, part);
+        } else {
+          for (double& value : part) value = random_uniform(stream.get(), low, range);
+        }
+      });
+  if (!filled) return nullptr;
   trace::count_native(made.nbytes());
   return wrap(std::move(made));
 }

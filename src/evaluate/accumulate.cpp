@@ -15,7 +15,8 @@
 namespace manycore::evaluate {
 namespace {
 
-constexpr int64_t kChunk = 4096;  // elements cast at a time
+constexpr int64_t kChunk = 4096;              // elements cast at a time
+constexpr int64_t kLongPart = 1024 * kChunk;  // elements between two looks for an interrupt: some 10 ms
 constexpr int64_t kGrainBytes = 256 << 10;
 
 struct Scan {
@@ -24,6 +25,7 @@ struct Scan {
   DType from, to;
   View input, output;
   int axis;
+  bool fresh;  // the output is new memory: nobody minds when an interrupt leaves it half written
   unsigned* status;
 
   int64_t item() const { return item_size(to); }
@@ -53,11 +55,13 @@ void copy_elements(std::byte* to, int64_t to_stride, const std::byte* from, int6
   for (int64_t i = 0; i < n; ++i) std::memmove(to + i * to_stride, from + i * from_stride, static_cast<size_t>(item));
 }
 
-void scan_line(const Scan& scan, Reader& reader, std::byte* output, const std::byte* input) {
+// `stops`: it is the only line, which the calling thread scans, and it may be left in the middle.
+void scan_line(const Scan& scan, Reader& reader, std::byte* output, const std::byte* input, bool stops) {
   const int64_t out_stride = scan.output.strides[scan.axis];
   alignas(16) std::byte state[16];
   for (int64_t first = 0; first < scan.length();) {
-    const int64_t n = scan.cast != nullptr ? std::min(kChunk, scan.length() - first) : scan.length();
+    if (stops && first % kLongPart == 0) sched::stop_if_interrupted();
+    const int64_t n = std::min(scan.cast != nullptr ? kChunk : kLongPart, scan.length() - first);
     int64_t stride = scan.input.strides[scan.axis];
     const std::byte* values = reader.read(input + first * stride, n, &stride);
     const int64_t head = first == 0;  // the first element is taken as it is
@@ -105,11 +109,12 @@ void run_scan(const Scan& scan) {
         walk(plan, begin, end, by_rows ? kChunk / 4 : plan.size, [&](std::byte* const* data, int64_t n) {
           if (by_rows) return scan_rows(scan, reader, data[1], plan.strides[1][0], data[0], plan.strides[0][0], n);
           for (int64_t i = 0; i < n; ++i) {
-            scan_line(scan, reader, data[1] + i * plan.strides[1][0], data[0] + i * plan.strides[0][0]);
+            scan_line(scan, reader, data[1] + i * plan.strides[1][0], data[0] + i * plan.strides[0][0],
+                      scan.fresh && plan.size == 1);
           }
         });
       },
-      sched::Interrupts::kFinish);
+      scan.fresh ? sched::Interrupts::kStop : sched::Interrupts::kFinish);
 }
 
 DType scan_dtype(Reduction reduction, DType input, const ReduceOptions& options) {
@@ -144,6 +149,7 @@ Array accumulate(Reduction reduction, const View& input, int axis, const ReduceO
   scan.input = input;
   scan.output = result.view();
   scan.axis = axis;
+  scan.fresh = !in_place;
   const bool computes = reduction == Reduction::kSum || reduction == Reduction::kProd;
   scan.status = computes && is_inexact(scan.to) ? options.status : nullptr;
   if (result.size() > 0) run_scan(scan);

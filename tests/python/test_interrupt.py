@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
+from collections.abc import Callable
 from typing import Any
 
 import manycore.numpy as mnp
@@ -59,3 +60,71 @@ def test_an_update_in_place_is_finished_before_the_signal_is_seen() -> None:
 
 def numpy_like_add(a: Any) -> None:
     a += 1
+
+
+LONG: dict[str, Callable[[int], Any]] = {
+    "sin": lambda n: mnp.sin(mnp.zeros(n)),
+    "sum": lambda n: mnp.broadcast_to(mnp.ones(1000), (n // 100, 1000)).sum(),
+    "cumsum": lambda n: mnp.cumsum(mnp.broadcast_to(mnp.ones(1), (n,))),
+    "cumsum with a cast": lambda n: mnp.cumsum(mnp.broadcast_to(mnp.ones(1, dtype="int8"), (n,))),
+    "random": lambda n: mnp.random.default_rng(1).random(n),
+    "normal": lambda n: mnp.random.default_rng(1).normal(size=n // 4),
+    "integers": lambda n: mnp.random.default_rng(1).integers(0, 10, n // 2),
+    "take": lambda n: mnp.ones(1000)[mnp.zeros(n, dtype=int)],
+    "select": lambda n: mnp.ones(n)[mnp.ones(n, dtype=bool)],
+    "where": lambda n: mnp.where(mnp.ones(n, dtype=bool), 1.0, 2.0),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", LONG)
+def test_signals_are_seen_while_a_long_operation_runs(name: str) -> None:
+    """A handler that goes on runs several times within one call; NumPy runs it once, when the call is over."""
+    seen = [0]
+
+    def count(*_: Any) -> None:
+        seen[0] += 1
+
+    old = signal.signal(signal.SIGALRM, count)
+    try:
+        # As many elements as this machine needs to work on for several intervals of the timer.
+        for size in (1 << 22, 1 << 24, 1 << 26, 1 << 27):
+            seen[0] = 0
+            signal.setitimer(signal.ITIMER_REAL, 0.02, 0.02)
+            LONG[name](size)
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            if seen[0] > 3:
+                return
+        pytest.fail(f"the handler ran {seen[0]} times")
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, old)
+
+
+def test_a_generator_that_was_stopped_draws_on() -> None:
+    generator = mnp.random.default_rng(3)
+    old = signal.signal(signal.SIGALRM, stop)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.1)
+        with pytest.raises(Stop):
+            while True:
+                generator.normal(size=30_000_000)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, old)
+    assert generator.normal(size=10).shape == (10,)
+
+
+def test_a_handler_may_draw_from_the_generator_that_it_interrupts() -> None:
+    generator = mnp.random.default_rng(3)
+    drawn: list[float] = []
+    old = signal.signal(signal.SIGALRM, lambda *_: drawn.append(generator.random()))
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.02, 0.02)
+        while len(drawn) < 3:
+            generator.random(20_000_000)
+            generator.normal(size=20_000_000)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, old)
+    assert all(0 <= number < 1 for number in drawn)

@@ -56,6 +56,19 @@ RAISES: dict[str, Draw] = {
 # fmt: on
 
 
+# More than one part of a draw that can be interrupted.
+PARTS: dict[str, Draw] = {
+    "random": lambda g: g.random(8_500_001),
+    "standard_exponential": lambda g: g.standard_exponential(1_100_001),
+    "normal": lambda g: g.normal(1, 2, size=1_100_001),
+    "random float32": lambda g: g.random(2_100_003, dtype="float32"),
+    "integers": lambda g: g.integers(0, 1000, 1_100_001),
+    "integers int32": lambda g: g.integers(0, 1000, 2_100_001, dtype="int32"),
+    "integers uint8": lambda g: g.integers(0, 200, 2_100_003, dtype="uint8"),
+    "integers int16": lambda g: g.integers(0, 30_000, 2_100_003, dtype="int16"),
+}
+
+
 def both(draw: Draw, seed: int = 12345) -> tuple[Outcome, Outcome]:
     theirs, ours = numpy.random.default_rng(seed), np.random.default_rng(seed)
     # The second draw sees that the stream stands where NumPy's does.
@@ -144,3 +157,10 @@ def test_uniform_numbers_drawn_by_jumping_ahead_are_numpys_stream(count: int) ->
         assert numpy.array_equal(ours.random(count), theirs.random(count))
         assert numpy.array_equal(ours.uniform(-3.0, 7.0, count), theirs.uniform(-3.0, 7.0, count))
         assert ours.bit_generator.state == theirs.bit_generator.state
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_long_draws_continue_numpys_stream(name: str) -> None:
+    expected, got = both(lambda g: (PARTS[name](g), g.random(3), g.integers(0, 9, 3, dtype="int32")))
+    assert same_outcome(expected, got) is None
+    assert got.fallbacks == 0
