@@ -130,7 +130,7 @@ DType scan_dtype(Reduction reduction, DType input, const ReduceOptions& options)
 Array accumulate(Reduction reduction, const View& input, int axis, const ReduceOptions& options) {
   if (input.ndim() == 0) throw UserError(ErrorKind::kType, "cannot accumulate on a scalar");
   axis = static_cast<int>(normalize_axes(Dims{axis}, input.ndim())[0]);
-  trace::count_native(2 * input.nbytes());
+  trace::NativeCall call;
   Scan scan;
   scan.from = input.dtype;
   scan.to = scan_dtype(reduction, input.dtype, options);
@@ -153,6 +153,7 @@ Array accumulate(Reduction reduction, const View& input, int axis, const ReduceO
   const bool computes = reduction == Reduction::kSum || reduction == Reduction::kProd;
   scan.status = computes && is_inexact(scan.to) ? options.status : nullptr;
   if (result.size() > 0) run_scan(scan);
+  call.count(input.nbytes() + (given != nullptr ? *given : result).nbytes());
   if (given == nullptr || in_place) return result;
   assign(given->view(), result.view(), Casting::kUnsafe, options.status);
   return *given;

@@ -118,7 +118,8 @@ Array empty_like(const View& source, DType dtype, CopyOrder order) {
 void assign(const View& destination, const View& source, Casting casting, unsigned* status) {
   if (!can_cast(source.dtype, destination.dtype, casting)) fail_cast(source.dtype, destination.dtype, casting);
   const View fitted = fit(source, destination.shape);
-  trace::count_native(2 * destination.nbytes());
+  trace::NativeCall call;
+  call.count(source.nbytes() + destination.nbytes());
   if (destination.size() == 0) return;
   if (overlap(destination, fitted) == Overlap::kMaybe) {
     if (destination.dtype == fitted.dtype && destination.is_c_contiguous() && fitted.is_c_contiguous()) {

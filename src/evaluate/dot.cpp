@@ -239,6 +239,7 @@ Array dot(const View& a_view, const View& b_view, const ElementwiseOptions& opti
     throw UserError(ErrorKind::kValue,
                     "output array is not acceptable (must have the right datatype, number of dimensions, and be a C-Array)");
   if (output && !(output->shape() == shape)) throw UserError(ErrorKind::kValue, "output array has wrong dimensions");
+  trace::NativeCall call;
   Held a(a_view), b(b_view);
   if (a_view.dtype != dtype) a.take(astype(a_view, dtype));
   if (b_view.dtype != dtype) b.take(astype(b_view, dtype));
@@ -249,7 +250,9 @@ Array dot(const View& a_view, const View& b_view, const ElementwiseOptions& opti
     ElementwiseOptions product;
     product.outputs[0] = output;
     product.status = options.status;
-    return elementwise(op::Op::multiply, operands, product);
+    Array scaled = elementwise(op::Op::multiply, operands, product);
+    call.count(a_view.nbytes() + b_view.nbytes() + scaled.nbytes());
+    return scaled;
   }
   if (!a.view.is_aligned()) a.take(copy(a.view));
   if (!b.view.is_aligned()) b.take(copy(b.view));
@@ -257,7 +260,7 @@ Array dot(const View& a_view, const View& b_view, const ElementwiseOptions& opti
                 overlap(output->view(), b.view) == Overlap::kNone;
   Array result = direct ? *output : Array::empty(shape, dtype);
   dot_into(a.view, b.view, result.view(), options.status, direct ? sched::Interrupts::kFinish : sched::Interrupts::kStop);
-  trace::count_native(a_view.nbytes() + b_view.nbytes() + result.nbytes());
+  call.count(a_view.nbytes() + b_view.nbytes() + result.nbytes());
   if (!output || direct) return result;
   assign(output->view(), result.view());
   return *output;

@@ -164,17 +164,18 @@ struct Call {
   }
 
   void deliver(std::span<Array> results) {
+    trace::NativeCall call;
     int64_t bytes = 0;
     for (int i = 0; i < info.inputs; ++i) bytes += inputs[i].view ? inputs[i].view->nbytes() : 0;
     for (int j = 0; j < info.outputs; ++j) {
-      bytes += targets[j].nbytes();
       if (options.outputs[j] && targets[j].data() != options.outputs[j]->data()) {
         assign(options.outputs[j]->view(), targets[j].view(), Casting::kUnsafe, &status);
         targets[j] = *options.outputs[j];
       }
+      bytes += targets[j].nbytes();
       results[j] = std::move(targets[j]);
     }
-    trace::count_native(bytes);
+    call.count(bytes);
     if (options.status) *options.status |= status;
   }
 };

@@ -137,6 +137,7 @@ void run_qr(const Array& a, const Array* q, int64_t count) {
 }  // namespace
 
 SvdResult svd(const View& a, bool full_matrices, bool compute_vectors) {
+  trace::NativeCall call;
   check_matrices(a);
   check_library("svd");
   Types types = common_types({a.dtype});
@@ -162,11 +163,12 @@ SvdResult svd(const View& a, bool full_matrices, bool compute_vectors) {
     result.u = to_result(u, types.result);
     result.vh = to_result(vt, types.result);
   }
-  trace::count_native(a.nbytes() + result.s.nbytes() + (compute_vectors ? result.u.nbytes() + result.vh.nbytes() : 0));
+  call.count(a.nbytes() + result.s.nbytes() + (compute_vectors ? result.u.nbytes() + result.vh.nbytes() : 0));
   return result;
 }
 
 EighResult eigh(const View& a, bool upper, bool compute_vectors) {
+  trace::NativeCall call;
   check_square(a);
   check_library("eigh");
   Types types = common_types({a.dtype});
@@ -182,11 +184,12 @@ EighResult eigh(const View& a, bool upper, bool compute_vectors) {
   EighResult result;
   result.values = values.dtype() == types.real_result() ? values : to_result(values, types.real_result());
   if (compute_vectors) result.vectors = to_result(matrices, types.result);
-  trace::count_native((compute_vectors ? 2 : 1) * a.nbytes() + result.values.nbytes());
+  call.count((compute_vectors ? 2 : 1) * a.nbytes() + result.values.nbytes());
   return result;
 }
 
 Array cholesky(const View& a, bool upper) {
+  trace::NativeCall call;
   check_square(a);
   check_library("cholesky");
   Types types = common_types({a.dtype});
@@ -195,11 +198,12 @@ Array cholesky(const View& a, bool upper) {
     int64_t count = count_of(stack_of(a));
     types.is_complex() ? run_cholesky<Complex>(matrices, upper, count) : run_cholesky<double>(matrices, upper, count);
   }
-  trace::count_native(2 * a.nbytes());
+  call.count(2 * a.nbytes());
   return to_result(matrices, types.result);
 }
 
 QrResult qr(const View& a, QrMode mode) {
+  trace::NativeCall call;
   check_matrices(a);
   check_library("qr");
   Types types = common_types({a.dtype});
@@ -220,7 +224,7 @@ QrResult qr(const View& a, QrMode mode) {
   int64_t r_rows = mode == QrMode::kR ? least : wide;
   result.r = to_result(matrices.with_view(slice(matrices.view(), matrices.ndim() - 2, 0, r_rows, 1)), types.result);
   if (wanted) result.q = to_result(q, types.result);
-  trace::count_native(a.nbytes() + result.r.nbytes() + (wanted ? result.q.nbytes() : 0));
+  call.count(a.nbytes() + result.r.nbytes() + (wanted ? result.q.nbytes() : 0));
   return result;
 }
 

@@ -78,6 +78,7 @@ struct Factored {
 };
 
 Factored factor(const View& a, const char* operation) {
+  trace::NativeCall call;
   check_square(a);
   check_library(operation);
   Factored result{common_types({a.dtype}), {}, {}};
@@ -90,7 +91,7 @@ Factored factor(const View& a, const char* operation) {
     run_slogdet(matrices, reinterpret_cast<Complex*>(result.signs.data()), logarithms, count_of(stack));
   else
     run_slogdet(matrices, reinterpret_cast<double*>(result.signs.data()), logarithms, count_of(stack));
-  trace::count_native(a.nbytes() + result.signs.nbytes() + result.logarithms.nbytes());
+  call.count(a.nbytes() + result.signs.nbytes() + result.logarithms.nbytes());
   return result;
 }
 
@@ -99,6 +100,7 @@ Array converted(const Array& array, DType dtype) { return array.dtype() == dtype
 }  // namespace
 
 Array solve(const View& a, const View& b) {
+  trace::NativeCall call;
   check_square(a);
   check_library("solve");
   Types types = common_types({a.dtype, b.dtype});
@@ -125,11 +127,12 @@ Array solve(const View& a, const View& b) {
   Array unknowns = to_column_major(broadcast_to(sides, joined(stack, {rows_of(sides), columns_of(sides)})), types.computed);
   run_solve(types, matrices, unknowns, count_of(stack));
   Array result = to_result(unknowns, types.result);
-  trace::count_native(a.nbytes() + b.nbytes() + result.nbytes());
+  call.count(a.nbytes() + b.nbytes() + result.nbytes());
   return vector ? result.reshape(joined(stack, {rows_of(a)})) : result;
 }
 
 Array inv(const View& a) {
+  trace::NativeCall call;
   check_square(a);
   check_library("inv");
   Types types = common_types({a.dtype});
@@ -138,7 +141,7 @@ Array inv(const View& a) {
   Array unknowns = column_major(stack_of(a), n, n, types.computed);
   make_identity(unknowns);
   run_solve(types, matrices, unknowns, count);
-  trace::count_native(2 * a.nbytes());
+  call.count(2 * a.nbytes());
   return to_result(unknowns, types.result);
 }
 

@@ -185,6 +185,7 @@ Array matmul(const View& a, const View& b, const ElementwiseOptions& options) {
     fail_value(std::string("matmul: Input operand ") + (view == &a ? "0" : "1") +
                " does not have enough dimensions (has 0, gufunc core with signature (n?,k),(k,m?)->(n?,m?) requires 1)");
   }
+  trace::NativeCall call;
   DType dtype = options.dtype.value_or(promote(a.dtype, b.dtype));
   check_casting("input 0", a.dtype, dtype, options.casting);
   check_casting("input 1", b.dtype, dtype, options.casting);
@@ -206,7 +207,7 @@ Array matmul(const View& a, const View& b, const ElementwiseOptions& options) {
                     Stack(right.view, plan.stack, right.rows(), plan.columns), c, result.size() / (plan.rows * plan.columns),
                     is_inexact(dtype) ? options.status : nullptr, direct ? sched::Interrupts::kFinish : sched::Interrupts::kStop);
   }
-  trace::count_native(a.nbytes() + b.nbytes() + result.nbytes());
+  call.count(a.nbytes() + b.nbytes() + (output ? *output : result).nbytes());
   if (!output || direct) return result;
   assign(output->view(), result.view(), options.casting, options.status);
   return *output;

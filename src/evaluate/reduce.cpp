@@ -203,10 +203,13 @@ Dims normalize_axes(const Dims& axes, int ndim) {
 }
 
 Array reduce(Reduction reduction, const View& input, const ReduceOptions& options) {
-  trace::count_native(input.nbytes());
-  if (reduction == Reduction::kArgmin || reduction == Reduction::kArgmax) return arg_reduce(reduction, input, options);
-  const ReduceAxes axes(input, options);
-  return fold_into(reduction, input, axes, options, accumulator_dtype(reduction, input.dtype, options));
+  trace::NativeCall call;
+  const bool searches = reduction == Reduction::kArgmin || reduction == Reduction::kArgmax;
+  Array result = searches ? arg_reduce(reduction, input, options)
+                          : fold_into(reduction, input, ReduceAxes(input, options), options,
+                                      accumulator_dtype(reduction, input.dtype, options));
+  call.count(input.nbytes() + (options.where != nullptr ? options.where->nbytes() : 0) + result.nbytes());
+  return result;
 }
 
 }  // namespace manycore::evaluate

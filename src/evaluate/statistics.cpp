@@ -208,9 +208,7 @@ Array deliver(Array value, const ReduceOptions& options) {
   return *options.output;
 }
 
-}  // namespace
-
-Array mean(const View& input, const ReduceOptions& options) {
+Array mean_of(const View& input, const ReduceOptions& options) {
   const bool is_half = input.dtype == DType::kFloat16 && !options.dtype && options.output == nullptr;
   ReduceOptions sums = options;
   sums.output = nullptr;
@@ -238,12 +236,11 @@ Array mean(const View& input, const ReduceOptions& options) {
   return deliver(is_half ? to_float16(total, false, 0) : total, options);
 }
 
-Array variance(const View& input, double degrees_of_freedom_removed, bool take_square_root, const ReduceOptions& options) {
+Array variance_of(const View& input, double degrees_of_freedom_removed, bool take_square_root, const ReduceOptions& options) {
   const DType values = sum_dtype(input.dtype, options);
   if (options.where != nullptr || !is_inexact(values) || promote(input.dtype, values) != values ||
       (options.dtype && is_complex(values)))
     fail_unsupported("variance");
-  trace::count_native(input.nbytes());
   const ReduceAxes axes(input, options);
   const double count = static_cast<double>(axes.items(input));
   unsigned raised = 0;
@@ -267,6 +264,22 @@ Array variance(const View& input, double degrees_of_freedom_removed, bool take_s
   }
   leave_warnings_to_numpy("var", raised, has_infinite_half(result.view()), options);
   return deliver(take_square_root ? root(std::move(result)) : std::move(result), options);
+}
+
+}  // namespace
+
+Array mean(const View& input, const ReduceOptions& options) {
+  trace::NativeCall call;
+  Array result = mean_of(input, options);
+  call.count(input.nbytes() + (options.where != nullptr ? options.where->nbytes() : 0) + result.nbytes());
+  return result;
+}
+
+Array variance(const View& input, double degrees_of_freedom_removed, bool take_square_root, const ReduceOptions& options) {
+  trace::NativeCall call;
+  Array result = variance_of(input, degrees_of_freedom_removed, take_square_root, options);
+  call.count(input.nbytes() + result.nbytes());
+  return result;
 }
 
 }  // namespace manycore::evaluate

@@ -49,6 +49,8 @@ struct Registration {
 
 // A plain pointer is the cheapest thread-local there is; the registration beside it is touched once per thread.
 __attribute__((tls_model("initial-exec"))) thread_local ThreadTotals* current = nullptr;
+// Calls made of others that this thread is inside of.
+__attribute__((tls_model("initial-exec"))) thread_local int inside = 0;
 
 // Where what a thread still does after its thread-local objects are gone is counted. Shared, so adds may be lost; never torn.
 ThreadTotals& late_totals() {
@@ -92,10 +94,18 @@ Totals sum_locked(Registry& all) {
 }  // namespace
 
 void count_native(int64_t bytes) {
+  if (inside > 0) return;
   ThreadTotals& totals = mine();
   add(totals.native_calls, 1);
   add(totals.native_bytes, bytes);
   if (auto* const counted = base::hooks().counted_native; counted != nullptr) counted(bytes);
+}
+
+NativeCall::NativeCall() { ++inside; }
+
+NativeCall::~NativeCall() {
+  --inside;
+  if (bytes_ >= 0) count_native(bytes_);
 }
 
 void count_fallback(int64_t bytes) {

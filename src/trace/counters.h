@@ -16,6 +16,21 @@ struct Totals {
 };
 
 MANYCORE_API void count_native(int64_t bytes);
+
+// A call that is made of others: while it lasts, what this thread counts natively inside it is not added, so that what the user
+// asked for counts once, whatever it is computed from. Counts nothing when count() is not reached (an exception).
+class NativeCall {
+ public:
+  NativeCall();
+  ~NativeCall();
+  NativeCall(const NativeCall&) = delete;
+  NativeCall& operator=(const NativeCall&) = delete;
+  void count(int64_t bytes) { bytes_ = bytes; }
+
+ private:
+  int64_t bytes_ = -1;
+};
+
 MANYCORE_API void count_fallback(int64_t bytes);
 MANYCORE_API Totals totals();  // sum over all threads so far
 MANYCORE_API void reset_totals();
