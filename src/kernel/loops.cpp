@@ -35,6 +35,7 @@ void fill_table() {
   fill_casts(builder);
   fill_select(builder);
   fill_stream(builder);
+  fill_transpose(builder);
   if (detail::fill_mathematics) detail::fill_mathematics(builder);
   fill_half(builder);
   __atomic_store_n(&detail::table, &table, __ATOMIC_RELEASE);

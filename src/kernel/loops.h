@@ -33,10 +33,13 @@ inline constexpr int kInt64WithUInt64 = kDTypeCount;
 inline constexpr int kUInt64WithInt64 = kDTypeCount + 1;
 inline constexpr int kSlotCount = kDTypeCount + 2;
 
+struct Panel;  // transpose.h
+
 struct Table {
   Loop loops[op::kOpCount][kSlotCount];
   LoopFn casts[kDTypeCount][kDTypeCount];
   void (*stream)(std::byte* to, const std::byte* from, int64_t bytes);  // see stream.h
+  void (*transposes[2])(const Panel& panel);                            // of 4 and of 8 bytes
   LoopFn selects[5];                                                    // by the binary logarithm of the element size
 };
 

@@ -69,6 +69,10 @@ class Builder {
   }
   void set_cast(int from, int to, LoopFn run) { table_.casts[from][to] = run; }
   void set_stream(void (*stream)(std::byte*, const std::byte*, int64_t)) { table_.stream = stream; }
+  void set_transposes(void (*of_four)(const Panel&), void (*of_eight)(const Panel&)) {
+    table_.transposes[0] = of_four;
+    table_.transposes[1] = of_eight;
+  }
   void set_select(int log_size, LoopFn run) { table_.selects[log_size] = run; }
   // For the calls of set that follow.
   void cost(Cost cost) { cost_ = cost; }
@@ -94,6 +98,7 @@ void fill_complex_product(Builder& builder);
 void fill_casts(Builder& builder);
 void fill_select(Builder& builder);
 void fill_stream(Builder& builder);
+void fill_transpose(Builder& builder);
 void fill_half(Builder& builder);  // last: it builds on the float32 loops
 
 // Filled in by library/vector_math.cpp when the program is loaded: kernel/ lies below library/ and never names it.
