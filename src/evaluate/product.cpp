@@ -30,23 +30,31 @@ void call_gemv(const Matrix& a, const std::byte* x, int64_t x_step, std::byte* y
                    a.leading(), reinterpret_cast<const T*>(x), x_step / a.size, reinterpret_cast<T*>(y), y_step / a.size);
 }
 
-// All three can be taken by BLAS; c by rows.
+// All three can be taken by BLAS; c by rows. The elements lie at the addresses given, as those of the matrices do.
 template <class T>
-void call_gemm(const Matrix& a, const Matrix& b, const Matrix& c) {
+void call_gemm(const Matrix& a, const Matrix& b, const Matrix& c, const std::byte* a_data, const std::byte* b_data,
+               std::byte* c_data) {
+  const T *left = reinterpret_cast<const T*>(a_data), *right = reinterpret_cast<const T*>(b_data);
+  T* to = reinterpret_cast<T*>(c_data);
   Transpose a_side = a.rows_fit() ? Transpose::kNo : Transpose::kYes;
   Transpose b_side = b.rows_fit() ? Transpose::kNo : Transpose::kYes;
-  int64_t ldc = c.row_step / c.size;
   bool own_transpose =
-      a.data == b.data && a.rows == b.columns && a.row_step == b.column_step && a.column_step == b.row_step && a_side != b_side;
+      left == right && a.rows == b.columns && a.row_step == b.column_step && a.column_step == b.row_step && a_side != b_side;
   if (own_transpose) {
-    library::syrk<T>(Layout::kRowMajor, a_side, b.columns, a.columns, a.as<T>(),
-                     a_side == Transpose::kNo ? a.leading() : b.leading(), c.as<T>(), ldc);
-    mirror_upper_triangle(c.as<T>(), b.columns, ldc);
+    library::syrk<T>(Layout::kRowMajor, a_side, b.columns, a.columns, left, a_side == Transpose::kNo ? a.leading() : b.leading(),
+                     to, c.row_distance);
+    mirror_upper_triangle(to, b.columns, c.row_distance);
   } else {
-    library::gemm<T>(Layout::kRowMajor, a_side, b_side, a.rows, b.columns, a.columns, a.as<T>(), a.leading(), b.as<T>(),
-                     b.leading(), c.as<T>(), ldc);
+    library::gemm<T>(Layout::kRowMajor, a_side, b_side, a.rows, b.columns, a.columns, left, a.leading(), right, b.leading(), to,
+                     c.row_distance);
   }
 }
+template <class T>
+void call_gemm(const Matrix& a, const Matrix& b, const Matrix& c) {
+  call_gemm<T>(a, b, c, a.data, b.data, c.data);
+}
+
+bool is_by_column(const Matrix& c) { return std::abs(c.row_step) < std::abs(c.column_step); }
 
 // A copy that BLAS takes, in the order in which the original is closer to contiguous.
 Array blasable_copy(const Matrix& matrix, DType dtype) {
@@ -60,7 +68,7 @@ void call_gemm_on_copies(Matrix a, Matrix b, Matrix c, DType dtype) {
   View target = c.view(dtype);
   if (!a.fits()) a = Matrix((held_a = blasable_copy(a, dtype)).view());
   if (!b.fits()) b = Matrix((held_b = blasable_copy(b, dtype)).view());
-  bool by_column = std::abs(c.row_step) < std::abs(c.column_step);
+  bool by_column = is_by_column(c);
   if (!c.fits()) c = Matrix((held_c = Array::empty(target.shape, dtype, by_column ? Order::kF : Order::kC)).view());
   if (by_column)
     call_gemm<T>(b.transposed(), a.transposed(), c.transposed());
@@ -112,7 +120,11 @@ Matrix::Matrix(const View& view)
       columns(view.shape[1]),
       row_step(view.strides[0]),
       column_step(view.strides[1]),
-      size(item_size(view.dtype)) {}
+      size(item_size(view.dtype)),
+      row_distance(row_step / size),
+      column_distance(column_step / size),
+      has_rows(lines_fit(row_step, column_step, columns)),
+      has_columns(lines_fit(column_step, row_step, rows)) {}
 
 // Lines apart by whole elements, at least as far as they are long, elements side by side.
 bool Matrix::lines_fit(int64_t line_step, int64_t element_step, int64_t length) const {
@@ -123,6 +135,8 @@ Matrix Matrix::transposed() const {
   Matrix other = *this;
   std::swap(other.rows, other.columns);
   std::swap(other.row_step, other.column_step);
+  std::swap(other.row_distance, other.column_distance);
+  std::swap(other.has_rows, other.has_columns);
   return other;
 }
 
@@ -137,7 +151,7 @@ Multiplication::Multiplication(const View& a, const View& b, const View& c) : a_
   auto vector_fits = [&](int64_t step) { return b_.lines_fit(step, size, 1); };
   bool scalar_times_vector = inner == 1 && (rows == 1 || columns == 1);
   if (rows != 1 && inner != 1 && columns != 1)
-    routine_ = a_.fits() && b_.fits() && c_.fits() ? Routine::kGemm : Routine::kGemmOnCopies;
+    choose_gemm();
   else if (rows == 1 && columns == 1)
     routine_ = Routine::kDot;
   else if (!scalar_times_vector && rows == 1 && b_.fits() && vector_fits(a_.column_step))
@@ -146,18 +160,36 @@ Multiplication::Multiplication(const View& a, const View& b, const View& c) : a_
     routine_ = Routine::kMatrixVector;
 }
 
+// BLAS writes rows: where c is dense along columns, c^T = b^T @ a^T is what runs.
+void Multiplication::choose_gemm() {
+  routine_ = Routine::kGemmOnCopies;
+  if (!a_.fits() || !b_.fits() || !c_.fits()) return;
+  routine_ = Routine::kGemm;
+  flipped_ = is_by_column(c_);
+  if (!flipped_) return;
+  const Matrix left = b_.transposed();
+  b_ = a_.transposed();
+  a_ = left;
+  c_ = c_.transposed();
+}
+
+void Multiplication::run_gemm(const std::byte* a, const std::byte* b, std::byte* c) const {
+  if (dtype_ == DType::kFloat64) return call_gemm<double>(a_, b_, c_, a, b, c);
+  if (dtype_ == DType::kFloat32) return call_gemm<float>(a_, b_, c_, a, b, c);
+  if (dtype_ == DType::kComplex64) return call_gemm<std::complex<float>>(a_, b_, c_, a, b, c);
+  call_gemm<std::complex<double>>(a_, b_, c_, a, b, c);
+}
+
 template <class T>
 void Multiplication::run_blas(const Matrix& a, const Matrix& b, const Matrix& c) const {
   switch (routine_) {
-    case Routine::kGemm:
-      if (std::abs(c.row_step) < std::abs(c.column_step)) return call_gemm<T>(b.transposed(), a.transposed(), c.transposed());
-      return call_gemm<T>(a, b, c);
     case Routine::kGemmOnCopies:
       return call_gemm_on_copies<T>(a, b, c, dtype_);
     case Routine::kVectorMatrix:
       return call_gemv<T>(b.transposed(), a.data, a.column_step, c.data, c.column_step);
     case Routine::kMatrixVector:
       return call_gemv<T>(a, b.data, b.row_step, c.data, c.row_step);
+    case Routine::kGemm:
     case Routine::kDot:
     case Routine::kPlain:
       return;
@@ -165,6 +197,7 @@ void Multiplication::run_blas(const Matrix& a, const Matrix& b, const Matrix& c)
 }
 
 void Multiplication::run(std::byte* a_data, std::byte* b_data, std::byte* c_data) const {
+  if (routine_ == Routine::kGemm) return flipped_ ? run_gemm(b_data, a_data, c_data) : run_gemm(a_data, b_data, c_data);
   Matrix a = a_.at(a_data), b = b_.at(b_data), c = c_.at(c_data);
   if (routine_ == Routine::kPlain) return kernel::matmul(dtype_, plain(a, b, c));
   if (routine_ == Routine::kDot) return multiply_vectors(dtype_, a.data, a.column_step, b.data, b.row_step, c.data, a.columns);
@@ -178,7 +211,7 @@ void Multiplication::run(std::byte* a_data, std::byte* b_data, std::byte* c_data
 void Multiplication::run_parallel(unsigned* status, sched::Interrupts interrupts) const {
   if (routine_ != Routine::kPlain) {
     StatusScope scope(status);
-    return run(a_.data, b_.data, c_.data);
+    return routine_ == Routine::kGemm ? run_gemm(a_.data, b_.data, c_.data) : run(a_.data, b_.data, c_.data);
   }
   kernel::MatrixProduct all = plain(a_, b_, c_);
   bool by_rows = all.rows >= all.columns;
