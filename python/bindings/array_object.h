@@ -15,6 +15,7 @@ struct ArrayObject {
   PyObject* weak_references;
   PyObject* numpy_view;  // cached zero-copy real ndarray with this exact layout, or null (see to_numpy)
   bool writeable;
+  bool is_remembered;  // as the one that stands for numpy_view, a foreign real array (exchange.cpp)
 };
 
 // The types; valid after register_array_type.

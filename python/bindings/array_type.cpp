@@ -37,6 +37,7 @@ ArrayObject* make_object(Array&& array, PyObject* base, bool writeable) {
   self->weak_references = nullptr;
   self->numpy_view = nullptr;
   self->writeable = writeable;
+  self->is_remembered = false;
   return self;
 }
 

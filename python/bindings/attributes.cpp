@@ -3,6 +3,8 @@
 #include "bindings/array_type.h"
 #include "bindings/exchange.h"
 #include "bindings/flags.h"
+#include "bindings/real_iterator.h"
+#include "bindings/real_values.h"
 #include "evaluate/create.h"
 
 namespace manycore::python {
@@ -52,10 +54,12 @@ int set_layout(PyObject* object, PyObject* value, const char* name) {
                  name, value);
     status = -1;
   }
+  // A library's array that is ours too: the library sees the change as well.
+  if (status == 0 && self->is_remembered) status = PyObject_SetAttrString(self->numpy_view, name, value);
   if (status == 0) {
     status = guarded([&] {
       Array changed = array_over(reinterpret_cast<PyArrayObject*>(real), dtype);
-      drop_numpy_view(self);
+      if (!self->is_remembered) drop_numpy_view(self);
       self->array = self->array.with_view(changed.view());
       return 0;
     });
@@ -143,10 +147,12 @@ PyObject* get_of_real(PyObject* self, void* name) {
   return value;
 }
 
+PyObject* get_flat(PyObject* self, void* name) { return over_real_iterator(get_of_real(self, name)); }
+
 int set_of_real(PyObject* self, PyObject* value, void* name) {
   PyObject* real = to_numpy(self);
   if (!real) return -1;
-  PyObject* real_value = value && is_array(value) ? to_numpy(value) : Py_XNewRef(value);
+  PyObject* real_value = value ? RealValues().to_real(value) : nullptr;
   const int status = PyObject_SetAttrString(real, static_cast<const char*>(name), real_value);
   Py_XDECREF(real_value);
   Py_DECREF(real);
@@ -171,7 +177,7 @@ PyGetSetDef array_attributes[] = {
     {"mT", get_matrix_transposed, nullptr, nullptr, nullptr},
     {"real", get_real, set_real, nullptr, nullptr},
     {"imag", get_imag, set_imag, nullptr, nullptr},
-    {"flat", get_of_real, set_of_real, nullptr, text("flat")},
+    {"flat", get_flat, set_of_real, nullptr, text("flat")},
     {"data", get_of_real, nullptr, nullptr, text("data")},
     {"ctypes", get_of_real, nullptr, nullptr, text("ctypes")},
     {"device", get_device, nullptr, nullptr, nullptr},

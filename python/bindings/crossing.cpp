@@ -4,18 +4,24 @@
 #include "bindings/crossing.h"
 
 #include <cstddef>
+#include <cstring>
 #include <vector>
 
 #include "bindings/array_object.h"
+#include "bindings/function_object.h"
 #include "bindings/handed_over.h"
+#include "bindings/real_iterator.h"
+#include "bindings/trace.h"
+#include "bindings/ufunc_object.h"
 #include "bindings/user_frame.h"
 
 namespace manycore::python {
 namespace {
 
-// Does this callee want ours as they are? A method of one of ours or of a plain container, or a function of the user: the
-// transform follows values without running them and may have taken it for a library's.
+// Does this callee want ours as they are? A method of one of ours or of a plain container, a function of manycore.numpy or of
+// the user: the transform follows values without running them and may have taken it for a library's.
 bool takes_ours(PyObject* callee) {
+  if (is_function(callee) || is_ufunc(callee)) return true;
   if (PyCFunction_Check(callee)) {
     PyObject* self = PyCFunction_GET_SELF(callee);
     if (self == nullptr || PyModule_Check(self)) return false;
@@ -34,6 +40,51 @@ bool takes_ours(PyObject* callee) {
 inline bool may_hold_real(PyTypeObject* type) {
   return type == ndarray_type ||
          PyType_FastSubclass(type, Py_TPFLAGS_TUPLE_SUBCLASS | Py_TPFLAGS_LIST_SUBCLASS | Py_TPFLAGS_DICT_SUBCLASS);
+}
+
+// A method of a real array, taken from a library's object (`frame.values.sum`): the same method of ours over its memory, new
+// reference; null without an exception when there is none. What would not reach the real array itself stays with it.
+PyObject* method_of_ours(PyObject* callee) {
+  PyObject* self = PyCFunction_GET_SELF(callee);
+  if (self == nullptr || Py_TYPE(self) != ndarray_type) return nullptr;
+  const char* name = reinterpret_cast<PyCFunctionObject*>(callee)->m_ml->ml_name;
+  if (std::strncmp(name, "__", 2) == 0 || std::strcmp(name, "resize") == 0 || std::strcmp(name, "setflags") == 0) return nullptr;
+  PyObject* ours = from_numpy(self);
+  PyObject* method = ours != nullptr && is_array(ours) ? PyObject_GetAttrString(ours, name) : nullptr;
+  Py_XDECREF(ours);
+  if (method == nullptr) PyErr_Clear();
+  return method;
+}
+
+PyObject* module_of(PyTypeObject* type) {
+  if (PyType_HasFeature(type, Py_TPFLAGS_HEAPTYPE)) return Py_XNewRef(PyDict_GetItemString(type->tp_dict, "__module__"));
+  return PyUnicode_FromString(type->tp_name);
+}
+
+// A method of an object of NumPy's own (a polynomial, a masked array), which is no library's: its work counts as a fallback.
+bool is_of_numpy(PyObject* callee) {
+  PyObject* self = PyMethod_Check(callee)      ? PyMethod_GET_SELF(callee)
+                   : PyCFunction_Check(callee) ? PyCFunction_GET_SELF(callee)
+                                               : callee;
+  if (self == nullptr || PyModule_Check(self) || PyType_Check(self) || PyFunction_Check(self)) return false;
+  if (is_array(self) || is_function(self) || is_ufunc(self)) return false;
+  PyObject* module = module_of(Py_TYPE(self));
+  const char* name = module != nullptr && PyUnicode_Check(module) ? PyUnicode_AsUTF8(module) : nullptr;
+  const bool answer = name != nullptr && std::strncmp(name, "numpy", 5) == 0 && (name[5] == '.' || name[5] == '\0');
+  Py_XDECREF(module);
+  PyErr_Clear();
+  return answer;
+}
+
+int64_t bytes_of(PyObject* value) { return is_array(value) ? array_of(value).nbytes() : 0; }
+
+// Steals `result`.
+PyObject* counted(PyObject* callee, PyObject* const* args, Py_ssize_t total, PyObject* result) {
+  if (result == nullptr || !is_of_numpy(callee)) return result;
+  int64_t bytes = bytes_of(result);
+  for (Py_ssize_t i = 0; i < total; ++i) bytes += bytes_of(args[i]);
+  if (record_fallback("numpy", "a method of an object of NumPy's own", bytes) < 0) Py_CLEAR(result);
+  return result;
 }
 
 constexpr Py_ssize_t kFewArguments = 8;  // above, the call allocates
@@ -55,15 +106,24 @@ PyObject* call_with_arrays(PyObject* callee, PyObject* const* args, size_t nargs
 
 PyObject* call(PyObject* callee, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames, size_t offset) {
   const Py_ssize_t total = nargs + (kwnames == nullptr ? 0 : PyTuple_GET_SIZE(kwnames));
+  if (PyCFunction_CheckExact(callee)) {
+    if (PyObject* method = method_of_ours(callee)) {
+      PyObject* result = PyObject_Vectorcall(method, args, static_cast<size_t>(nargs) | offset, kwnames);
+      Py_DECREF(method);
+      return result;
+    }
+  }
   for (Py_ssize_t i = 0; i < total; ++i) {
     if (holds_array(args[i], kCrossingDepth)) {
       if (takes_ours(callee)) break;
-      return call_with_arrays(callee, args, static_cast<size_t>(nargs) | PY_VECTORCALL_ARGUMENTS_OFFSET, total, kwnames);
+      const size_t flagged = static_cast<size_t>(nargs) | PY_VECTORCALL_ARGUMENTS_OFFSET;
+      return counted(callee, args, total, call_with_arrays(callee, args, flagged, total, kwnames));
     }
   }
   PyObject* result = PyObject_Vectorcall(callee, args, static_cast<size_t>(nargs) | offset, kwnames);
   if (result == nullptr || !may_hold_real(Py_TYPE(result))) return result;
-  return HandedOver().receive(result);
+  result = HandedOver().receive(result);
+  return result != nullptr && is_array(result) ? counted(callee, args, total, result) : result;
 }
 
 PyObject* crossing_call(PyObject*, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
@@ -110,7 +170,17 @@ PyTypeObject CrossingType = [] {
   return type;
 }();
 
-PyObject* crossing_callee(PyObject*, PyObject* callee) {
+PyObject* wrap_callee(PyObject*, PyObject* callee) { return crossing_callee(callee); }
+
+PyMethodDef methods[] = {
+    {"crossing_call", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(crossing_call)), METH_FASTCALL | METH_KEYWORDS,
+     "Call a library's function with real arrays in place of ours; real arrays that come back become ours."},
+    {"crossing_callee", wrap_callee, METH_O, "The callee, wrapped so that a call of it crosses as crossing_call does."},
+    {nullptr, nullptr, 0, nullptr}};
+
+}  // namespace
+
+PyObject* crossing_callee(PyObject* callee) {
   // What cannot be called must fail as itself, with its own type in the message.
   if (!PyCallable_Check(callee)) return Py_NewRef(callee);
   Crossing* self = PyObject_New(Crossing, &CrossingType);
@@ -120,14 +190,6 @@ PyObject* crossing_callee(PyObject*, PyObject* callee) {
   return reinterpret_cast<PyObject*>(self);
 }
 
-PyMethodDef methods[] = {
-    {"crossing_call", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(crossing_call)), METH_FASTCALL | METH_KEYWORDS,
-     "Call a library's function with real arrays in place of ours; real arrays that come back become ours."},
-    {"crossing_callee", crossing_callee, METH_O, "The callee, wrapped so that a call of it crosses as crossing_call does."},
-    {nullptr, nullptr, 0, nullptr}};
-
-}  // namespace
-
 bool register_crossing(PyObject* module) {
   PyObject* numpy = PyImport_ImportModule("numpy");
   if (numpy == nullptr) return false;
@@ -136,7 +198,9 @@ bool register_crossing(PyObject* module) {
   if (type == nullptr) return false;
   ndarray_type = reinterpret_cast<PyTypeObject*>(type);  // kept for the life of the process
   return PyType_Ready(&CrossingType) == 0 && PyModule_AddFunctions(module, methods) == 0 && register_user_frame(module) &&
-         register_user_import(module) && register_call_at_top(module) && register_machine(module);
+         register_user_import(module) && register_user_compile(module) && register_arrival(module) &&
+         register_build_class(module) && register_real_iterator(module) && register_module_attribute(module) &&
+         register_call_at_top(module) && register_machine(module);
 }
 
 }  // namespace manycore::python

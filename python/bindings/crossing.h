@@ -1,4 +1,5 @@
-// The front door's registrations: crossing.cpp (calls between a user's modules and libraries), call_at_top.cpp, machine.cpp,
+// The front door's registrations: crossing.cpp (calls between a user's modules and libraries), arrival.cpp,
+// unpickled.cpp, build_class.cpp, module_attribute.cpp, call_at_top.cpp, machine.cpp,
 // user_import.cpp; module.cpp calls register_crossing alone.
 #pragma once
 
@@ -6,8 +7,16 @@
 #include <Python.h>
 
 namespace manycore::python {
+// A callable that crosses to `callee` and back; new reference.
+PyObject* crossing_callee(PyObject* callee);
+
 bool register_crossing(PyObject* module);  // and the others below
+bool register_arrival(PyObject* module);
+bool register_build_class(PyObject* module);
+bool register_module_attribute(PyObject* module);
+bool register_unpickled(PyObject* module);
 bool register_call_at_top(PyObject* module);
 bool register_machine(PyObject* module);
 bool register_user_import(PyObject* module);
+bool register_user_compile(PyObject* module);
 }  // namespace manycore::python

@@ -1,6 +1,7 @@
 #include "bindings/exchange.h"
 
 #include <mutex>
+#include <unordered_map>
 #include <vector>
 
 namespace manycore::python {
@@ -97,6 +98,23 @@ bool has_layout(PyArrayObject* real, const ArrayObject* self) {
          std::equal(view.strides.begin(), view.strides.end(), PyArray_STRIDES(real));
 }
 
+// Ours over real arrays that others hold too: the next time one of them arrives it is the same object. Both borrowed: ours keeps
+// the real array alive, and leaves the table when it dies. Only touched with the GIL held.
+std::unordered_map<PyObject*, ArrayObject*>& remembered() {
+  static auto* table = new std::unordered_map<PyObject*, ArrayObject*>;
+  return *table;
+}
+
+void remember(ArrayObject* self) {
+  if (self->is_remembered) return;
+  self->is_remembered = remembered().try_emplace(self->numpy_view, self).second;
+}
+
+bool shows_our_memory(PyObject* real) {
+  PyObject* base = PyArray_BASE(reinterpret_cast<PyArrayObject*>(real));
+  return base != nullptr && memory_of(base) != nullptr;
+}
+
 PyObject* base_for(PyArrayObject* real, PyObject* root) {
   PyObject* base = PyArray_BASE(real);
   if (MemoryObject* memory = root ? memory_of(root) : nullptr) {
@@ -163,13 +181,18 @@ void drop_numpy_view(ArrayObject* self) {
   PyObject* base = PyArray_BASE(reinterpret_cast<PyArrayObject*>(self->numpy_view));
   MemoryObject* memory = base ? memory_of(base) : nullptr;
   if (memory && memory->origin == self) memory->origin = nullptr;
+  if (self->is_remembered) remembered().erase(self->numpy_view);
+  self->is_remembered = false;
   Py_CLEAR(self->numpy_view);
 }
 
 PyObject* to_numpy(PyObject* object) {
   auto* self = reinterpret_cast<ArrayObject*>(object);
   if (self->numpy_view) {
-    if (has_layout(reinterpret_cast<PyArrayObject*>(self->numpy_view), self)) return Py_NewRef(self->numpy_view);
+    if (has_layout(reinterpret_cast<PyArrayObject*>(self->numpy_view), self)) {
+      if (!self->is_remembered && !shows_our_memory(self->numpy_view)) remember(self);
+      return Py_NewRef(self->numpy_view);
+    }
     drop_numpy_view(self);
   }
   auto* memory = PyObject_New(MemoryObject, &MemoryType);
@@ -191,12 +214,20 @@ PyObject* from_numpy(PyObject* object) {
   if (memory && memory->origin && memory->origin->numpy_view == object && has_layout(real, memory->origin)) {
     return Py_NewRef(reinterpret_cast<PyObject*>(memory->origin));
   }
+  const bool is_shared = Py_REFCNT(object) > 1;
+  if (is_shared && !remembered().empty()) {
+    auto known = remembered().find(object);
+    if (known != remembered().end() && has_layout(real, known->second)) {
+      return Py_NewRef(reinterpret_cast<PyObject*>(known->second));
+    }
+  }
   return guarded([&]() -> PyObject* {
     auto* self = reinterpret_cast<ArrayObject*>(wrap(array_over(real, dtype)));
     if (!self) return nullptr;
     self->writeable = PyArray_ISWRITEABLE(real);
     self->base = base_for(real, root);
     self->numpy_view = Py_NewRef(object);
+    if (is_shared && !shows_our_memory(object)) remember(self);
     return reinterpret_cast<PyObject*>(self);
   });
 }

@@ -158,7 +158,13 @@ int set_writeable(ArrayObject* self, bool writeable) {
     PyErr_SetString(PyExc_ValueError, "cannot set WRITEABLE flag to True of this array");
     return -1;
   }
-  drop_numpy_view(self);
+  if (self->is_remembered) {  // a library's array that is ours too: the library sees the change as well
+    PyObject* done = PyObject_CallMethod(self->numpy_view, "setflags", "i", writeable ? 1 : 0);
+    if (done == nullptr) return -1;
+    Py_DECREF(done);
+  } else {
+    drop_numpy_view(self);
+  }
   self->writeable = writeable;
   return 0;
 }

@@ -43,8 +43,24 @@ PyObject* raise_as_numpy(const FunctionObject& function, PyObject* const* args, 
   return retry_with_numpy(function.real, args, nargsf, kwnames, function.name.c_str(), "raised an error that NumPy does not");
 }
 
+// Steals `result`.
+PyObject* finished(const FunctionObject& function, PyObject* result) {
+  if (result != nullptr && function.finish != nullptr) Py_SETREF(result, PyObject_CallOneArg(function.finish, result));
+  return result;
+}
+
+// Most programs use few functions that NumPy writes in Python: their implementations are made when first called.
+bool has_implementation(FunctionObject* function) {
+  if (function->make == nullptr) return function->implementation != nullptr;
+  PyObject* make = function->make;
+  function->make = nullptr;
+  Py_XSETREF(function->implementation, PyObject_CallNoArgs(make));
+  Py_DECREF(make);
+  return function->implementation != nullptr;
+}
+
 PyObject* call_function(PyObject* self, PyObject* const* args, size_t nargsf, PyObject* kwnames) {
-  const FunctionObject& function = *self_of(self);
+  FunctionObject& function = *self_of(self);
   if (function.native != nullptr) {
     FunctionCall call{args, PyVectorcall_NARGS(nargsf), kwnames};
     std::string error;
@@ -59,21 +75,32 @@ PyObject* call_function(PyObject* self, PyObject* const* args, size_t nargsf, Py
     if (result != nullptr) return result;
     if (PyErr_Occurred() != nullptr) return raise_as_numpy(function, args, nargsf, kwnames);
     if (!error.empty()) return retry_with_numpy(function.real, args, nargsf, kwnames, function.name.c_str(), error.c_str());
-    if (function.implementation == nullptr) {
+    if (!has_implementation(&function)) {
+      if (PyErr_Occurred() != nullptr) return nullptr;
       return call_fallback(function.real, args, nargsf, kwnames, function.name.c_str(), call.declined);
     }
   }
-  if (function.implementation != nullptr) {
+  if (has_implementation(&function)) {
     PyObject* result = PyObject_Vectorcall(function.implementation, args, nargsf, kwnames);
     return result != nullptr ? result : raise_as_numpy(function, args, nargsf, kwnames);
   }
-  if (!function.is_counted) return call_numpy(function.real, args, nargsf, kwnames);
+  if (PyErr_Occurred() != nullptr) return nullptr;
+  if (!function.is_counted) return finished(function, call_numpy(function.real, args, nargsf, kwnames));
   return call_fallback(function.real, args, nargsf, kwnames, function.name.c_str(), function.reason.c_str());
 }
 
-PyObject* is_native(PyObject* self, void*) {
-  return PyBool_FromLong(self_of(self)->native != nullptr || self_of(self)->implementation != nullptr);
+// In a class NumPy's Python functions are methods and its compiled ones are not.
+PyObject* bind(PyObject* self, PyObject* instance, PyObject*) {
+  const bool is_method = instance != nullptr && instance != Py_None && Py_TYPE(self_of(self)->real)->tp_descr_get != nullptr;
+  return is_method ? PyMethod_New(self, instance) : Py_NewRef(self);
 }
+
+PyObject* describe(PyObject* self) { return PyObject_Str(self_of(self)->real); }
+
+bool is_implemented(const FunctionObject& function) {
+  return function.native != nullptr || function.implementation != nullptr || function.make != nullptr;
+}
+PyObject* is_native(PyObject* self, void*) { return PyBool_FromLong(is_implemented(*self_of(self))); }
 
 PyMethodDef methods[] = {{"__reduce__", stand_in_reduce, METH_NOARGS, nullptr},
                          {"__copy__", stand_in_copy, METH_NOARGS, nullptr},
@@ -97,12 +124,12 @@ std::string text_attribute(PyObject* object, const char* name, const char* other
 }
 
 PyObject* module_function_for(PyObject*, PyObject* args, PyObject* kwargs) {
-  static const char* names[] = {"real", "implementation", "counted", "name", nullptr};
-  PyObject *real = nullptr, *implementation = Py_None;
+  static const char* names[] = {"real", "implementation", "counted", "name", "finish", "make", nullptr};
+  PyObject *real = nullptr, *implementation = Py_None, *finish = Py_None, *make = Py_None;
   int counted = -1;
   const char* name = nullptr;
-  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|Opz:function_for", const_cast<char**>(names), &real, &implementation,
-                                   &counted, &name)) {
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|OpzOO:function_for", const_cast<char**>(names), &real, &implementation,
+                                   &counted, &name, &finish, &make)) {
     return nullptr;
   }
   FunctionObject* function = function_for(real);
@@ -112,6 +139,8 @@ PyObject* module_function_for(PyObject*, PyObject* args, PyObject* kwargs) {
   }
   if (function != nullptr && counted >= 0) function->is_counted = counted != 0;
   if (function != nullptr && implementation != Py_None) Py_XSETREF(function->implementation, Py_NewRef(implementation));
+  if (function != nullptr && make != Py_None) Py_XSETREF(function->make, Py_NewRef(make));
+  if (function != nullptr && finish != Py_None) Py_XSETREF(function->finish, Py_NewRef(finish));
   return Py_XNewRef(reinterpret_cast<PyObject*>(function));
 }
 
@@ -135,8 +164,9 @@ PyMethodDef module_methods[] = {
     {"to_real", module_to_real, METH_O, "Zero-copy numpy arrays in the place of ours, also inside tuples, lists and dicts."},
     {"from_real", module_from_real, METH_O, "Ours in the place of numpy arrays, also inside tuples, lists and dicts."},
     {"function_for", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(module_function_for)), METH_VARARGS | METH_KEYWORDS,
-     "function_for(real, implementation=None, counted=True, name=None): ours for a function of NumPy, optionally implemented in "
-     "Python."},
+     "function_for(real, implementation=None, counted=True, name=None, finish=None, make=None): ours for a function of NumPy, "
+     "optionally implemented in Python, or by what make() returns when it is first called; finish(result) sees what NumPy "
+     "returned when it is not counted."},
     {nullptr, nullptr, 0, nullptr}};
 
 void add_rows(const NativeFunctionRow* row) {
@@ -157,6 +187,8 @@ FunctionObject* function_for(PyObject* real) {
   function->vectorcall = call_function;
   function->real = Py_NewRef(real);
   function->implementation = nullptr;
+  function->make = nullptr;
+  function->finish = nullptr;
   function->is_counted = true;
   new (&function->name) std::string(name);
   new (&function->reason) std::string("no native implementation of " + name);
@@ -166,11 +198,15 @@ FunctionObject* function_for(PyObject* real) {
   return function;
 }
 
+FunctionObject* known_function(PyObject* real) {
+  auto found = known_functions.find(real);
+  return found != known_functions.end() ? found->second : nullptr;
+}
+
 FunctionObject* implemented_function(PyObject* real) {
   FunctionObject* function = function_for(real);
   if (function == nullptr) PyErr_Clear();
-  const bool implemented = function != nullptr && (function->native != nullptr || function->implementation != nullptr);
-  return implemented ? function : nullptr;
+  return function != nullptr && is_implemented(*function) ? function : nullptr;
 }
 
 bool register_functions(PyObject* module) {
@@ -179,13 +215,15 @@ bool register_functions(PyObject* module) {
     add_rows(rows);
   }
   Py_SET_REFCNT(&FunctionType, 1);
-  FunctionType.tp_name = "manycore.numpy.function";
+  FunctionType.tp_name = "numpy._ArrayFunctionDispatcher";
   FunctionType.tp_basicsize = sizeof(FunctionObject);
   FunctionType.tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL;
   FunctionType.tp_vectorcall_offset = offsetof(StandIn, vectorcall);
   FunctionType.tp_call = PyVectorcall_Call;
   FunctionType.tp_getattro = stand_in_attribute;
+  FunctionType.tp_descr_get = bind;
   FunctionType.tp_repr = stand_in_repr;
+  FunctionType.tp_str = describe;
   FunctionType.tp_methods = methods;
   FunctionType.tp_getset = attributes;
   if (PyType_Ready(&FunctionType) < 0) return false;

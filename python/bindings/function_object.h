@@ -17,6 +17,8 @@ using NativeFunction = PyObject* (*)(FunctionCall& call);
 struct FunctionObject : StandIn {
   NativeFunction native;     // or null
   PyObject* implementation;  // a Python callable, or null
+  PyObject* make;            // makes the implementation when it is first called, or null
+  PyObject* finish;          // a Python callable for what NumPy returned, or null
   std::string name;          // "numpy.sum"
   std::string reason;        // why it falls back when neither is there
   bool is_counted;           // false: it asks about arrays, prints, reads or saves them, and computes no elements
@@ -27,6 +29,8 @@ inline bool is_function(PyObject* object) { return Py_TYPE(object) == &FunctionT
 
 // Ours for a function of NumPy, the same object every time; borrowed.
 FunctionObject* function_for(PyObject* real);
+// Ours if it was asked for before; borrowed, or null without an exception.
+FunctionObject* known_function(PyObject* real);
 // Ours if it exists and is more than a fallback; borrowed, or null without an exception.
 FunctionObject* implemented_function(PyObject* real);
 

@@ -79,8 +79,8 @@ PyObject* variance(FunctionCall& call) {
   static constexpr const char* names[] = {"a", "axis", "dtype", "out", "ddof", "keepdims", "where", "mean", "correction"};
   PyObject* values[9];
   if (!parse(call, names, values)) return nullptr;
-  if (values[0] == nullptr || !not_given(values[7]) || !not_given(values[8]))
-    return call.decline("arguments that only NumPy serves");
+  if (values[0] == nullptr) return call.decline("arguments that only NumPy serves");
+  if (!not_given(values[7]) || !not_given(values[8])) return call.decline("argument mean or correction");
   double removed = 0;
   if (values[4] != nullptr) {
     if (!PyLong_CheckExact(values[4]) && !PyFloat_CheckExact(values[4])) return call.decline("argument ddof");

@@ -43,6 +43,16 @@ PyObject* check_subclass(PyObject* cls, PyObject* type) {
   return PyBool_FromLong(candidate == &ArrayType || PyType_IsSubtype(candidate, &PyArray_Type));
 }
 
+// Equal to NumPy's type, so that `type(x) == np.ndarray` and tables by type serve both kinds of array, on both sides.
+PyObject* compare_types(PyObject* left, PyObject* right, int operation) {
+  if (operation != Py_EQ && operation != Py_NE) Py_RETURN_NOTIMPLEMENTED;
+  const bool equal =
+      left == right || (left == our_type() && right == real_type()) || (left == real_type() && right == our_type());
+  return PyBool_FromLong(equal == (operation == Py_EQ));
+}
+
+Py_hash_t hash_type(PyObject* cls) { return PyObject_Hash(cls == our_type() ? real_type() : cls); }
+
 // np.ndarray.name taken from the class: a descriptor that serves arrays of both sides.
 struct SharedDescriptor {
   PyObject_HEAD PyObject* ours;
@@ -194,6 +204,8 @@ bool register_metatype() {
   type.tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE;
   type.tp_new = make_class;
   type.tp_getattro = type_attribute;
+  type.tp_richcompare = compare_types;
+  type.tp_hash = hash_type;
   type.tp_methods = metatype_methods;
   return PyType_Ready(&type) == 0 && PyType_Ready(&SharedDescriptorType) == 0;
 }

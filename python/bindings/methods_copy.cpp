@@ -204,7 +204,8 @@ PyObject* method_deep_copy(PyObject* self, PyObject*) { return copy_of(self, Cop
 
 PyObject* method_size_of(PyObject* self, PyObject*) {
   const auto* object = reinterpret_cast<ArrayObject*>(self);
-  return PyLong_FromLongLong(static_cast<int64_t>(sizeof(ArrayObject)) + (owns_data(object) ? object->array.nbytes() : 0));
+  return PyLong_FromLongLong(PyArray_Type.tp_basicsize + 2 * object->array.ndim() * static_cast<int64_t>(sizeof(npy_intp)) +
+                             (owns_data(object) ? object->array.nbytes() : 0));
 }
 
 PyObject* method_complex(PyObject* self, PyObject*) {

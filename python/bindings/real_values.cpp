@@ -2,6 +2,7 @@
 
 #include "bindings/array_object.h"
 #include "bindings/function_object.h"
+#include "bindings/real_iterator.h"
 #include "bindings/real_numpy.h"
 #include "bindings/ufunc_object.h"
 
@@ -34,6 +35,7 @@ PyObject* RealValues::to_real(PyObject* object, int depth) {
   if (object == reinterpret_cast<PyObject*>(&ArrayType)) {
     return Py_NewRef(reinterpret_cast<PyObject*>(real_numpy().ndarray));
   }
+  if (PyObject* iterator = real_iterator_of(object)) return Py_NewRef(iterator);
   if (depth < kMaxDepth) {
     if (PyTuple_Check(object)) return real_tuple(object, depth);
     if (PyList_CheckExact(object)) return real_list(object, depth);

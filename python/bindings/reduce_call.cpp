@@ -111,8 +111,9 @@ PyObject* reduce_native(evaluate::Reduction reduction, const ReduceArguments& ar
 
 PyObject* mean_native(const ReduceArguments& arguments, Refusal* refusal) {
   return run(arguments, "reduce", refusal, [&](Prepared& prepared) {
-    if (reduced_count(prepared) == 0 || prepared.options.where != nullptr) {
-      decline(refusal, "mean of an empty slice, which warns");
+    const bool is_masked = prepared.options.where != nullptr;
+    if (is_masked || reduced_count(prepared) == 0) {
+      decline(refusal, is_masked ? "argument where" : "mean of an empty slice, which warns");
       return Array();
     }
     return evaluate::mean(prepared.input.view(), prepared.options);
@@ -121,8 +122,9 @@ PyObject* mean_native(const ReduceArguments& arguments, Refusal* refusal) {
 
 PyObject* variance_native(const ReduceArguments& arguments, double removed, bool take_square_root, Refusal* refusal) {
   return run(arguments, "reduce", refusal, [&](Prepared& prepared) {
-    if (static_cast<double>(reduced_count(prepared)) <= removed || prepared.options.where != nullptr) {
-      decline(refusal, "degrees of freedom <= 0 for a slice, which warns");
+    const bool is_masked = prepared.options.where != nullptr;
+    if (is_masked || static_cast<double>(reduced_count(prepared)) <= removed) {
+      decline(refusal, is_masked ? "argument where" : "degrees of freedom <= 0 for a slice, which warns");
       return Array();
     }
     return evaluate::variance(prepared.input.view(), removed, take_square_root, prepared.options);

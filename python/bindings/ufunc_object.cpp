@@ -110,7 +110,7 @@ bool prepare_types() {
   UfuncMetaType.tp_methods = meta_methods;
   if (PyType_Ready(&UfuncMetaType) < 0) return false;
   Py_SET_TYPE(&UfuncType, &UfuncMetaType);
-  UfuncType.tp_name = "manycore.numpy.ufunc";
+  UfuncType.tp_name = "numpy.ufunc";
   UfuncType.tp_basicsize = sizeof(UfuncObject);
   UfuncType.tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL;
   UfuncType.tp_vectorcall_offset = offsetof(StandIn, vectorcall);

@@ -112,7 +112,8 @@ def test_fail_on_fallback_raises_at_the_users_line(tmp_path: Path) -> None:
 
 
 def test_a_report_that_cannot_be_written_is_said_and_changes_nothing(tmp_path: Path) -> None:
-    script = write(tmp_path, "program.py", "print(1)")
+    (tmp_path / "missing").mkdir()
+    script = write(tmp_path, "program.py", "import os\nos.rmdir('missing')\nprint(1)")
     done = run(["-m", "manycore", "run", "--report=missing/report.json", script], tmp_path)
     assert (done.returncode, done.stdout) == (0, "1\n")
     assert done.stderr.startswith("manycore: report: cannot write ") and "missing/report.json" in done.stderr

@@ -7,25 +7,16 @@ counted and shows in the report with its line and its reason.
 
 from __future__ import annotations
 
-from typing import Any
+import sys
 
 import numpy
 
 from manycore import _core
-from manycore.numpy._namespace import fill, find
+from manycore.numpy._namespace import fill, pose_as
 
 _core.check_environment()
 fill(globals())
-del fill, _core
+pose_as(sys.modules[__name__], numpy)
+del fill, pose_as, _core
 
 __all__ = list(numpy.__all__)
-
-
-def __getattr__(name: str) -> Any:
-    value = find(name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(set(dir(numpy)))

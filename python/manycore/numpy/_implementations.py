@@ -19,22 +19,19 @@ REBASED = """
     flip fliplr flipud fromfunction gradient hsplit hstack imag indices isclose iscomplex isneginf isposinf isreal kron
     matrix_transpose meshgrid moveaxis nan_to_num nanargmax nanargmin nancumprod nancumsum nanmax nanmean nanmin nanprod nanstd
     nansum nanvar outer polyval ptp real resize roll rollaxis rot90 row_stack select sinc split stack tensordot tile trapezoid
-    tri tril triu unstack vander vsplit vstack argwhere
+    tri tril triu unstack vander vsplit vstack argwhere apply_along_axis apply_over_axes piecewise
 """.split()
 REBASED_LINALG = "norm matrix_norm vector_norm multi_dot trace diagonal cross outer tensordot matrix_transpose".split()
 
 
-def _on_first_call(real: Any) -> Callable[..., Any]:
-    """Rebase a function when it is first called: most programs use few of them."""
-
-    def first_call(*args: Any, **kwargs: Any) -> Any:
+def _rebased(real: Any) -> Callable[[], Callable[..., Any]]:
+    def make() -> Callable[..., Any]:
         from manycore.numpy._rebase import rebase
 
-        implementation = rebase(real)
-        _core.function_for(real, implementation)
-        return implementation(*args, **kwargs)
+        made: Callable[..., Any] = rebase(real)
+        return made
 
-    return first_call
+    return make
 
 
 def linspace(
@@ -103,6 +100,21 @@ def inner(a: Any, b: Any, /) -> Any:
     return tensordot(a, b, (-1, -1))
 
 
+class NpzFile(numpy.lib.npyio.NpzFile):
+    """numpy.lib.npyio.NpzFile whose items are our arrays."""
+
+    __module__ = "numpy.lib.npyio"
+
+    def __getitem__(self, key: str) -> Any:
+        return _core.from_real(super().__getitem__(key))
+
+
+def _loaded(value: Any) -> Any:
+    if type(value) is numpy.lib.npyio.NpzFile:
+        value.__class__ = NpzFile
+    return value
+
+
 def _through_numpy(name: str, function: Any, *args: Any, **kwargs: Any) -> Any:
     return _core.through_numpy(f"numpy.{name}", "arguments that only NumPy serves", function, *args, **kwargs)
 
@@ -112,10 +124,11 @@ def register() -> None:
     for name in REBASED:
         real = getattr(numpy, name, None)
         if real is not None:
-            _core.function_for(real, _on_first_call(real))
+            _core.function_for(real, make=_rebased(real))
     for name in REBASED_LINALG:
         real = getattr(numpy.linalg, name)
-        _core.function_for(real, _on_first_call(real))
+        _core.function_for(real, make=_rebased(real))
+    _core.function_for(numpy.load, finish=_loaded)
     for implementation in (broadcast_arrays, identity, inner, linspace, trace, vdot):
         _core.function_for(getattr(numpy, implementation.__name__), implementation)
 
@@ -147,7 +160,7 @@ def _nditer() -> Any:
         """numpy.nditer over our arrays' memory."""
 
         def __new__(cls, op: Any, *args: Any, **kwargs: Any) -> Any:
-            return numpy.nditer(_core.to_real(op), *_core.to_real(args), **_core.to_real(kwargs))
+            return _core.real_iterator(numpy.nditer(_core.to_real(op), *_core.to_real(args), **_core.to_real(kwargs)))
 
     nditer.__doc__ = numpy.nditer.__doc__
     return nditer

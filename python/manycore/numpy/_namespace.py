@@ -13,7 +13,7 @@ import numpy
 from manycore import _core
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
 PACKAGE = "manycore.numpy"
 
@@ -65,43 +65,46 @@ def fill(namespace: dict[str, Any]) -> None:
     sys.meta_path.append(SubmoduleFinder())
 
 
-def find(name: str) -> Any:
-    """A name that fill() left for later."""
-    from manycore.numpy import _implementations
+def find(name: str, value: Any) -> Any:
+    """Ours for a name that fill() left for later; ``value`` is NumPy's."""
+    from manycore.numpy._implementations import SPECIAL
 
-    if name in _implementations.SPECIAL:
-        return _implementations.SPECIAL[name]()
-    if name.startswith("__") and name not in numpy.__all__:
-        raise AttributeError(f"module {PACKAGE!r} has no attribute {name!r}")
-    try:
-        value = getattr(numpy, name)
-    except AttributeError as error:
-        raise AttributeError(str(error).replace("module 'numpy'", f"module {PACKAGE!r}"), name=name) from None
+    if name in SPECIAL:
+        return SPECIAL[name]()
     return ours_for(value)
 
 
-class Submodule(types.ModuleType):
-    """numpy.X with our functions in it; filled on demand."""
+class NumpyModule(types.ModuleType):
+    """A module that stands for one of NumPy's. What the user sets in it is set in NumPy's too, where libraries look."""
 
-    def __init__(self, name: str, real: types.ModuleType) -> None:
-        super().__init__(name, real.__doc__)
-        self._real = real
-        self.__all__ = list(getattr(real, "__all__", [n for n in dir(real) if not n.startswith("_")]))
-        if hasattr(real, "__path__"):
-            self.__path__: list[str] = []
+    def __setattr__(self, name: str, value: Any) -> None:
+        real = sys.modules.get(self.__name__)
+        if real is not None and name in vars(real) and not isinstance(value, types.ModuleType):
+            setattr(real, name, _core.to_real(value))
+        super().__setattr__(name, value)
 
-    def __getattr__(self, name: str) -> Any:
-        if name in ("__path__", "__wrapped__"):
-            raise AttributeError(name)
-        try:
-            value = ours_for(getattr(self._real, name))
-        except AttributeError:
-            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}", name=name) from None
-        self.__dict__[name] = value
-        return value
+    def __delattr__(self, name: str) -> None:
+        real = sys.modules.get(self.__name__)
+        super().__delattr__(name)
+        if real is not None and name in vars(real):
+            delattr(real, name)
 
-    def __dir__(self) -> list[str]:
-        return dir(self._real)
+
+NumpyModule.__name__ = NumpyModule.__qualname__ = "module"
+NumpyModule.__module__ = "builtins"
+
+# What a module says about itself; __path__ stays ours, since Python finds our modules by it.
+IDENTITY = ("__name__", "__doc__", "__file__", "__spec__", "__loader__", "__package__", "__cached__")
+
+
+def pose_as(module: types.ModuleType, real: types.ModuleType) -> None:
+    """Let a module of ours answer as NumPy's: its name, file and text, and NumPy's errors for names that are not there."""
+    names = vars(module)
+    names.update({name: vars(real)[name] for name in IDENTITY if name in vars(real)})
+    find_here = find if real is numpy else lambda name, value: ours_for(value)
+    names["__getattr__"] = _core.make_module_getattr(real, find_here, names)
+    names["__dir__"] = lambda: dir(real)
+    module.__class__ = NumpyModule
 
 
 def submodule(name: str) -> types.ModuleType:
@@ -122,12 +125,20 @@ class SubmoduleFinder:
             return None
         return ModuleSpec(name, self)  # type: ignore[arg-type]
 
-    def create_module(self, spec: ModuleSpec) -> types.ModuleType:
-        return Submodule(spec.name, sys.modules["numpy." + spec.name.removeprefix(PACKAGE + ".")])
+    def create_module(self, spec: ModuleSpec) -> types.ModuleType | None:
+        return None
 
     def exec_module(self, module: types.ModuleType) -> None:
-        make: Callable[[types.ModuleType], None] | None = None
-        if module.__name__ == PACKAGE + ".random":
-            from manycore.numpy._random import install as make
-        if make is not None:
-            make(module)
+        real = sys.modules["numpy." + module.__name__.removeprefix(PACKAGE + ".")]
+        if hasattr(real, "__all__"):
+            vars(module)["__all__"] = list(real.__all__)
+        else:  # a star import takes what lies in the module
+            public = {name: value for name, value in vars(real).items() if not name.startswith("_")}
+            vars(module).update({n: ours_for(v) for n, v in public.items() if not isinstance(v, types.ModuleType)})
+        if hasattr(real, "__path__"):
+            vars(module)["__path__"] = []
+        pose_as(module, real)
+        if real is sys.modules.get("numpy.random"):
+            from manycore.numpy._random import install
+
+            install(module)

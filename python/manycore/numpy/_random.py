@@ -11,6 +11,7 @@ from manycore import _core
 
 if TYPE_CHECKING:
     import types
+    from collections.abc import Iterable
 
 # Methods that return or take arrays and have no native version: the base class draws, the result is wrapped.
 WRAPPED = """
@@ -28,22 +29,33 @@ class GeneratorType(type):
         return isinstance(instance, real.Generator)
 
 
+class RandomStateType(type):
+    """isinstance(s, RandomState) holds for NumPy's own too."""
+
+    def __instancecheck__(cls, instance: Any) -> bool:
+        return isinstance(instance, real.RandomState)
+
+
 class Generator(real.Generator, metaclass=GeneratorType):
     """numpy.random.Generator whose arrays are ours; the stream is the bit generator's own."""
 
     __module__ = "numpy.random"
 
 
-def _wrapped(name: str) -> Any:
-    base = getattr(real.Generator, name)
-    full_name = f"numpy.random.Generator.{name}"
+class RandomState(real.RandomState, metaclass=RandomStateType):
+    """numpy.random.RandomState whose arrays are ours; the stream is the bit generator's own."""
 
-    def method(self: Generator, *args: Any, **kwargs: Any) -> Any:
-        return _core.through_numpy(full_name, "drawn by NumPy", base, self, *args, **kwargs)
+    __module__ = "numpy.random"
 
-    method.__name__ = name
-    method.__doc__ = base.__doc__
-    return method
+
+# Methods of RandomState that return no arrays that a program computes with.
+UNWRAPPED = frozenset(("bytes", "get_state", "set_state", "seed"))
+
+
+def _wrap(ours: type, base: type, names: Iterable[str]) -> None:
+    for name in names:
+        function = getattr(base, name)
+        setattr(ours, name, _core.function_for(function, name=f"numpy.random.{base.__name__}.{name}"))
 
 
 def default_rng(seed: Any = None) -> Generator:
@@ -56,12 +68,14 @@ def default_rng(seed: Any = None) -> Generator:
 def install(module: types.ModuleType) -> None:
     """Put ours into manycore.numpy.random."""
     _core.add_generator_methods(Generator, real.Generator, numpy.__version__)
-    for name in WRAPPED:
-        if hasattr(real.Generator, name):
-            setattr(Generator, name, _wrapped(name))
+    _wrap(Generator, real.Generator, [name for name in WRAPPED if hasattr(real.Generator, name)])
+    methods = [name for name in dir(real.RandomState) if not name.startswith("_") and callable(getattr(real.RandomState, name))]
+    _wrap(RandomState, real.RandomState, [name for name in methods if name not in UNWRAPPED])
     Generator.__doc__ = real.Generator.__doc__
+    RandomState.__doc__ = real.RandomState.__doc__
     _core.function_for(real.default_rng, default_rng)
     vars(module)["Generator"] = Generator
+    vars(module)["RandomState"] = RandomState
     for name in real.__all__:  # the methods of the global RandomState do not know their module
         value = getattr(real, name)
         if callable(value) and not isinstance(value, type):

@@ -16,6 +16,22 @@ from manycore.report.totals import Report, format_report, from_snapshot
 TERMINAL = frozenset({"terminal", "1", "-", "yes", "on", "true"})
 
 
+def refusal(where: str) -> str | None:
+    """Why a report cannot be written there, as far as that shows before the program runs; None when it can."""
+    if where in TERMINAL:
+        return None
+    folder = os.path.dirname(os.path.abspath(where))
+    if not os.path.isdir(folder):
+        got = f"no folder {os.path.dirname(where)!r}; try mkdir -p {os.path.dirname(where)}"
+    elif os.path.isdir(where):
+        got = f"a folder; try {os.path.join(where, 'report.json')}"
+    elif not os.access(where if os.path.exists(where) else folder, os.W_OK):
+        got = "no permission to write there"
+    else:
+        return None
+    return f"--report: cannot write {where!r}, expected a file in a folder that is there, got {got}"
+
+
 def start(where: str, program: Sequence[str], is_user_file: Callable[[str], bool]) -> None:
     """Begin counting; when this process ends, write to ``where``: ``terminal`` or a file name."""
     began, process, path = time.perf_counter(), os.getpid(), None if where in TERMINAL else os.path.abspath(where)

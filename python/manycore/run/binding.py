@@ -42,7 +42,7 @@ class Scope:
 class Binding(ast.NodeVisitor):
     """One walk over a module. Name nodes get an attribute ``scope``, functions and classes ``inner``."""
 
-    def __init__(self, tree: ast.Module) -> None:
+    def __init__(self, tree: ast.Module | ast.Interactive) -> None:
         self.calls: list[tuple[ast.Call, Scope]] = []
         self.subscripts: list[tuple[ast.Subscript, Scope]] = []
         self.flows: list[tuple[ast.expr, ast.expr, Scope]] = []  # target, value

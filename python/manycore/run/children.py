@@ -7,6 +7,8 @@ entry, whose unpickling installs the hook there.
 from __future__ import annotations
 
 import json
+import pickle
+from collections.abc import Callable
 from typing import Any
 
 from manycore import _core
@@ -38,6 +40,24 @@ def patch_spawn(module: Any) -> None:
         return data
 
     module.get_preparation_data = preparation_data
+
+
+def patch_reduction(module: Any) -> None:
+    """Our arrays are ours on the other side too: what multiprocessing sends arrives under the same rule."""
+    module.ForkingPickler.register(_core.ndarray, reduce_array)
+
+
+def reduce_array(array: Any) -> tuple[Any, ...]:
+    """For multiprocessing's pickler; its table finds this for real arrays too, since the two types are equal."""
+    parts: tuple[Any, ...] = _core.to_real(array).__reduce_ex__(pickle.DEFAULT_PROTOCOL)
+    return (rebuild_array, parts) if type(array) is _core.ndarray else parts
+
+
+def rebuild_array(make: Callable[..., Any], arguments: tuple[Any, ...], state: Any = None) -> Any:
+    array = make(*arguments)
+    if state is not None:
+        array.__setstate__(state)
+    return _core.from_real(array)
 
 
 def install_in_child(rule: str, settings: dict[str, Any]) -> None:

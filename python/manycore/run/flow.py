@@ -22,12 +22,15 @@ PASSING = frozenset(
     "list tuple dict set frozenset zip enumerate sorted reversed map filter next iter getattr max min vars".split()
 )
 MAX_ROUNDS = 20
+# NumPy's classes whose objects are NumPy's own here too: what their methods and attributes give has to become ours.
+NUMPY_OBJECTS = ("numpy.polynomial", "numpy.poly1d", "numpy.ma", "numpy.rec", "numpy.matrix", "numpy.asmatrix", "numpy.bmat",
+                 "numpy.memmap", "numpy.recarray")  # fmt: skip
 
 
 class Flow:
     """Analyse a module: ``Flow(tree, is_foreign_package)``, then ask ``crosses(call, scope)`` for each of ``binding.calls``."""
 
-    def __init__(self, tree: ast.Module, is_foreign: Callable[[str], bool], known: Iterable[str] = ()) -> None:
+    def __init__(self, tree: ast.Module | ast.Interactive, is_foreign: Callable[[str], bool], known: Iterable[str] = ()) -> None:
         self.binding = Binding(tree)
         self._returning: set[str] = set()  # functions of the module
         self._attributes: set[str] = set()
@@ -39,7 +42,8 @@ class Flow:
             if package != "__future__" and is_foreign(package):
                 self._mark(scope, name)
         self._stars = {is_foreign(package) for package in self.binding.stars}
-        if known or self._marks or True in self._stars:
+        uses_numpy = any(package == "numpy" for _, package, _ in self.binding.imports)
+        if known or self._marks or uses_numpy or True in self._stars:
             self._settle()
 
     def _settle(self) -> None:
@@ -128,7 +132,7 @@ class Flow:
         return any(self.is_foreign(part, scope) for part in _parts(node))
 
     def _call_is_foreign(self, node: ast.Call, scope: Scope) -> bool:
-        if self.crosses(node, scope):
+        if self.crosses(node, scope) or self._makes_numpy_object(node.func, scope):
             return True
         if isinstance(node.func, ast.Name):
             if node.func.id in PASSING and scope.find(node.func.id) is None:
@@ -139,6 +143,10 @@ class Flow:
     def crosses(self, node: ast.Call, scope: Scope) -> bool:
         """Does this call go into a library?"""
         return self.is_foreign(node.func, scope) or self._calls_base_class(node.func, scope)
+
+    def _makes_numpy_object(self, callee: ast.expr, scope: Scope) -> bool:
+        name = self.imported_as(callee, scope)
+        return name is not None and any(name == known or name.startswith(known + ".") for known in NUMPY_OBJECTS)
 
     def _calls_base_class(self, callee: ast.expr, scope: Scope) -> bool:
         if not isinstance(callee, ast.Attribute):

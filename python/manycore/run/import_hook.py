@@ -45,12 +45,16 @@ def install(user_code: UserCode) -> None:
     plain_import = builtins.__import__
     _core.set_user_files(user_code.files, user_code.is_user_file)
     _core.set_import_swap(swap_import)
+    _core.set_user_class_rule(is_user_class)
     if not first:
         return
     ours_import, ours_import_module = _core.make_user_imports(plain_import, importlib.import_module)
     _put(builtins, "__import__", ours_import)
     _put(importlib, "import_module", ours_import_module)
-    _put(builtins, "compile", _core.make_user_compile(plain_compile, transformed_source))
+    _put(builtins, "__build_class__", _core.make_build_class(builtins.__build_class__))
+    ours_compile, ours_exec = _core.make_user_compile(plain_compile, exec, transformed_source)
+    _put(builtins, "compile", ours_compile)
+    _put(builtins, "exec", ours_exec)
     _put(bootstrap.SourceLoader, "get_code", get_code)
     add_helpers()
 
@@ -61,6 +65,10 @@ def add_helpers() -> None:
     setattr(builtins, transform.CALLEE, _core.crossing_callee)
     setattr(builtins, transform.MODULE, _core.user_module)
     setattr(builtins, transform.REAL, _core.to_real)
+    setattr(builtins, transform.ARRIVED, _core.arrived)
+    setattr(builtins, transform.ARGUMENTS, _core.arrived_arguments)
+    setattr(builtins, transform.ITEMS, _core.arrived_items)
+    setattr(builtins, transform.UNPICKLED, _core.unpickled)
     setattr(builtins, transform.OURS, _function_of_ours)
 
 
@@ -206,16 +214,51 @@ def is_foreign_package(name: str, asked: dict[str, str] | None = None) -> bool:
     return kind == "foreign"
 
 
-def transformed_source(source: Any, filename: str, flags: int, dont_inherit: bool) -> ast.Module | None:
-    """For ``compile()`` called on a user file by a library (coverage, pytest, cProfile, runpy): the tree to compile instead, or
-    None when the plain call shall go on as it is."""
-    if flags & ONLY_AST or not os.path.isfile(filename):
+def is_user_class(cls: type) -> bool:
+    """Was this class made in the user's code? Classes of the program's ``__main__`` are, whatever file that is."""
+    module = sys.modules.get(cls.__module__)
+    path = getattr(module, "__file__", None)
+    return cls.__module__ == "__main__" or (policy is not None and path is not None and policy.is_user_file(path))
+
+
+def transformed_source(
+    source: Any, filename: str, flags: int, dont_inherit: bool, mode: str
+) -> ast.Module | ast.Interactive | None:
+    """For ``compile()`` called on a user file by a library (coverage, pytest, cProfile, runpy), on an example of doctest's or on
+    a text of the user's: the tree to compile instead, or None when the plain call shall go on as it is."""
+    is_text = filename.startswith("<")
+    if flags & ONLY_AST or not (is_text or os.path.isfile(filename)):
+        return None
+    known = _known_to_examples(filename) if filename.startswith("<doctest ") else set()
+    if is_text and not known and not _may_change(source):
         return None
     try:
-        tree = (
-            source if isinstance(source, ast.Module) else plain_compile(source, filename, "exec", flags | ONLY_AST, dont_inherit)
-        )
-        changed = isinstance(tree, ast.Module) and transform.transform(tree, is_foreign_package)
+        tree = source if isinstance(source, ast.AST) else plain_compile(source, filename, mode, flags | ONLY_AST, dont_inherit)
+        if not isinstance(tree, ast.Module | ast.Interactive):
+            return None
+        if filename.startswith("<doctest "):
+            known |= transform.foreign_names(tree, is_foreign_package, known)
+        changed = transform.transform(tree, is_foreign_package, known)
     except (SyntaxError, ValueError, TypeError):
         return None
-    return tree if changed and isinstance(tree, ast.Module) else None
+    return tree if changed else None
+
+
+def _may_change(source: Any) -> bool:
+    """Many texts that are compiled at run time are short: those that import nothing and define no protocol stay as they are,
+    and so do trees, which are the user's own objects."""
+    if isinstance(source, bytes):
+        return b"import" in source or b"__array" in source
+    return isinstance(source, str) and ("import" in source or "__array" in source)
+
+
+_examples: tuple[str, set[str]] = ("", set())
+
+
+def _known_to_examples(filename: str) -> set[str]:
+    """The names that hold values of libraries in the examples of one text: ``<doctest name[number]>``."""
+    global _examples
+    name, _, number = filename.rpartition("[")
+    if _examples[0] != name or number.startswith("0]"):
+        _examples = (name, set())
+    return _examples[1]

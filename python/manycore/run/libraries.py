@@ -36,6 +36,7 @@ def make_code(make: Callable[..., types.CodeType], *arguments: Any) -> types.Cod
 
 PATCHES: dict[str, Callable[[Any], None]] = {
     "multiprocessing.spawn": children.patch_spawn,
+    "multiprocessing.reduction": children.patch_reduction,
     "_pytest.assertion.rewrite": _patch_pytest,
     "cloudpickle.cloudpickle": _patch_cloudpickle,
     "joblib.externals.cloudpickle.cloudpickle": _patch_cloudpickle,

@@ -41,6 +41,9 @@ def _start_report(parsed: Parsed) -> None:
     if where and where not in ("0", "off"):
         from manycore.report import at_exit
 
+        refused = at_exit.refusal(where)
+        if refused:
+            raise UsageError(refused)
         assert import_hook.policy is not None
         at_exit.start(where, parsed.program, import_hook.policy.is_user_file)
 
