@@ -52,12 +52,15 @@ constexpr bool kIsComplex = !std::is_floating_point_v<T>;
 template <class A>
 using Narrow = std::conditional_t<std::is_same_v<A, int64_t>, int32_t, A>;
 
+// Operations below which OpenBLAS starts no thread for a vector (10000 elements) or a matrix times a vector (9216).
+constexpr int64_t kOneThread = 8192;
+
 // Calls a routine with integers of the library's width; callers pass them as int64_t, enumerators as int.
 template <class R, class T, class... Arguments>
-R invoke(Routine routine, Arguments... arguments) {
+R invoke(Routine routine, bool guarded, Arguments... arguments) {
   const Table& all = table();
   MANYCORE_DCHECK(all.complete);
-  follow_thread_option();
+  const LibraryCall call(guarded);
   void* entry = all.entries[kTypeIndex<T>][routine];
   if (all.wide) return reinterpret_cast<R (*)(Arguments...)>(entry)(arguments...);
   return reinterpret_cast<R (*)(Narrow<Arguments>...)>(entry)(static_cast<Narrow<Arguments>>(arguments)...);
@@ -86,22 +89,23 @@ int64_t max_extent() { return table().wide ? std::numeric_limits<int64_t>::max()
 template <class T>
 void gemm(Layout layout, Transpose a_side, Transpose b_side, int64_t m, int64_t n, int64_t k, const T* a, int64_t lda, const T* b,
           int64_t ldb, T* c, int64_t ldc) {
-  invoke<void, T>(kGemm, static_cast<int>(layout), static_cast<int>(a_side), static_cast<int>(b_side), m, n, k, factor(kOne<T>),
-                  static_cast<const void*>(a), lda, static_cast<const void*>(b), ldb, factor(kZero<T>), static_cast<void*>(c),
-                  ldc);
+  invoke<void, T>(kGemm, true, static_cast<int>(layout), static_cast<int>(a_side), static_cast<int>(b_side), m, n, k,
+                  factor(kOne<T>), static_cast<const void*>(a), lda, static_cast<const void*>(b), ldb, factor(kZero<T>),
+                  static_cast<void*>(c), ldc);
 }
 
 template <class T>
 void gemv(Layout layout, Transpose side, int64_t m, int64_t n, const T* a, int64_t lda, const T* x, int64_t x_step, T* y,
           int64_t y_step) {
-  invoke<void, T>(kGemv, static_cast<int>(layout), static_cast<int>(side), m, n, factor(kOne<T>), static_cast<const void*>(a),
-                  lda, static_cast<const void*>(x), x_step, factor(kZero<T>), static_cast<void*>(y), y_step);
+  invoke<void, T>(kGemv, m * n > kOneThread, static_cast<int>(layout), static_cast<int>(side), m, n, factor(kOne<T>),
+                  static_cast<const void*>(a), lda, static_cast<const void*>(x), x_step, factor(kZero<T>), static_cast<void*>(y),
+                  y_step);
 }
 
 template <class T>
 void syrk(Layout layout, Transpose side, int64_t n, int64_t k, const T* a, int64_t lda, T* c, int64_t ldc) {
   constexpr int kUpper = 121;
-  invoke<void, T>(kSyrk, static_cast<int>(layout), kUpper, static_cast<int>(side), n, k, factor(kOne<T>),
+  invoke<void, T>(kSyrk, true, static_cast<int>(layout), kUpper, static_cast<int>(side), n, k, factor(kOne<T>),
                   static_cast<const void*>(a), lda, factor(kZero<T>), static_cast<void*>(c), ldc);
 }
 
@@ -109,17 +113,17 @@ template <class T>
 T dot(int64_t n, const T* x, int64_t x_step, const T* y, int64_t y_step) {
   if constexpr (kIsComplex<T>) {
     T result;
-    invoke<void, T>(kDot, n, static_cast<const void*>(x), x_step, static_cast<const void*>(y), y_step,
+    invoke<void, T>(kDot, n > kOneThread, n, static_cast<const void*>(x), x_step, static_cast<const void*>(y), y_step,
                     static_cast<void*>(&result));
     return result;
   } else {
-    return invoke<T, T>(kDot, n, static_cast<const void*>(x), x_step, static_cast<const void*>(y), y_step);
+    return invoke<T, T>(kDot, n > kOneThread, n, static_cast<const void*>(x), x_step, static_cast<const void*>(y), y_step);
   }
 }
 
 template <class T>
 void axpy(int64_t n, T alpha, const T* x, int64_t x_step, T* y, int64_t y_step) {
-  invoke<void, T>(kAxpy, n, factor(alpha), static_cast<const void*>(x), x_step, static_cast<void*>(y), y_step);
+  invoke<void, T>(kAxpy, n > kOneThread, n, factor(alpha), static_cast<const void*>(x), x_step, static_cast<void*>(y), y_step);
 }
 
 #define MANYCORE_BLAS_TYPE(T)                                                                                              \

@@ -39,7 +39,7 @@ constexpr bool kIsComplex = !std::is_floating_point_v<T>;
 // Fortran takes everything by address; info is the last argument.
 template <class T, class... Arguments>
 int64_t invoke(Routine routine, Arguments... arguments) {
-  follow_thread_option();
+  const LibraryCall call(true);
   void* entry = kIsComplex<T> ? table().complex[routine] : table().real[routine];
   int64_t info = 0;
   reinterpret_cast<void (*)(Arguments..., int64_t*)>(entry)(arguments..., &info);

@@ -2,8 +2,12 @@
 
 #include <dlfcn.h>
 #include <link.h>
+#include <pthread.h>
 
 #include <atomic>
+#include <chrono>
+#include <mutex>
+#include <thread>
 #include <vector>
 
 #include "base/options.h"
@@ -103,6 +107,55 @@ struct ThreadControl {
   }
 };
 
+void follow_thread_option() {
+  static ThreadControl* control = new ThreadControl();
+  int64_t asked = base::integer_option(base::Option::threads);
+  if (asked == control->applied.load(std::memory_order_relaxed) || !control->set) return;
+  control->applied.store(asked, std::memory_order_relaxed);
+  control->set(asked > 0 ? static_cast<int>(asked) : control->initial);
+}
+
+// Guarded calls and forks take turns. A call costs two atomic additions.
+class ForkGate {
+ public:
+  // Registered after the library's own handlers, so that these run before them.
+  ForkGate() {
+    pthread_atfork([] { instance().close(); }, [] { instance().open(); },
+                   [] {
+                     instance().calls_.store(0);  // those of threads that the child does not have
+                     instance().open();
+                   });
+  }
+  static ForkGate& instance() {
+    static ForkGate* gate = new ForkGate();
+    return *gate;
+  }
+  void enter() {
+    while (true) {
+      calls_.fetch_add(1);
+      if (!forking_.load()) return;
+      calls_.fetch_sub(1);
+      std::lock_guard wait(turn_);
+    }
+  }
+  void leave() { calls_.fetch_sub(1); }
+
+ private:
+  void close() {
+    turn_.lock();
+    forking_.store(true);
+    while (calls_.load() != 0) std::this_thread::sleep_for(std::chrono::microseconds(20));
+  }
+  void open() {
+    forking_.store(false);
+    turn_.unlock();
+  }
+
+  std::atomic<int64_t> calls_{0};
+  std::atomic<bool> forking_{false};
+  std::mutex turn_;  // held while a fork goes on
+};
+
 }  // namespace
 
 void* LinearAlgebraLibrary::cblas(const std::string& name) const {
@@ -118,12 +171,13 @@ const LinearAlgebraLibrary& linear_algebra_library() {
   return *found;
 }
 
-void follow_thread_option() {
-  static ThreadControl* control = new ThreadControl();
-  int64_t asked = base::integer_option(base::Option::threads);
-  if (asked == control->applied.load(std::memory_order_relaxed) || !control->set) return;
-  control->applied.store(asked, std::memory_order_relaxed);
-  control->set(asked > 0 ? static_cast<int>(asked) : control->initial);
+LibraryCall::LibraryCall(bool guarded) : guarded_(guarded) {
+  if (guarded_) ForkGate::instance().enter();
+  follow_thread_option();
+}
+
+LibraryCall::~LibraryCall() {
+  if (guarded_) ForkGate::instance().leave();
 }
 
 }  // namespace manycore::library

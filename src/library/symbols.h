@@ -22,8 +22,19 @@ struct LinearAlgebraLibrary {
 
 MANYCORE_API const LinearAlgebraLibrary& linear_algebra_library();
 
-// The library's threads follow the option `threads` when that is set; else the library keeps what it started with, which is what
-// plain NumPy runs with (the number decides the bits of long dot products).
-void follow_thread_option();
+// One call into the library. Its threads follow the option `threads` when that is set; else the library keeps what it started
+// with, which is what plain NumPy runs with (the number decides the bits of long dot products).
+// A fork waits until no call is `guarded`, and calls wait until a fork is over: OpenBLAS ends its threads before a fork, and
+// where another thread is handing them work just then, neither ever returns. Calls too short for its threads need no guard.
+class LibraryCall {
+ public:
+  explicit LibraryCall(bool guarded);
+  LibraryCall(const LibraryCall&) = delete;
+  LibraryCall& operator=(const LibraryCall&) = delete;
+  ~LibraryCall();
+
+ private:
+  bool guarded_;
+};
 
 }  // namespace manycore::library

@@ -59,3 +59,27 @@ raise SystemExit(6)
             check=False,
         )
         assert (done.returncode, done.stderr) == (6, "")
+
+
+def test_forks_beside_threads_that_multiply_matrices_do_not_hang() -> None:
+    """OpenBLAS ends its threads before a fork; where another thread hands them work just then, plain NumPy waits for ever."""
+    program = """
+import os, threading, manycore.numpy as np
+a, m = np.ones(400_000), np.ones((200, 200))
+def busy():
+    while True:
+        m @ m
+        (a * 2 + 1).sum()
+        np.linalg.inv(m[:30, :30] + np.eye(30))
+for _ in range(3):
+    threading.Thread(target=busy, daemon=True).start()
+for _ in range(40):
+    child = os.fork()
+    if child == 0:
+        os._exit(7 if (m @ m)[0, 0] == 200 and (a * 3).sum() == 1_200_000 and np.cumsum(a)[-1] == 400_000 else 8)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+os._exit(6)
+"""
+    command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", program]
+    done = subprocess.run(command, timeout=120, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (6, "")
