@@ -157,7 +157,8 @@ class ProgramWriter:
         a, r = self.pick(), self.random.random()
         shape = self.arrays[a].shape
         if r < 0.4:
-            return f"{self.name()} = {a}[{a} != 0]"
+            # A NumPy scalar's own indexing gives an array of NumPy's.
+            return f"{self.name()} = {a if shape else f'np.asarray({a})'}[{a} != 0]"
         if shape:
             limit = max(shape[0], 1) + (self.random.random() < 0.1)
             index = [self.random.randrange(-limit, limit) for _ in range(self.random.choice([0, 1, 4]))]
