@@ -95,7 +95,7 @@ template <class T>
 Array Array::from(std::span<const T> values, const Dims& shape) {
   Array array = empty(shape, dtype_of<T>);
   if (static_cast<int64_t>(values.size()) != array.size()) detail::fail_elements(array.view(), dtype_of<T>);
-  std::memcpy(array.data(), values.data(), values.size_bytes());
+  if (!values.empty()) std::memcpy(array.data(), values.data(), values.size_bytes());
   return array;
 }
 
