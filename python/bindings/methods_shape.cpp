@@ -162,6 +162,24 @@ MANYCORE_METHOD(method_flatten) {
   return guarded([&] { return flat_copy(array_of(self)); });
 }
 
+// The installed release's words about an array that others hold, from an array of its own that is held twice.
+PyObject* refuse_resize(bool is_weakly_referenced) {
+  npy_intp one = 1;
+  PyObject* real = PyArray_ZEROS(1, &one, NPY_DOUBLE, 0);
+  PyObject* weak = real != nullptr && is_weakly_referenced ? PyWeakref_NewRef(real, nullptr) : nullptr;
+  PyObject* held[] = {Py_XNewRef(real), Py_XNewRef(real)};
+  PyObject* done = real != nullptr ? PyObject_CallMethod(real, "resize", "i", 3) : nullptr;
+  Py_XDECREF(held[0]);
+  Py_XDECREF(held[1]);
+  Py_XDECREF(weak);
+  Py_XDECREF(real);
+  if (done != nullptr) {
+    Py_DECREF(done);
+    PyErr_SetString(PyExc_ValueError, "cannot resize an array that is referenced elsewhere; try np.resize or refcheck=False");
+  }
+  return nullptr;
+}
+
 // In place, for arrays that own their memory and that nothing else shows (NumPy's reference check counts Python references).
 MANYCORE_METHOD(method_resize) {
   auto* object = reinterpret_cast<ArrayObject*>(self);
@@ -204,9 +222,7 @@ MANYCORE_METHOD(method_resize) {
     }
     // One reference is the caller's variable, one the call's.
     if (check_references && (Py_REFCNT(self) > 2 || object->weak_references || array.buffer()->references() > 1)) {
-      throw UserError(ErrorKind::kValue,
-                      "cannot resize an array that references or is referenced\nby another array in this way.\n"
-                      "Use the np.resize function or refcheck=False");
+      return refuse_resize(object->weak_references != nullptr);
     }
     Array grown = Array::zeros(shape, array.dtype());
     std::memcpy(grown.data(), array.data(), static_cast<size_t>(std::min(grown.nbytes(), array.nbytes())));

@@ -163,6 +163,7 @@ def _nditer() -> Any:
             return _core.real_iterator(numpy.nditer(_core.to_real(op), *_core.to_real(args), **_core.to_real(kwargs)))
 
     nditer.__doc__ = numpy.nditer.__doc__
+    nditer.__module__, nditer.__qualname__ = "numpy", "nditer"
     return nditer
 
 
