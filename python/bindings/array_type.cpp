@@ -175,6 +175,18 @@ PySequenceMethods sequence_slots;
 PyMappingMethods mapping_slots;
 PyBufferProcs buffer_slots;
 
+// NumPy's own documentation and signatures.
+void take_method_texts() {
+  for (PyMethodDef* method = array_methods; method->ml_name != nullptr; ++method) {
+    PyObject* real = PyObject_GetAttrString(reinterpret_cast<PyObject*>(&PyArray_Type), method->ml_name);
+    if (real != nullptr && Py_TYPE(real) == &PyMethodDescr_Type) {
+      method->ml_doc = reinterpret_cast<PyMethodDescrObject*>(real)->d_method->ml_doc;
+    }
+    Py_XDECREF(real);
+    PyErr_Clear();
+  }
+}
+
 void fill_slots() {
   fill_number_slots(&number_slots);
   number_slots.nb_bool = array_bool;
@@ -208,6 +220,7 @@ void fill_slots() {
   type.tp_as_mapping = &mapping_slots;
   type.tp_as_buffer = &buffer_slots;
   type.tp_getset = array_attributes;
+  take_method_texts();
   type.tp_methods = array_methods;
   type.tp_doc = PyArray_Type.tp_doc;
 }

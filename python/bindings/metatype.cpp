@@ -59,6 +59,7 @@ struct SharedDescriptor {
   PyObject* real;
 };
 extern PyTypeObject SharedDescriptorType;
+PyTypeObject SharedMethodType;  // the same for methods, which cannot be set: inspect tells them apart by that
 
 PyObject* side_for(SharedDescriptor* self, PyObject* instance) { return is_array(instance) ? self->ours : self->real; }
 
@@ -92,6 +93,9 @@ int set_descriptor(PyObject* object, PyObject* instance, PyObject* value) {
 }
 
 PyObject* descriptor_attribute(PyObject* object, PyObject* name) {
+  if (PyUnicode_CompareWithASCIIString(name, "__doc__") == 0) {
+    return PyObject_GetAttr(reinterpret_cast<SharedDescriptor*>(object)->real, name);
+  }
   PyObject* value = PyObject_GenericGetAttr(object, name);
   if (value || !PyErr_ExceptionMatches(PyExc_AttributeError)) return value;
   PyErr_Clear();
@@ -136,7 +140,8 @@ PyObject* type_attribute(PyObject* cls, PyObject* name) {
     Py_DECREF(real);
     return ours;
   }
-  auto* shared = PyObject_New(SharedDescriptor, &SharedDescriptorType);
+  const bool is_method = Py_TYPE(real)->tp_descr_set == nullptr;
+  auto* shared = PyObject_New(SharedDescriptor, is_method ? &SharedMethodType : &SharedDescriptorType);
   if (!shared) {
     Py_DECREF(ours);
     Py_DECREF(real);
@@ -207,7 +212,9 @@ bool register_metatype() {
   type.tp_richcompare = compare_types;
   type.tp_hash = hash_type;
   type.tp_methods = metatype_methods;
-  return PyType_Ready(&type) == 0 && PyType_Ready(&SharedDescriptorType) == 0;
+  SharedMethodType = SharedDescriptorType;
+  SharedMethodType.tp_descr_set = nullptr;
+  return PyType_Ready(&type) == 0 && PyType_Ready(&SharedDescriptorType) == 0 && PyType_Ready(&SharedMethodType) == 0;
 }
 
 bool finish_array_type() {

@@ -63,6 +63,19 @@ PROGRAMS = {
         for f in (np.sum, np.add, np.linalg.norm):
             print(pydoc.plain(pydoc.render_doc(f)))
     """,
+    "methods of ndarray and their texts": """
+        import inspect
+        import numpy as np
+        a = np.ones(2)
+        for name in ("sum", "reshape", "sort", "tolist", "__add__", "shape", "T", "__array__", "astype", "resize"):
+            for f in (getattr(np.ndarray, name), getattr(a, name) if name not in ("shape", "T") else np.ndarray.shape):
+                try:
+                    print(inspect.signature(f))
+                except (TypeError, ValueError):
+                    print("no signature")
+                print(f.__doc__, inspect.isroutine(f), inspect.isdatadescriptor(f), inspect.ismethoddescriptor(f), f.__name__)
+        print(np.random.RandomState, np.random.Generator, np.nditer)
+    """,
     "subclasses of ndarray with other bases": """
         import abc, collections
         from typing import Any, Generic, TypeVar

@@ -39,13 +39,13 @@ class RandomStateType(type):
 class Generator(real.Generator, metaclass=GeneratorType):
     """numpy.random.Generator whose arrays are ours; the stream is the bit generator's own."""
 
-    __module__ = "numpy.random"
+    __module__ = real.Generator.__module__
 
 
 class RandomState(real.RandomState, metaclass=RandomStateType):
     """numpy.random.RandomState whose arrays are ours; the stream is the bit generator's own."""
 
-    __module__ = "numpy.random"
+    __module__ = real.RandomState.__module__
 
 
 # Methods of RandomState that return no arrays that a program computes with.
