@@ -31,6 +31,8 @@ def test_hardware_versions_and_options_are_printed(tmp_path: Path) -> None:
 
 def test_every_option_of_the_table_is_a_flag_and_stands_in_the_help(tmp_path: Path) -> None:
     help_text = run(["-m", "manycore", "--help"], tmp_path).stdout
+    for command in ("run", "verify", "info"):
+        assert run(["-m", "manycore", command, "--help"], tmp_path).stdout == help_text
     for row in options.rows():
         assert f"--{row.name.replace('_', '-')}" in help_text and row.help in help_text
         assert options.environment_name(row) in info.text()

@@ -31,7 +31,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status, or does not return when the program ends the process."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     commands: dict[str, Callable[[list[str]], int]] = {"run": _run, "verify": _verify, "info": _info}
-    if not arguments or arguments[0] in ("-h", "--help", "help"):
+    after_command = arguments[1:2] if arguments and arguments[0] in commands else []
+    if not arguments or {arguments[0], *after_command} & {"-h", "--help"} or arguments[0] == "help":
         print(usage(), file=sys.stdout if arguments else sys.stderr)
         return 0 if arguments else 2
     if arguments[0] == "--version":
