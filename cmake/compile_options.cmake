@@ -22,7 +22,8 @@ add_library(manycore_options INTERFACE)
 target_compile_options(manycore_options INTERFACE
   -Wall -Wextra -Wno-unused-parameter -Wno-restrict -ffp-contract=off -fno-math-errno)
 if(MANYCORE_SANITIZE)
+  # -O1 and line tables: half the time to compile, and every finding still has its line.
   target_compile_options(manycore_options INTERFACE
-    -fsanitize=${MANYCORE_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -g)
+    -fsanitize=${MANYCORE_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -O1 -g1)
   target_link_options(manycore_options INTERFACE -fsanitize=${MANYCORE_SANITIZE})
 endif()
