@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include "manycore/export.h"
 
@@ -51,6 +52,8 @@ MANYCORE_API const char* name_of(DType dtype);
 
 // NumPy 2 promotion of two strong dtypes (NEP 50): int64 with uint64 gives float64, int8 with float16 gives float16, ...
 MANYCORE_API DType promote(DType a, DType b);
+// Of one or more, in NumPy's order: integers meet the floats before each other, so that int8, uint8 and float16 give float16.
+MANYCORE_API DType promote_all(std::span<const DType> dtypes);
 
 enum class Casting : uint8_t { kNo, kEquiv, kSafe, kSameKind, kUnsafe };
 

@@ -44,6 +44,7 @@ PyObject* clip(FunctionCall& call) {
   const int taken = inputs.add_all(operands, operation == op::Op::clip ? 3 : 2);
   if (taken != 1) return taken == 0 ? call.decline("type of an operand") : nullptr;
   if (!inputs.has_array()) return call.decline("no array among the operands");
+  inputs.make_strong(0);  // numpy.clip makes an array of what it clips, not of the bounds
   evaluate::ElementwiseOptions options;
   Array output;
   PyObject* outputs[2] = {nullptr, nullptr};

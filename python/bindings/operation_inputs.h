@@ -25,6 +25,9 @@ class Inputs {
     return 1;
   }
 
+  // A bare number becomes an array of no dimensions, whose dtype promotes.
+  void make_strong(int index) { operands_[index].scalar.weak = Weak::kStrong; }
+
   std::span<const evaluate::Operand> operands() const { return {operands_, static_cast<size_t>(count_)}; }
   bool has_array() const { return has_array_; }
   int64_t largest() const { return largest_; }  // elements of the largest array operand

@@ -1,6 +1,7 @@
 #include "evaluate/create.h"
 
 #include <string>
+#include <vector>
 
 #include "evaluate/assign.h"
 #include "evaluate/run.h"
@@ -158,8 +159,9 @@ Array full(const Dims& shape, DType dtype, const Scalar& value, Order order) {
 
 Array concatenate(std::span<const View> parts, int axis, const ElementwiseOptions& options) {
   const Dims shape = joined_shape(parts, &axis);
-  DType dtype = parts[0].dtype;
-  for (const View& part : parts) dtype = promote(dtype, part.dtype);
+  std::vector<DType> dtypes;
+  for (const View& part : parts) dtypes.push_back(part.dtype);
+  DType dtype = promote_all(dtypes);
   if (options.dtype) dtype = *options.dtype;
   Array result = prepare_output(shape, dtype, all_fortran(parts) ? Order::kF : Order::kC, options);
   View place = result.view();

@@ -257,7 +257,7 @@ bool find_signature(Op op, std::span<const OperandType> inputs, Signature* signa
   } else if (kRules[rule].name == "test" && n == 2 && inputs[0].weak != inputs[1].weak) {
     slot = static_cast<uint8_t>(DType::kBool);  // a bare number and an array meet as truth values
   } else if (n == 3) {
-    const DType common = promote(promote(dtypes[0], dtypes[1]), dtypes[2]);
+    const DType common = promote_all(dtypes);
     slot = slots().slot[rule][static_cast<int>(common)][static_cast<int>(common)];
   } else {
     slot = slots().slot[rule][static_cast<int>(dtypes[0])][static_cast<int>(dtypes[n - 1])];

@@ -68,6 +68,15 @@ const char* name_of(DType dtype) { return kNames[static_cast<int>(dtype)]; }
 
 DType promote(DType a, DType b) { return kPromotion.entry[static_cast<int>(a)][static_cast<int>(b)]; }
 
+DType promote_all(std::span<const DType> dtypes) {
+  DType common = dtypes[0];
+  for (DType dtype : dtypes) {
+    if (is_inexact(dtype)) common = is_inexact(common) ? promote(common, dtype) : dtype;
+  }
+  for (DType dtype : dtypes) common = promote(common, dtype);
+  return common;
+}
+
 bool can_cast(DType from, DType to, Casting casting) {
   switch (casting) {
     case Casting::kNo:
