@@ -1,6 +1,9 @@
 // Array: an n-dimensional array with NumPy's semantics - a View plus a shared reference to the buffer behind it.
 // Copying an Array copies the reference, never the elements; slices, transposes and broadcasts share memory.
 // Distinct Arrays may be used from distinct threads; two threads writing one buffer is a data race as in NumPy.
+// Large operations may be recorded instead of run. Whatever reads or hands out elements (data, view, elements) first
+// finishes the recorded work that touches the buffer, and so may throw ResourceError or Interrupted; shape, dtype and
+// strides, and making views of views, never do.
 #pragma once
 
 #include <functional>
@@ -37,8 +40,22 @@ class MANYCORE_API Array {
   const Dims& strides() const { return view_.strides; }  // bytes
   int64_t size() const { return view_.size(); }
   int64_t nbytes() const { return view_.nbytes(); }
-  std::byte* data() const { return view_.data; }
-  const View& view() const { return view_; }
+  std::byte* data() const { return view().data; }
+  const View& view() const {
+    settle(Buffer::kReads | Buffer::kWrites);
+    return view_;
+  }
+  // For a caller that only reads: recorded work that only reads the buffer too may stay recorded.
+  const View& view_to_read() const {
+    settle(Buffer::kWrites);
+    return view_;
+  }
+  // Without finishing anything: the address may have no memory behind it yet.
+  const View& described() const {
+    if (__builtin_expect(Buffer::is_promised(view_.data), 0)) view_.data = buffer_->resolve(view_.data);
+    return view_;
+  }
+  bool is_pending() const { return buffer_ && buffer_->pending() != 0; }
   const BufferRef& buffer() const { return buffer_; }
   bool is_c_contiguous() const { return view_.is_c_contiguous(); }
 
@@ -58,8 +75,14 @@ class MANYCORE_API Array {
   Array astype(DType dtype, Casting casting = Casting::kUnsafe) const;
 
  private:
+  void settle(uintptr_t kinds) const {
+    if (!buffer_) return;
+    if (__builtin_expect((buffer_->pending() & kinds) != 0 || Buffer::is_promised(view_.data), 0)) finish(kinds);
+  }
+  void finish(uintptr_t kinds) const;
+
   BufferRef buffer_;
-  View view_;
+  mutable View view_;  // its address is replaced when a promised buffer gets memory
 };
 
 namespace detail {

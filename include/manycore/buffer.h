@@ -2,6 +2,8 @@
 // foreign memory with a release function. Reference counts are atomic: the last owner, on whichever thread, releases.
 // A buffer never moves. Reading and writing the bytes is not synchronised here. Small blocks are one piece: this header, then
 // the bytes; the header of a large block lives apart.
+// A promised buffer has addresses but no memory yet: recorded instructions will write it. Its addresses are its own for ever, so
+// views over it can be compared; they lie where no memory ever is, so that touching one before its time is a crash, not a lie.
 #pragma once
 
 #include <atomic>
@@ -26,6 +28,30 @@ class MANYCORE_API Buffer {
   // Memory that somebody else owns. `release` runs once when the last reference goes, possibly on an engine thread.
   static Buffer* wrap(std::byte* data, int64_t nbytes, bool writeable, std::function<void()> release, void* owner = nullptr);
 
+  // Addresses for `nbytes` without memory; provide() takes the memory from the pool, with allocate's errors.
+  static Buffer* promise(int64_t nbytes);
+  void provide();
+  static bool is_promised(const std::byte* address) { return reinterpret_cast<intptr_t>(address) >= kFirstPromised; }
+  // Where a promised address lies once there is memory; other addresses as they are.
+  std::byte* resolve(std::byte* address) const {
+    return is_promised(address) && promised_ != 0 && has_memory() ? data_ + (reinterpret_cast<intptr_t>(address) - promised_)
+                                                                  : address;
+  }
+  bool has_memory() const { return kind_ != Kind::kPromised; }
+
+  // Recorded instructions that touch this buffer: whose they are (null: none) and whether one of them writes. Set by the
+  // recorder while it holds its lock, read by anyone.
+  enum Pending : uintptr_t { kReads = 1, kWrites = 2, kPendingBits = 3 };
+  uintptr_t pending() const { return pending_.load(std::memory_order_acquire); }
+  void set_pending(uintptr_t value) { pending_.store(value, std::memory_order_release); }
+  bool mark_pending(uintptr_t* seen, uintptr_t value) { return pending_.compare_exchange_strong(*seen, value); }
+
+  // How many times the memory is visible outside the engine (buffers, real NumPy arrays, DLPack): while it is, nothing that reads
+  // or writes it stays recorded. Foreign memory is visible from the start unless its owner says otherwise.
+  bool is_pinned() const { return pins_.load(std::memory_order_relaxed) != 0; }
+  void pin() { pins_.fetch_add(1, std::memory_order_relaxed); }
+  void unpin() { pins_.fetch_sub(1, std::memory_order_relaxed); }
+
   std::byte* data() const { return data_; }
   int64_t nbytes() const { return nbytes_; }
   bool is_foreign() const { return kind_ == Kind::kForeign; }
@@ -43,7 +69,8 @@ class MANYCORE_API Buffer {
  private:
   struct Foreign;
   friend class memory::Pool;
-  enum class Kind : uint8_t { kSmall, kMedium, kLarge, kForeign };
+  enum class Kind : uint8_t { kSmall, kMedium, kLarge, kForeign, kPromised };
+  static constexpr intptr_t kFirstPromised = intptr_t{1} << 60;
 
   Buffer() = default;
   ~Buffer() = default;
@@ -57,6 +84,9 @@ class MANYCORE_API Buffer {
     Buffer* next_;                // while free, in the pool's lists
   };
   std::atomic<int64_t> references_{1};
+  std::atomic<uintptr_t> pending_{0};
+  intptr_t promised_ = 0;  // the first promised address
+  std::atomic<int32_t> pins_{0};
   uint16_t size_class_ = 0;
   Kind kind_ = Kind::kSmall;
   bool writeable_ = true;

@@ -86,6 +86,7 @@ bool register_functions(PyObject* module);  // native module-level functions (ze
 bool register_trace(PyObject* module);
 bool register_options(PyObject* module);
 bool register_crossing(PyObject* module);
+bool register_recording(PyObject* module);  // evaluate and what recorded work asks of Python
 bool register_interrupt();  // Ctrl-C inside long loops
 
 }  // namespace manycore::python

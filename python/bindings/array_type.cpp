@@ -119,7 +119,9 @@ int array_contains(PyObject* self, PyObject* value) {
 
 int array_bool(PyObject* self) {
   const Array& array = array_of(self);
-  if (array.size() == 1) return element_is_true(array.data(), array.dtype());
+  if (array.size() == 1) {
+    return guarded([&] { return static_cast<int>(element_is_true(array.data(), array.dtype())); });
+  }
   PyObject* real = to_numpy(self);  // raises NumPy's error
   if (!real) return -1;
   const int truth = PyObject_IsTrue(real);
@@ -133,7 +135,8 @@ template <PyObject* (*kConvert)(PyObject*)>
 PyObject* convert_to_number(PyObject* self) {
   const Array& array = array_of(self);
   const bool is_real_number = array.ndim() == 0 && !is_complex(array.dtype());
-  PyObject* source = is_real_number ? scalar_from(array.data(), array.dtype()) : to_numpy(self);
+  PyObject* source =
+      is_real_number ? guarded([&] { return scalar_from(array.data(), array.dtype()); }) : to_numpy(self);
   if (!source) return nullptr;
   PyObject* number = kConvert(source);
   Py_DECREF(source);
@@ -142,7 +145,9 @@ PyObject* convert_to_number(PyObject* self) {
 
 PyObject* array_index(PyObject* self) {
   const Array& array = array_of(self);
-  if (array.ndim() == 0 && is_integer(array.dtype())) return python_number_from(array.data(), array.dtype());
+  if (array.ndim() == 0 && is_integer(array.dtype())) {
+    return guarded([&] { return python_number_from(array.data(), array.dtype()); });
+  }
   PyObject* real = to_numpy(self);
   if (!real) return nullptr;
   PyObject* number = PyNumber_Index(real);
@@ -237,7 +242,7 @@ PyObject* wrap_view(Array array, PyObject* parent) {
 }
 
 PyObject* wrap_or_scalar(Array array) {
-  if (array.ndim() == 0) return scalar_from(array.data(), array.dtype());
+  if (array.ndim() == 0) return guarded([&] { return scalar_from(array.data(), array.dtype()); });
   return wrap(std::move(array));
 }
 

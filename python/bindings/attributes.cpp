@@ -43,7 +43,7 @@ int set_layout(PyObject* object, PyObject* value, const char* name) {
   }
   // NumPy judges what strides are allowed by the memory that the base shows.
   PyObject* whole = to_numpy(root_array(self));
-  PyObject* real = whole ? real_over(self->array.view(), self->writeable, whole) : nullptr;
+  PyObject* real = whole ? guarded([&] { return real_over(self->array.view(), self->writeable, whole); }) : nullptr;
   if (!real) return -1;
   int status = PyObject_SetAttrString(real, name, value);
   DType dtype = DType::kFloat64;
@@ -83,7 +83,7 @@ PyObject* get_matrix_transposed(PyObject* self, void*) {
     return nullptr;
   }
   return guarded([&] {
-    View view = array.view();
+    View view = array.described();
     const int last = view.ndim() - 1;
     std::swap(view.shape[last], view.shape[last - 1]);
     std::swap(view.strides[last], view.strides[last - 1]);
@@ -92,7 +92,7 @@ PyObject* get_matrix_transposed(PyObject* self, void*) {
 }
 
 Array part_of(const Array& array, bool imaginary) {
-  View view = array.view();
+  View view = array.described();
   view.dtype = array.dtype() == DType::kComplex64 ? DType::kFloat32 : DType::kFloat64;
   if (imaginary) view.data += item_size(view.dtype);
   return array.with_view(std::move(view));
@@ -108,7 +108,7 @@ PyObject* get_imag(PyObject* self, void*) {
   const Array& array = array_of(self);
   return guarded([&]() -> PyObject* {
     if (is_complex(array.dtype())) return wrap_view(part_of(array, true), self);
-    const bool fortran = array.view().is_f_contiguous() && !array.is_c_contiguous();
+    const bool fortran = array.described().is_f_contiguous() && !array.is_c_contiguous();
     PyObject* zeros = wrap(Array::zeros(array.shape(), array.dtype(), fortran ? Order::kF : Order::kC));
     if (zeros) cast(zeros)->writeable = false;
     return zeros;

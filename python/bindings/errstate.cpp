@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <string_view>
 
+#include "bindings/errstate.h"
 #include "bindings/numpy_api.h"
 #include "evaluate/elementwise.h"
 
@@ -125,7 +126,73 @@ int report_one(const Condition& condition, Mode mode, unsigned status, const cha
   return 0;
 }
 
+// warnings.filters, watched by identity, length and first entry: setting a filter inserts one in front.
+PyObject* filters_in_force() {
+  static PyObject* module = PyImport_ImportModule("warnings");
+  PyObject* filters = module ? PyObject_GetAttrString(module, "filters") : nullptr;
+  if (!filters) PyErr_Clear();
+  return filters;
+}
+
+// Does this filter make errors of RuntimeWarnings, whatever module and line it is limited to?
+bool makes_errors(PyObject* filter) {
+  if (!PyTuple_Check(filter) || PyTuple_GET_SIZE(filter) < 3) return false;
+  PyObject* action = PyTuple_GET_ITEM(filter, 0);
+  PyObject* category = PyTuple_GET_ITEM(filter, 2);
+  if (!PyUnicode_Check(action) || PyUnicode_CompareWithASCIIString(action, "error") != 0) return false;
+  const int matches = PyObject_IsSubclass(PyExc_RuntimeWarning, category);
+  if (matches < 0) PyErr_Clear();
+  return matches != 0;
+}
+
 }  // namespace
+
+bool deferred_conditions(unsigned* warned) {
+  Modes modes;
+  *warned = 0;
+  if (!modes_in_force(&modes)) {
+    PyErr_Clear();
+    return false;
+  }
+  for (int i = 0; i < kConditionCount; ++i) {
+    if (modes.of[i] == Mode::kWarn) {
+      *warned |= kConditions[i].bit;
+    } else if (modes.of[i] != Mode::kIgnore) {
+      return false;
+    }
+  }
+  return true;
+}
+
+bool warnings_are_errors() {
+  static PyObject* last_filters = nullptr;
+  static PyObject* last_first = nullptr;
+  static Py_ssize_t last_size = -1;
+  static bool last_answer = false;
+  PyObject* filters = filters_in_force();
+  if (!filters || !PyList_Check(filters)) {
+    Py_XDECREF(filters);
+    return false;
+  }
+  const Py_ssize_t size = PyList_GET_SIZE(filters);
+  PyObject* first = size > 0 ? PyList_GET_ITEM(filters, 0) : nullptr;
+  if (filters != last_filters || size != last_size || first != last_first) {
+    last_answer = false;
+    for (Py_ssize_t i = 0; i < size && !last_answer; ++i) last_answer = makes_errors(PyList_GET_ITEM(filters, i));
+    Py_XSETREF(last_filters, Py_NewRef(filters));
+    Py_XSETREF(last_first, Py_XNewRef(first));
+    last_size = size;
+  }
+  Py_DECREF(filters);
+  return last_answer;
+}
+
+const char* condition_text(unsigned bit) {
+  for (const Condition& condition : kConditions) {
+    if (condition.bit == bit) return condition.text;
+  }
+  return "";
+}
 
 int report_floating_point(unsigned status, const char* operation) {
   if (status == 0) return 0;

@@ -6,10 +6,18 @@
 
 namespace manycore::python {
 
+std::vector<MemoryObject*>& cached_views();
+
 namespace {
 
+// Smaller arrays are seldom recorded, and then run at once while a real view of them is cached.
+constexpr int64_t kWatchedBytes = 16 << 10;
+
 void deallocate_memory(PyObject* object) {
-  reinterpret_cast<MemoryObject*>(object)->buffer.~BufferRef();
+  BufferRef& buffer = reinterpret_cast<MemoryObject*>(object)->buffer;
+  if (buffer->nbytes() >= kWatchedBytes) std::erase(cached_views(), reinterpret_cast<MemoryObject*>(object));
+  buffer->unpin();
+  buffer.~BufferRef();
   PyObject_Free(object);
 }
 
@@ -86,7 +94,7 @@ char* data_for_numpy(const View& view) {
 }
 
 bool has_layout(PyArrayObject* real, const ArrayObject* self) {
-  const View& view = self->array.view();
+  const View& view = self->array.described();
   const int ndim = view.ndim();
   if (PyArray_BYTES(real) != data_for_numpy(view) || PyArray_NDIM(real) != ndim) return false;
   if (static_cast<bool>(PyArray_ISWRITEABLE(real)) != self->writeable) return false;
@@ -176,8 +184,29 @@ PyObject* real_over(const View& view, bool writeable, PyObject* base) {
   return real;
 }
 
+// The memory objects of cached views of large buffers: few, since dropped when idle.
+std::vector<MemoryObject*>& cached_views() {
+  static auto* views = new std::vector<MemoryObject*>;
+  return *views;
+}
+
+bool drop_idle_views(Buffer* buffer) {
+  std::vector<ArrayObject*> idle;
+  for (MemoryObject* memory : cached_views()) {
+    if (memory->buffer.get() == buffer && memory->origin && memory->origin->numpy_view &&
+        Py_REFCNT(memory->origin->numpy_view) == 1 && Py_REFCNT(reinterpret_cast<PyObject*>(memory)) == 1) {
+      idle.push_back(memory->origin);
+    }
+  }
+  for (ArrayObject* origin : idle) drop_numpy_view(origin);
+  return !buffer->is_pinned();
+}
+
 void drop_numpy_view(ArrayObject* self) {
   if (!self->numpy_view) return;
+  // What tells a private owner from one that the program holds is how often it is held; without the cached view that fails.
+  const BufferRef& buffer = self->array.buffer();
+  if (buffer && buffer->is_foreign() && buffer->owner() == self->numpy_view && Py_REFCNT(reinterpret_cast<PyObject*>(self)) > 0) buffer->pin();
   PyObject* base = PyArray_BASE(reinterpret_cast<PyArrayObject*>(self->numpy_view));
   MemoryObject* memory = base ? memory_of(base) : nullptr;
   if (memory && memory->origin == self) memory->origin = nullptr;
@@ -188,6 +217,7 @@ void drop_numpy_view(ArrayObject* self) {
 
 PyObject* to_numpy(PyObject* object) {
   auto* self = reinterpret_cast<ArrayObject*>(object);
+  if (self->array.is_pending() && guarded([&] { return self->array.view(), 0; }) < 0) return nullptr;
   if (self->numpy_view) {
     if (has_layout(reinterpret_cast<PyArrayObject*>(self->numpy_view), self)) {
       if (!self->is_remembered && !shows_our_memory(self->numpy_view)) remember(self);
@@ -198,10 +228,12 @@ PyObject* to_numpy(PyObject* object) {
   auto* memory = PyObject_New(MemoryObject, &MemoryType);
   if (!memory) return nullptr;
   new (&memory->buffer) BufferRef(self->array.buffer());
+  memory->buffer->pin();
   memory->origin = self;
-  PyObject* real = real_over(self->array.view(), self->writeable, reinterpret_cast<PyObject*>(memory));
+  PyObject* real = guarded([&] { return real_over(self->array.view(), self->writeable, reinterpret_cast<PyObject*>(memory)); });
   if (!real) return nullptr;
   self->numpy_view = Py_NewRef(real);
+  if (memory->buffer->nbytes() >= kWatchedBytes) cached_views().push_back(memory);
   return real;
 }
 

@@ -23,6 +23,9 @@ BufferRef buffer_over(std::byte* data, int64_t nbytes, bool writeable, PyObject*
 // A fresh real ndarray over `view`, kept alive by `base` (stolen, null allowed for none).
 PyObject* real_over(const View& view, bool writeable, PyObject* base);
 
+// Drops cached real views of the buffer that nobody else holds. True when the buffer is visible nowhere any more.
+bool drop_idle_views(Buffer* buffer);
+
 // Forget the cached real view (the layout or the writeable flag changed).
 void drop_numpy_view(ArrayObject* self);
 

@@ -22,7 +22,7 @@ void deallocate(PyObject* object) {
 }
 
 int flag_bits(const ArrayObject* self) {
-  const View& view = self->array.view();
+  const View& view = self->array.described();
   return (view.is_c_contiguous() ? NPY_ARRAY_C_CONTIGUOUS : 0) | (view.is_f_contiguous() ? NPY_ARRAY_F_CONTIGUOUS : 0) |
          (owns_data(self) ? NPY_ARRAY_OWNDATA : 0) | (self->writeable ? NPY_ARRAY_WRITEABLE : 0) |
          (view.is_aligned() ? NPY_ARRAY_ALIGNED : 0);
@@ -84,7 +84,7 @@ int set_flag(PyObject* self, PyObject* value, void* closure) {
   const int on = PyObject_IsTrue(value);
   if (on < 0) return -1;
   if (name->bits == NPY_ARRAY_WRITEABLE) return set_writeable(array_behind(self), on);
-  if (name->bits == NPY_ARRAY_ALIGNED && on == array_behind(self)->array.view().is_aligned()) return 0;
+  if (name->bits == NPY_ARRAY_ALIGNED && on == array_behind(self)->array.described().is_aligned()) return 0;
   if (name->bits == NPY_ARRAY_WRITEBACKIFCOPY && !on) return 0;
   PyErr_Format(PyExc_ValueError, "cannot set %s flag to %s", name->item, on ? "True" : "False");
   return -1;

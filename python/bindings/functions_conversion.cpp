@@ -30,14 +30,17 @@ PyObject* convert_array(FunctionCall& call, PyObject* object, PyObject* dtype_ob
   } else {
     const bool fits = dtype == array.dtype() && (order == evaluate::CopyOrder::kK || order == evaluate::CopyOrder::kA ||
                                                  (order == evaluate::CopyOrder::kC && array.is_c_contiguous()) ||
-                                                 (order == evaluate::CopyOrder::kF && array.view().is_f_contiguous()));
+                                                 (order == evaluate::CopyOrder::kF && array.described().is_f_contiguous()));
     unsigned status = 0;
     if (fits && copy == Copy::kIfNeeded) {
       result = Py_NewRef(ours);
     } else if (dtype == array.dtype()) {
-      result = wrap(evaluate::copy(array.view(), order));
+      Array copied;
+      if (!evaluate::record_copy(array, dtype, order, &copied)) copied = evaluate::copy(array.view_to_read(), order);
+      result = wrap(std::move(copied));
     } else {
-      Array cast = evaluate::astype(array.view(), dtype, order, &status);
+      Array cast;
+      if (!evaluate::record_copy(array, dtype, order, &cast)) cast = evaluate::astype(array.view_to_read(), dtype, order, &status);
       if (status == 0 || report_floating_point(status, "cast") == 0) result = wrap(std::move(cast));
     }
   }
@@ -131,7 +134,7 @@ PyObject* array(FunctionCall& call) {
   PyObject* result = convert_array(call, values[0], values[1], values[3], values[2] == Py_None ? Copy::kIfNeeded : Copy::kAlways);
   if (result == nullptr || array_of(result).ndim() >= least) return result;
   Array stretched = array_of(result);
-  View view = stretched.view();
+  View view = stretched.described();
   while (view.ndim() < least) {
     view.shape.insert(0, 1);
     view.strides.insert(0, view.nbytes());

@@ -88,7 +88,7 @@ bool parse_like(FunctionCall& call, PyObject* prototype, PyObject* dtype_object,
     call.declined = "arguments that only NumPy serves";
     return false;
   }
-  *made = evaluate::empty_like(model.view(), dtype, order);
+  *made = evaluate::empty_like(model.described(), dtype, order);
   return true;
 }
 

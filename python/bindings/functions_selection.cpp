@@ -20,7 +20,7 @@ PyObject* where(FunctionCall& call) {
   if (!inputs.has_array()) return call.decline("no array among the operands");
   const auto operands = inputs.operands();
   Array result;
-  {
+  if (!evaluate::record_where(operands[0], operands[1], operands[2], &result)) {
     ReleaseForLarge released(inputs.largest());
     result = evaluate::where(operands[0], operands[1], operands[2]);
   }
@@ -109,7 +109,11 @@ PyObject* copyto(FunctionCall& call) {
   }
   unsigned status = 0;
   {
+    const bool recorded = !masked && (source.array ? evaluate::record_assign(destination, *source.array, casting)
+                                                   : !source.view && evaluate::record_fill(destination, source.scalar));
+    if (recorded) Py_RETURN_NONE;
     ReleaseForLarge released(destination.size());
+    source.settle();
     if (masked) {
       assign_where(destination, source, mask.view(), casting, &status);
     } else if (source.view) {

@@ -16,10 +16,14 @@ namespace {
 // A view of `self` without its first axis, at `position` (already in range).
 PyObject* row(PyObject* self, int64_t position) {
   const Array& array = array_of(self);
-  const View& view = array.view();
-  std::byte* data = view.data + position * view.strides[0];
-  if (view.ndim() == 1) return scalar_from(data, view.dtype);
-  return guarded([&] {
+  if (array.ndim() == 1 && !array.is_pending()) {
+    const View& view = array.described();
+    if (!Buffer::is_promised(view.data)) return scalar_from(view.data + position * view.strides[0], view.dtype);
+  }
+  return guarded([&]() -> PyObject* {
+    if (array.ndim() == 1) return scalar_from(array.view_to_read().data + position * array.strides()[0], array.dtype());
+    const View& view = array.described();
+    std::byte* data = view.data + position * view.strides[0];
     View rest;
     rest.data = data;
     rest.dtype = view.dtype;
@@ -123,8 +127,8 @@ PyObject* read_by_one_array(PyObject* self, PyObject* index) {
     Array result;
     {
       ReleaseGil released(std::max(array.size(), positions.size()));
-      result = is_mask ? evaluate::select(array.view(), positions.view())
-                       : evaluate::gather(array.view(), {{&positions.view(), 1}, first_axis, 0});
+      result = is_mask ? evaluate::select(array.view_to_read(), positions.view_to_read())
+                       : evaluate::gather(array.view_to_read(), {{&positions.view_to_read(), 1}, first_axis, 0});
     }
     return wrap(std::move(result));
   } catch (const UserError&) {
@@ -157,6 +161,15 @@ PyObject* array_item(PyObject* self, Py_ssize_t position) {
   return row(self, position);
 }
 
+// The element of `array` that lies at `place` by its description.
+static PyObject* element(const Array& array, const std::byte* place) {
+  if (!array.is_pending() && !Buffer::is_promised(place)) return scalar_from(place, array.dtype());
+  return guarded([&] {
+    const std::ptrdiff_t offset = place - array.described().data;
+    return scalar_from(array.view_to_read().data + offset, array.dtype());
+  });
+}
+
 PyObject* array_subscript(PyObject* self, PyObject* index) {
   const Array& array = array_of(self);
   int64_t position;
@@ -167,26 +180,29 @@ PyObject* array_subscript(PyObject* self, PyObject* index) {
     if (result || PyErr_Occurred()) return result;
   }
   View view;
-  switch (basic_index(array.view(), index, &view)) {
+  switch (basic_index(array.described(), index, &view)) {
     case BasicIndex::kElement:
-      return scalar_from(view.data, array.dtype());
+      return element(array, view.data);
     case BasicIndex::kView:
       return guarded([&] { return wrap_view(array.with_view(std::move(view)), self); });
     case BasicIndex::kOther:
       break;
   }
   IndexPlan plan;
-  if (plan_index(array.view(), index, &plan) < 0) return nullptr;
+  if (plan_index(array.described(), index, &plan) < 0) return nullptr;
   switch (plan.kind) {
     case IndexKind::kDeclined:
       return read_by_numpy(self, index);
     case IndexKind::kElement:
-      return scalar_from(plan.view.data, plan.view.dtype);
+      return element(array, plan.view.data);
     case IndexKind::kView:
-      if (plan.copies) return guarded([&] { return wrap(evaluate::copy(plan.view)); });
+      if (plan.copies) return guarded([&] { return wrap(evaluate::copy(array.with_view(plan.view).view_to_read())); });
       return guarded([&] { return wrap_view(array.with_view(std::move(plan.view)), self); });
-    default:
+    default: {
+      const std::ptrdiff_t offset = plan.view.data - array.described().data;
+      if (guarded([&] { return plan.view.data = array.view_to_read().data + offset, 0; }) < 0) return nullptr;
       return read_advanced(self, index, plan);
+    }
   }
 }
 

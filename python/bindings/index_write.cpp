@@ -154,14 +154,17 @@ int store_value(const Array& destination, PyObject* value) {
     const DType given = holder.is_scalar ? holder.scalar.dtype : holder.array.dtype();
     if (holder.is_scalar && !fits_quietly(holder.scalar, dtype)) return store_by_numpy(destination, value);
     if (warn_discards_imaginary(given, dtype) < 0) return -1;
-    if (!holder.is_scalar && is_same_view(destination.view(), holder.array.view())) return 0;  // a[...] = a
+    if (!holder.is_scalar && is_same_view(destination.described(), holder.array.described())) return 0;  // a[...] = a
     unsigned status = 0;
     try {
+      const bool recorded = holder.is_scalar ? evaluate::record_fill(destination, holder.scalar)
+                                             : evaluate::record_assign(destination, holder.array, Casting::kUnsafe);
+      if (recorded) return 0;
       ReleaseGil released(destination.size());
       if (holder.is_scalar) {
         evaluate::fill(destination.view(), holder.scalar, &status);
       } else {
-        evaluate::assign(destination.view(), holder.array.view(), Casting::kUnsafe, &status);
+        evaluate::assign(destination.view(), holder.array.view_to_read(), Casting::kUnsafe, &status);
       }
     } catch (const UserError&) {
       return store_by_numpy(destination, value);  // raises in NumPy's own words
@@ -182,12 +185,16 @@ int array_assign_subscript(PyObject* self, PyObject* index, PyObject* value) {
   }
   const Array& array = object->array;
   View view;
-  const BasicIndex basic = basic_index(array.view(), index, &view);
+  const BasicIndex basic = basic_index(array.described(), index, &view);
   if (is_array(index) && is_array_kind(array, array_of(index))) return write_by_one_array(self, index, value);
-  if (basic == BasicIndex::kElement && store_number(value, view.data, array.dtype())) return 0;
+  if (basic == BasicIndex::kElement) {
+    const std::ptrdiff_t offset = view.data - array.described().data;
+    const int stored = guarded([&] { return store_number(value, array.view().data + offset, array.dtype()) ? 1 : 0; });
+    if (stored != 0) return stored > 0 ? 0 : -1;
+  }
   if (basic == BasicIndex::kView) return guarded([&] { return store_value(array.with_view(std::move(view)), value); });
   IndexPlan plan;
-  if (plan_index(array.view(), index, &plan) < 0) return -1;
+  if (plan_index(array.described(), index, &plan) < 0) return -1;
   switch (plan.kind) {
     case IndexKind::kDeclined:
       return write_by_numpy(self, index, value, "kind of index");
@@ -199,8 +206,11 @@ int array_assign_subscript(PyObject* self, PyObject* index, PyObject* value) {
       [[fallthrough]];
     case IndexKind::kView:
       return guarded([&] { return store_value(array.with_view(std::move(plan.view)), value); });
-    default:
+    default: {
+      const std::ptrdiff_t offset = plan.view.data - array.described().data;
+      if (guarded([&] { return plan.view.data = array.view().data + offset, 0; }) < 0) return -1;
       return write_by_plan(self, index, value, plan);
+    }
   }
 }
 

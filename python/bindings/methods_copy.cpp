@@ -59,9 +59,9 @@ PyObject* copy_of(PyObject* self, CopyOrder order) {
   return guarded([&] {
     const Array array = array_of(self);  // kept: another thread may resize the object meanwhile
     Array copied;
-    {
+    if (!evaluate::record_copy(array, array.dtype(), order, &copied)) {
       ReleaseGil released(array.size());
-      copied = evaluate::copy(array.view(), order);
+      copied = evaluate::copy(array.view_to_read(), order);
     }
     return wrap(std::move(copied));
   });
@@ -73,9 +73,9 @@ bool has_order(const Array& array, CopyOrder order) {
     case CopyOrder::kC:
       return array.is_c_contiguous();
     case CopyOrder::kF:
-      return array.view().is_f_contiguous();
+      return array.described().is_f_contiguous();
     case CopyOrder::kA:
-      return array.is_c_contiguous() || array.view().is_f_contiguous();
+      return array.is_c_contiguous() || array.described().is_f_contiguous();
     case CopyOrder::kK:
       return true;
   }
@@ -88,9 +88,9 @@ PyObject* converted(PyObject* self, DType dtype, CopyOrder order) {
   return guarded([&]() -> PyObject* {
     unsigned status = 0;
     Array result;
-    {
+    if (!evaluate::record_copy(array, dtype, order, &result)) {
       ReleaseGil released(array.size());
-      result = evaluate::astype(array.view(), dtype, order, &status);
+      result = evaluate::astype(array.view_to_read(), dtype, order, &status);
     }
     if (report_floating_point(status, "cast") < 0) return nullptr;
     return wrap(std::move(result));
@@ -143,7 +143,7 @@ MANYCORE_METHOD(method_view) {
   if (!keywords && nargs == 1 && !PyType_Check(args[0]) && read_dtype(args[0], &dtype) == 1 &&
       item_size(dtype) == item_size(array.dtype())) {
     return guarded([&]() -> PyObject* {
-      View view = array.view();
+      View view = array.described();
       view.dtype = dtype;
       return wrap_view(array.with_view(std::move(view)), self);
     });
@@ -166,11 +166,11 @@ MANYCORE_METHOD(method_fill) {
 
 MANYCORE_METHOD(method_item) {
   const Array& array = array_of(self);
-  if (!keywords && nargs == 0 && array.size() == 1) return element_as_number(array, array.data());
+  if (!keywords && nargs == 0 && array.size() == 1) return guarded([&] { return element_as_number(array, array.data()); });
   int64_t position;
   if (!keywords && nargs == 1 && array.ndim() == 1 && PyLong_CheckExact(args[0]) &&
       position_on_axis(args[0], array.shape()[0], &position)) {
-    return element_as_number(array, array.data() + position * array.strides()[0]);
+    return guarded([&] { return element_as_number(array, array.data() + position * array.strides()[0]); });
   }
   return call_real_method(self, "item", {args, nargs, keywords});
 }
@@ -211,7 +211,7 @@ PyObject* method_size_of(PyObject* self, PyObject*) {
 PyObject* method_complex(PyObject* self, PyObject*) {
   const Array& array = array_of(self);
   if (array.ndim() != 0) return call_real_method(self, "__complex__", {nullptr, 0, nullptr});
-  PyObject* scalar = scalar_from(array.data(), array.dtype());
+  PyObject* scalar = guarded([&] { return scalar_from(array.data(), array.dtype()); });
   if (!scalar) return nullptr;
   PyObject* number = PyObject_CallOneArg(reinterpret_cast<PyObject*>(&PyComplex_Type), scalar);
   Py_DECREF(scalar);

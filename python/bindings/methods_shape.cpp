@@ -44,7 +44,7 @@ bool is_c_order(PyObject* order) {
 
 PyObject* flat_view(PyObject* self, const Array& array) {
   View view;
-  view.data = array.data();
+  view.data = array.described().data;
   view.dtype = array.dtype();
   view.shape = Dims{array.size()};
   view.strides = Dims{item_size(array.dtype())};
@@ -55,7 +55,7 @@ PyObject* flat_copy(Array array) {
   Array copied;
   {
     ReleaseGil released(array.size());
-    copied = evaluate::copy(array.view(), evaluate::CopyOrder::kC);
+    copied = evaluate::copy(array.view_to_read(), evaluate::CopyOrder::kC);
   }
   return wrap(copied.reshape(Dims{array.size()}));
 }
@@ -70,11 +70,11 @@ MANYCORE_METHOD(method_reshape) {
   if (!plain) return call_real_method_wrapped(self, "reshape", call);
   return guarded([&]() -> PyObject* {
     View view;
-    if (try_reshape(array.view(), shape, false, &view)) return wrap_view(array.with_view(std::move(view)), self);
+    if (try_reshape(array.described(), shape, false, &view)) return wrap_view(array.with_view(std::move(view)), self);
     Array copied;
     {
       ReleaseGil released(array.size());
-      copied = evaluate::copy(array.view(), evaluate::CopyOrder::kC);
+      copied = evaluate::copy(array.view_to_read(), evaluate::CopyOrder::kC);
     }
     return wrap(copied.reshape(shape));
   });
@@ -108,7 +108,7 @@ MANYCORE_METHOD(method_swapaxes) {
   valid = valid && first >= 0 && first < ndim && second >= 0 && second < ndim;
   if (!valid) return call_real_method_wrapped(self, "swapaxes", {args, nargs, keywords});
   return guarded([&] {
-    View view = array.view();
+    View view = array.described();
     std::swap(view.shape[static_cast<int>(first)], view.shape[static_cast<int>(second)]);
     std::swap(view.strides[static_cast<int>(first)], view.strides[static_cast<int>(second)]);
     return wrap_view(array.with_view(std::move(view)), self);
@@ -130,7 +130,7 @@ MANYCORE_METHOD(method_squeeze) {
   if (!valid) return call_real_method_wrapped(self, "squeeze", call);
   return guarded([&] {
     View view;
-    view.data = array.data();
+    view.data = array.described().data;
     view.dtype = array.dtype();
     for (int i = 0; i < array.ndim(); ++i) {
       const bool dropped = all ? array.shape()[i] == 1 : std::find(axes.begin(), axes.end(), i) != axes.end();
@@ -204,7 +204,7 @@ MANYCORE_METHOD(method_resize) {
       throw UserError(ErrorKind::kValue, "negative dimensions not allowed");
     }
     const Array& array = object->array;
-    if (!array.is_c_contiguous() && !array.view().is_f_contiguous()) {
+    if (!array.is_c_contiguous() && !array.described().is_f_contiguous()) {
       throw UserError(ErrorKind::kValue, "resize only works on single-segment arrays");
     }
     if (checked_size(shape, item_size(array.dtype())) == array.size()) {

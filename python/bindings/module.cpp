@@ -9,7 +9,8 @@ NB_MODULE(_core, module) {
   PyObject* self = module.ptr();
   module.attr("__version__") = MANYCORE_VERSION;
   if (!register_numpy() || !register_array_type(self) || !register_ufunc_type(self) || !register_functions(self) ||
-      !register_trace(self) || !register_options(self) || !register_crossing(self) || !register_interrupt()) {
+      !register_trace(self) || !register_options(self) || !register_crossing(self) || !register_recording(self) ||
+      !register_interrupt()) {
     throw nanobind::python_error();
   }
 }

@@ -35,7 +35,7 @@ int Inputs::add_other(PyObject* object) {
   OperandHolder& holder = holders_[count_].emplace();
   if (is_sequence(object)) {
     const int taken = array_of_sequence(object, &holder.array);
-    if (taken == 1) take(holder.array.view());
+    if (taken == 1) take(holder.array);
     return taken;
   }
   const int converted = convert_operand(object, &holder);
@@ -43,7 +43,7 @@ int Inputs::add_other(PyObject* object) {
   if (holder.is_scalar) {
     operands_[count_++].scalar = holder.scalar;
   } else {
-    take(holder.array.view());
+    take(holder.array);
   }
   return 1;
 }

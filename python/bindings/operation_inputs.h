@@ -34,10 +34,10 @@ class Inputs {
 
  private:
   int add_other(PyObject* object);
-  void take(const View& view) {
-    operands_[count_++].view = &view;
+  void take(const Array& array) {
+    operands_[count_++] = array;
     has_array_ = true;
-    if (const int64_t size = view.size(); size > largest_) largest_ = size;
+    if (const int64_t size = array.size(); size > largest_) largest_ = size;
   }
 
   evaluate::Operand operands_[kMax] = {Scalar{}, Scalar{}, Scalar{}};
@@ -49,7 +49,7 @@ class Inputs {
 
 inline int Inputs::add(PyObject* object) {
   if (is_array(object)) {
-    take(array_of(object).view());
+    take(array_of(object));
     return 1;
   }
   if (PyFloat_CheckExact(object)) {

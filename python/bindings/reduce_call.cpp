@@ -2,6 +2,7 @@
 
 #include "bindings/function_arguments.h"
 #include "bindings/real_numpy.h"
+#include "evaluate/record.h"
 
 namespace manycore::python {
 namespace {
@@ -72,15 +73,30 @@ bool prepare(const ReduceArguments& arguments, Prepared* prepared, Refusal* refu
 
 PyObject* output_object(PyObject* out) { return PyTuple_CheckExact(out) ? PyTuple_GET_ITEM(out, 0) : out; }
 
-// Prepare, run `work` on it without the GIL where large, report and wrap.
-template <class Work>
-PyObject* run(const ReduceArguments& arguments, const char* name, Refusal* refusal, Work work) {
+// Is the caller's the only reference? Then the array most likely goes when the call returns, as in (a * b).sum(). A tuple that
+// arguments were taken from looks the same, so nothing may depend on it.
+bool is_passing(PyObject* object) { return is_array(object) && Py_REFCNT(object) == 1; }
+
+// The result of a reduction that was recorded: one element is wanted at once.
+Array settle_recorded(PyObject* input, Prepared* prepared, Array result) {
+  if (result.ndim() > 0) return result;
+  Buffer* passing = is_passing(input) ? prepared->input.buffer().get() : nullptr;
+  prepared->input = Array();  // `input` keeps it
+  evaluate::evaluate_passing(passing);
+  return result;
+}
+
+// Prepare, run `work` on it without the GIL where large, report and wrap. `record` tries to record instead.
+template <class Work, class Record>
+PyObject* run(const ReduceArguments& arguments, const char* name, Refusal* refusal, Work work, Record record) {
   return guarded([&]() -> PyObject* {
     Prepared prepared;
     try {
       if (!prepare(arguments, &prepared, refusal)) return nullptr;
       Array result;
-      {
+      if (record(prepared, &result)) {
+        result = settle_recorded(arguments.array, &prepared, std::move(result));
+      } else {
         ReleaseForLarge released(prepared.input.size());
         result = work(prepared);
       }
@@ -94,6 +110,8 @@ PyObject* run(const ReduceArguments& arguments, const char* name, Refusal* refus
   });
 }
 
+bool never(Prepared&, Array*) { return false; }
+
 // Elements that go into each result.
 int64_t reduced_count(const Prepared& prepared) {
   if (!prepared.options.axes) return prepared.input.size();
@@ -105,19 +123,26 @@ int64_t reduced_count(const Prepared& prepared) {
 }  // namespace
 
 PyObject* reduce_native(evaluate::Reduction reduction, const ReduceArguments& arguments, Refusal* refusal) {
-  return run(arguments, "reduce", refusal,
-             [&](Prepared& prepared) { return evaluate::reduce(reduction, prepared.input.view(), prepared.options); });
+  return run(
+      arguments, "reduce", refusal,
+      [&](Prepared& prepared) { return evaluate::reduce(reduction, prepared.input.view_to_read(), prepared.options); },
+      [&](Prepared& prepared, Array* result) {
+        return evaluate::record_reduce(reduction, prepared.input, prepared.options, result);
+      });
 }
 
 PyObject* mean_native(const ReduceArguments& arguments, Refusal* refusal) {
+  const auto record = [&](Prepared& prepared, Array* result) {
+    return evaluate::record_mean(prepared.input, prepared.options, result);
+  };
   return run(arguments, "reduce", refusal, [&](Prepared& prepared) {
     const bool is_masked = prepared.options.where != nullptr;
     if (is_masked || reduced_count(prepared) == 0) {
       decline(refusal, is_masked ? "argument where" : "mean of an empty slice, which warns");
       return Array();
     }
-    return evaluate::mean(prepared.input.view(), prepared.options);
-  });
+    return evaluate::mean(prepared.input.view_to_read(), prepared.options);
+  }, record);
 }
 
 PyObject* variance_native(const ReduceArguments& arguments, double removed, bool take_square_root, Refusal* refusal) {
@@ -127,8 +152,8 @@ PyObject* variance_native(const ReduceArguments& arguments, double removed, bool
       decline(refusal, is_masked ? "argument where" : "degrees of freedom <= 0 for a slice, which warns");
       return Array();
     }
-    return evaluate::variance(prepared.input.view(), removed, take_square_root, prepared.options);
-  });
+    return evaluate::variance(prepared.input.view_to_read(), removed, take_square_root, prepared.options);
+  }, never);
 }
 
 PyObject* accumulate_native(evaluate::Reduction reduction, const ReduceArguments& arguments, Refusal* refusal) {
@@ -139,8 +164,8 @@ PyObject* accumulate_native(evaluate::Reduction reduction, const ReduceArguments
     }
     const int64_t axis = prepared.options.axes ? (*prepared.options.axes)[0] : 0;
     if (!prepared.options.axes) prepared.input = prepared.input.reshape(Dims{prepared.input.size()});
-    return evaluate::accumulate(reduction, prepared.input.view(), static_cast<int>(axis), prepared.options);
-  });
+    return evaluate::accumulate(reduction, prepared.input.view_to_read(), static_cast<int>(axis), prepared.options);
+  }, never);
 }
 
 }  // namespace manycore::python

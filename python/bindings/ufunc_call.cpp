@@ -207,6 +207,9 @@ PyObject* run_operation(op::Op operation, const Inputs& inputs, evaluate::Elemen
     }
     const int count = op::info(operation).outputs;
     try {
+      if (evaluate::record_elementwise(operation, inputs.operands(), &results[0], options)) {
+        return result_object(std::move(results[0]), outputs[0]);
+      }
       ReleaseForLarge released(inputs.largest());
       evaluate::elementwise(operation, inputs.operands(), {results, static_cast<size_t>(count)}, options);
     } catch (const UserError& error) {

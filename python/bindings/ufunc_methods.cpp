@@ -40,7 +40,7 @@ PyObject* outer_native(const UfuncObject& ufunc, PyObject* const* args, Refusal*
         return nullptr;
       }
     }
-    View stretched = left.view();
+    View stretched = left.described();
     for (int i = 0; i < right.ndim(); ++i) {
       stretched.shape.push_back(1);
       stretched.strides.push_back(0);

@@ -14,6 +14,20 @@ struct Hooks {
   // Bytes were processed natively; set only while a report by line is kept. Called on the thread that asked for the work,
   // with or without the GIL.
   void (*counted_native)(int64_t bytes) = nullptr;
+  // May this operation be recorded, to be run later? Answers where it stands and which floating point conditions (FloatingPointStatus
+  // bits) the user wants to hear of; false where conditions must rise at once. Called on the recording thread.
+  bool (*may_record)(uint64_t* site, unsigned* reported) = nullptr;
+  // Memory of the engine is visible outside; is it still, or did only something idle keep it so (then it is unpinned)? `buffer` is
+  // a manycore::Buffer.
+  bool (*unpin_idle)(void* buffer) = nullptr;
+  // Foreign memory: does nobody but the engine's arrays hold its owner?
+  bool (*is_private)(void* owner) = nullptr;
+  // A recorded operation met conditions. Called on the thread that ran it, after the program; may come without the GIL.
+  void (*warn)(uint64_t site, const char* operation, unsigned status) = nullptr;
+  // Waiting or long work begins: others may use the interpreter meanwhile. Null when this thread does not hold it; what it
+  // answers goes back to take_interpreter.
+  void* (*release_interpreter)() = nullptr;
+  void (*take_interpreter)(void* released) = nullptr;
 };
 
 MANYCORE_API Hooks& hooks();

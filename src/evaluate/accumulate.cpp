@@ -4,7 +4,7 @@
 #include <cstring>
 
 #include "evaluate/assign.h"
-#include "evaluate/plan.h"
+#include "interpret/plan.h"
 #include "evaluate/reduce.h"
 #include "evaluate/status_scope.h"
 #include "kernel/loops.h"
@@ -14,6 +14,10 @@
 
 namespace manycore::evaluate {
 namespace {
+
+using interpret::Plan;
+using interpret::make_plan;
+using interpret::walk;
 
 constexpr int64_t kChunk = 4096;              // elements cast at a time
 constexpr int64_t kLongPart = 1024 * kChunk;  // elements between two looks for an interrupt: some 10 ms
@@ -145,7 +149,7 @@ Array accumulate(Reduction reduction, const View& input, int axis, const ReduceO
   const bool in_place = given != nullptr && given->dtype() == scan.to &&
                         (shared == Overlap::kNone || (shared == Overlap::kSame && scan.cast == nullptr));
   const View* order_by[] = {&input};
-  Array result = in_place ? *given : empty_like_operands(order_by, 1, input.shape, scan.to);
+  Array result = in_place ? *given : interpret::make_like_operands(order_by, 1, input.shape, scan.to);
   scan.input = input;
   scan.output = result.view();
   scan.axis = axis;

@@ -5,9 +5,10 @@
 #include <string>
 
 #include "evaluate/fill_runs.h"
-#include "evaluate/run.h"
+#include "evaluate/record.h"
 #include "evaluate/transposed_copy.h"
 #include "evaluate/weak.h"
+#include "interpret/run.h"
 #include "kernel/stream.h"
 #include "os/topology.h"
 #include "sched/parallel.h"
@@ -15,6 +16,9 @@
 
 namespace manycore::evaluate {
 namespace {
+
+using interpret::Job;
+using interpret::make_plan;
 
 constexpr int64_t kCopyGrain = 256 << 10;  // bytes a thread copies at a time
 
@@ -90,7 +94,7 @@ void move(const View& destination, const View& source, bool fresh, unsigned* sta
       transposed_copy(job.plan, item_size(destination.dtype), destination.nbytes() >= streaming_bytes(), fresh)) {
     return;
   }
-  const unsigned met = run(job);
+  const unsigned met = interpret::run(job);
   if (status) *status |= met;
 }
 
@@ -112,18 +116,86 @@ void axes_by_stride(const View& view, int* axes) {
 
 }  // namespace
 
-Array empty_like(const View& source, DType dtype, CopyOrder order) {
+namespace {
+
+// A new array for a copy of `source`, from `make`.
+template <class Make>
+Array make_like(const View& source, DType dtype, CopyOrder order, Make make) {
   const bool c = source.is_c_contiguous(), f = source.is_f_contiguous();
-  if (order == CopyOrder::kF || (order != CopyOrder::kC && f && !c)) return Array::empty(source.shape, dtype, Order::kF);
-  if (order != CopyOrder::kK || c) return Array::empty(source.shape, dtype);
   int axes[kMaxDims];
-  axes_by_stride(source, axes);
+  if (order == CopyOrder::kF || (order != CopyOrder::kC && f && !c)) {
+    for (int i = 0; i < source.ndim(); ++i) axes[i] = source.ndim() - 1 - i;
+  } else if (order != CopyOrder::kK || c) {
+    return make(source.shape, dtype);
+  } else {
+    axes_by_stride(source, axes);
+  }
   Dims arranged(source.ndim()), back(source.ndim());
   for (int i = 0; i < source.ndim(); ++i) {
     arranged[i] = source.shape[axes[i]];
     back[axes[i]] = i;
   }
-  return Array::empty(arranged, dtype).transpose(back);
+  return make(arranged, dtype).transpose(back);
+}
+
+// The number as an element of a signed integer array: NumPy stores a scalar of integer or double type as the Python number that
+// it is.
+Scalar element_of(const Scalar& value, DType dtype, unsigned* status) {
+  Scalar number = value;
+  if (value.weak == Weak::kStrong && is_signed_integer(dtype) && value.dtype != dtype) {
+    if (value.dtype == DType::kFloat64) number.weak = Weak::kFloat;
+    if (is_integer(value.dtype)) {
+      number = cast_scalar(value, value.dtype == DType::kUInt64 ? DType::kUInt64 : DType::kInt64);
+      number.weak = Weak::kInteger;
+    }
+  }
+  return cast_scalar(number, dtype, status);
+}
+
+program::Instruction assignment(const Array& destination) {
+  program::Instruction instruction;
+  instruction.kind = program::Kind::kAssign;
+  instruction.input_count = 1;
+  instruction.output = {destination.buffer(), destination.described(), {}};
+  return instruction;
+}
+
+}  // namespace
+
+Array empty_like(const View& source, DType dtype, CopyOrder order) {
+  return make_like(source, dtype, order, [](const Dims& shape, DType type) { return Array::empty(shape, type); });
+}
+
+bool record_assign(const Array& destination, const Array& source, Casting casting) {
+  if (!worth_recording(destination.shape()) || !may_stay_recorded(destination) || !may_stay_recorded(source)) return false;
+  if (!can_cast(source.dtype(), destination.dtype(), casting)) return false;
+  program::Instruction instruction = assignment(destination);
+  if (!ask_to_record(&instruction.origin)) return false;
+  instruction.inputs[0] = {source.buffer(), fit(source.described(), destination.shape()), {}};
+  record(std::move(instruction), 2 * destination.nbytes());
+  return true;
+}
+
+bool record_fill(const Array& destination, const Scalar& value) {
+  if (!worth_recording(destination.shape()) || !may_stay_recorded(destination)) return false;
+  program::Instruction instruction = assignment(destination);
+  unsigned status = 0;
+  instruction.inputs[0].number = element_of(value, destination.dtype(), &status);
+  if (status != 0 || !ask_to_record(&instruction.origin)) return false;
+  record(std::move(instruction), destination.nbytes());
+  return true;
+}
+
+bool record_copy(const Array& source, DType dtype, CopyOrder order, Array* result) {
+  if (!worth_recording(source.shape()) || !may_stay_recorded(source)) return false;
+  program::Origin origin;
+  if (!ask_to_record(&origin)) return false;
+  *result = make_like(source.described(), dtype, order, promise);
+  program::Instruction instruction = assignment(*result);
+  instruction.origin = origin;
+  instruction.inputs[0] = {source.buffer(), source.described(), {}};
+  record(std::move(instruction), source.nbytes() + result->nbytes());
+  return true;
 }
 
 void assign(const View& destination, const View& source, Casting casting, unsigned* status) {
@@ -145,16 +217,7 @@ void assign(const View& destination, const View& source, Casting casting, unsign
 }
 
 void fill(const View& destination, const Scalar& value, unsigned* status) {
-  // NumPy stores a scalar of integer or double type into a signed integer array as the Python number that it is.
-  Scalar number = value;
-  if (value.weak == Weak::kStrong && is_signed_integer(destination.dtype) && value.dtype != destination.dtype) {
-    if (value.dtype == DType::kFloat64) number.weak = Weak::kFloat;
-    if (is_integer(value.dtype)) {
-      number = cast_scalar(value, value.dtype == DType::kUInt64 ? DType::kUInt64 : DType::kInt64);
-      number.weak = Weak::kInteger;
-    }
-  }
-  Scalar element = cast_scalar(number, destination.dtype, status);
+  Scalar element = element_of(value, destination.dtype, status);
   trace::count_native(destination.nbytes());
   if (destination.size() == 0 || fill_runs(destination, element.bytes)) return;
   const View source{element.bytes, destination.dtype, destination.shape, Dims(destination.ndim(), 0)};

@@ -4,7 +4,8 @@
 #include <vector>
 
 #include "evaluate/assign.h"
-#include "evaluate/run.h"
+#include "evaluate/record.h"
+#include "interpret/run.h"
 #include "op/resolve.h"
 #include "sched/parallel.h"
 #include "trace/counters.h"
@@ -12,6 +13,9 @@
 
 namespace manycore::evaluate {
 namespace {
+
+using interpret::Job;
+using interpret::make_plan;
 
 constexpr int64_t kRangeGrain = 32768;
 
@@ -170,62 +174,6 @@ Array concatenate(std::span<const View> parts, int axis, const ElementwiseOption
     assign(place, part, options.casting, options.status);
     place.data += part.shape[axis] * place.strides[axis];
   }
-  return result;
-}
-
-Array where(const Operand& condition, const Operand& x, const Operand& y) {
-  const Operand* given[3] = {&condition, &x, &y};
-  op::OperandType types[2];
-  for (int i = 0; i < 2; ++i) {
-    const Operand& operand = *given[i + 1];
-    types[i] = operand.view ? op::OperandType{operand.view->dtype, Weak::kStrong}
-                            : op::OperandType{operand.scalar.dtype, operand.scalar.weak};
-  }
-  const DType dtype =
-      promote(op::settle_weak(types[0].weak, types[0].dtype, types), op::settle_weak(types[1].weak, types[1].dtype, types));
-
-  Scalar scalars[3];
-  View views[4];
-  Dims shape;
-  int64_t bytes = 0;
-  for (int i = 0; i < 3; ++i) {
-    if (given[i]->view) {
-      views[i] = *given[i]->view;
-      bytes += views[i].nbytes();
-    } else {
-      scalars[i] = cast_scalar(given[i]->scalar, i == 0 ? DType::kBool : dtype);
-      views[i].data = scalars[i].bytes;
-      views[i].dtype = scalars[i].dtype;
-    }
-  }
-  try {
-    shape = broadcast_shapes(broadcast_shapes(views[0].shape, views[1].shape), views[2].shape);
-  } catch (const UserError&) {
-    throw UserError(ErrorKind::kValue, "operands could not be broadcast together with shapes " + shape_text(views[0].shape) +
-                                           " " + shape_text(views[1].shape) + " " + shape_text(views[2].shape) + " ");
-  }
-  for (int i = 0; i < 3; ++i) {
-    if (!(views[i].shape == shape)) views[i] = broadcast_to(views[i], shape);
-  }
-  const View* ordered[4] = {&views[0], &views[1], &views[2], &views[3]};
-  const Array result = empty_like_operands(ordered, 3, shape, dtype);
-  views[3] = result.view();
-
-  kernel::Loop loop;
-  loop.run = kernel::find_select(dtype);
-  Job job;
-  job.loop = &loop;
-  job.inputs = 3;
-  job.outputs = 1;
-  job.fresh = true;
-  for (int k = 0; k < 4; ++k) {
-    job.array_dtypes[k] = views[k].dtype;
-    job.loop_dtypes[k] = k == 0 ? DType::kBool : dtype;
-    job.unaligned[k] = !views[k].is_aligned();
-  }
-  make_plan(ordered, 4, 3, &job.plan);
-  run(job);
-  trace::count_native(bytes + result.nbytes());
   return result;
 }
 

@@ -15,5 +15,7 @@ MANYCORE_API Array full(const Dims& shape, DType dtype, const Scalar& value, Ord
 MANYCORE_API Array concatenate(std::span<const View> parts, int axis, const ElementwiseOptions& options = {});
 // numpy.where(condition, x, y) with NumPy's promotion of x and y.
 MANYCORE_API Array where(const Operand& condition, const Operand& x, const Operand& y);
+// Recorded (record.h): true, or false with nothing done.
+MANYCORE_API bool record_where(const Operand& condition, const Operand& x, const Operand& y, Array* result);
 
 }  // namespace manycore::evaluate

@@ -3,13 +3,19 @@
 #include <string>
 
 #include "evaluate/assign.h"
-#include "evaluate/run.h"
+#include "evaluate/record.h"
+#include "interpret/run.h"
 #include "evaluate/weak.h"
 #include "op/resolve.h"
 #include "trace/counters.h"
 
 namespace manycore::evaluate {
 namespace {
+
+using interpret::Job;
+using interpret::kMaxOperands;
+using interpret::make_plan;
+using interpret::make_empty;
 
 using op::Op;
 using op::Signature;
@@ -100,8 +106,17 @@ struct Call {
     }
   }
 
+  // What is pending on the operands comes first; promised addresses become real ones.
+  void settle() {
+    for (int i = 0; i < info.inputs; ++i) {
+      if (!inputs[i].array) continue;
+      inputs[i].settle();
+      views[i] = *inputs[i].view;
+    }
+  }
+
   // A new output in NumPy's 'K' layout.
-  Array allocate(DType dtype) const {
+  Array allocate(DType dtype, bool promised = false) const {
     const View* order_by[3];
     int count = 0;
     bool c_order = true;
@@ -110,8 +125,46 @@ struct Call {
       order_by[count++] = &views[i];
       c_order &= views[i].is_c_contiguous();
     }
-    if (c_order || shape.size() < 2) return Array::empty(shape, dtype);
-    return empty_like_operands(order_by, count, shape, dtype);
+    const interpret::MakeArray make = promised ? promise : make_empty;
+    if (c_order || shape.size() < 2) return make(shape, dtype);
+    return interpret::make_like_operands(order_by, count, shape, dtype, make);
+  }
+
+  // After broadcast(). A small operation on what is pending is recorded too: it would end the recording.
+  bool may_be_recorded() const {
+    bool pending = false;
+    for (int i = 0; i < info.inputs; ++i) pending |= inputs[i].array && will_be_written(*inputs[i].array);
+    if (!(pending ? may_record_any(shape) : worth_recording(shape))) return false;
+    for (int i = 0; i < info.inputs; ++i) {
+      if (inputs[i].view && !(inputs[i].array && may_stay_recorded(*inputs[i].array))) return false;
+    }
+    const Array* given = options.outputs[0];
+    return status == 0 && !(given && !may_stay_recorded(*given));
+  }
+
+  bool record(Array* result) {
+    program::Origin origin;
+    if (!may_be_recorded() || !ask_to_record(&origin)) return false;
+    const Array* given = options.outputs[0];
+    program::Instruction instruction;
+    instruction.kind = program::Kind::kElementwise;
+    instruction.operation = operation;
+    instruction.signature = signature;
+    instruction.origin = origin;
+    instruction.input_count = info.inputs;
+    for (int i = 0; i < info.inputs; ++i) {
+      if (inputs[i].array)
+        instruction.inputs[i] = {inputs[i].array->buffer(), views[i], {}};
+      else
+        instruction.inputs[i].number = scalars[i];
+    }
+    const Array target = given ? *given : allocate(signature.outputs[0], true);
+    instruction.output = {target.buffer(), target.described(), {}};
+    int64_t bytes = target.nbytes();
+    for (int i = 0; i < info.inputs; ++i) bytes += inputs[i].view ? inputs[i].view->nbytes() : 0;
+    evaluate::record(std::move(instruction), bytes);
+    *result = target;
+    return true;
   }
 
   void place_outputs() {
@@ -160,7 +213,7 @@ struct Call {
     job.outputs = info.outputs;
     job.masked = options.where != nullptr;
     job.fresh = !options.outputs[0] && !options.outputs[1];
-    status |= run(job);
+    status |= interpret::run(job);
   }
 
   void deliver(std::span<Array> results) {
@@ -198,6 +251,16 @@ void check_exponents(const Call& call) {
   if (kind_of(exponents.dtype) == 'i' && any_negative(exponents)) {
     throw UserError(ErrorKind::kValue, "Integers to negative integer powers are not allowed.");
   }
+}
+
+bool compares_out_of_range(const Call& call) {
+  if (call.info.inputs != 2 || std::string_view(call.info.types) != "compare") return false;
+  for (int i = 0; i < 2; ++i) {
+    const Operand& number = call.inputs[i];
+    if (number.view || number.scalar.weak != Weak::kInteger || !is_integer(call.signature.inputs[i])) continue;
+    if (side_of_range(number.scalar, call.signature.inputs[i]) != 0) return true;
+  }
+  return false;
 }
 
 // Comparison of an integer array with a Python integer that its dtype cannot hold: the answer is the same everywhere.
@@ -242,12 +305,24 @@ void elementwise(Op operation, std::span<const Operand> inputs, std::span<Array>
   call.resolve();
   if (compares_beyond(call, results)) return;
   call.convert_scalars();
+  call.settle();
   check_exponents(call);  // before they are stretched
   call.broadcast();
   call.place_outputs();
   call.settle_overlap();
   call.execute();
   call.deliver(results);
+}
+
+bool record_elementwise(Op operation, std::span<const Operand> inputs, Array* result, const ElementwiseOptions& options) {
+  Call call(operation, inputs, options);
+  if (options.where || call.info.outputs != 1) return false;
+  call.resolve();
+  // Integer exponents are looked at first, a comparison with a number out of range is answered without looking.
+  if ((operation == Op::power && is_signed_integer(call.signature.inputs[1])) || compares_out_of_range(call)) return false;
+  call.convert_scalars();
+  call.broadcast();
+  return call.record(result);
 }
 
 Array elementwise(Op operation, std::span<const Operand> inputs, const ElementwiseOptions& options) {

@@ -9,6 +9,7 @@
 #include "evaluate/reduce_fold.h"
 #include "evaluate/reduce_result.h"
 #include "evaluate/reduce_runs.h"
+#include "kernel/identity.h"
 #include "trace/counters.h"
 #include "type/half.h"
 
@@ -24,16 +25,6 @@ const char* ufunc_name(Reduction reduction) {
 }
 
 bool is_logical(Reduction reduction) { return reduction >= Reduction::kAll && reduction <= Reduction::kLogicalXor; }
-
-DType accumulator_dtype(Reduction reduction, DType input, const ReduceOptions& options) {
-  if (reduction == Reduction::kCountNonzero) return DType::kInt64;
-  if (is_logical(reduction)) return DType::kBool;
-  if (options.dtype) return *options.dtype;
-  if (options.output != nullptr) return promote(options.output->dtype(), input);
-  const bool adds = reduction == Reduction::kSum || reduction == Reduction::kProd;
-  if (!adds || is_inexact(input)) return input;
-  return kind_of(input) == 'u' ? DType::kUInt64 : DType::kInt64;  // narrower integers and bool add in 64 bits
-}
 
 [[noreturn]] void fail_types(Reduction reduction) {
   throw UserError(ErrorKind::kType, std::string("ufunc '") + ufunc_name(reduction) +
@@ -99,7 +90,7 @@ void copy_first(const Fold& fold) {
 // Puts the starting values into the results.
 void start(const Fold& fold, const View& input, const bool* reduced, const ReduceOptions& options) {
   alignas(16) std::byte value[16];
-  bool has_value = identity(fold.reduction, fold.to, value);
+  bool has_value = kernel::identity(fold.reduction, fold.to, value);
   if (options.initial) {
     const Scalar initial = cast_scalar(*options.initial, fold.to);
     std::memcpy(value, initial.bytes, sizeof value);
@@ -148,44 +139,16 @@ Array fold_into(Reduction reduction, const View& input, const ReduceAxes& axes, 
   return result.finish(options);
 }
 
-template <class T>
-void put(std::byte* value, T number) {
-  std::memcpy(value, &number, sizeof number);
-}
-
-void put_number(DType dtype, int number, std::byte* value) {
-  std::memset(value, 0, 16);
-  if (dtype == DType::kFloat16) return put(value, float_to_half(static_cast<float>(number)));
-  if (dtype == DType::kFloat32 || dtype == DType::kComplex64) return put(value, static_cast<float>(number));
-  if (dtype == DType::kFloat64 || dtype == DType::kComplex128) return put(value, static_cast<double>(number));
-  if (number < 0 && dtype != DType::kBool)
-    std::memset(value, 0xff, 16);
-  else
-    put(value, static_cast<int64_t>(number != 0));
-}
-
 }  // namespace
 
-bool identity(Reduction reduction, DType to, std::byte* value) {
-  switch (reduction) {
-    case Reduction::kSum:
-    case Reduction::kAny:
-    case Reduction::kLogicalXor:
-    case Reduction::kBitwiseOr:
-    case Reduction::kBitwiseXor:
-    case Reduction::kCountNonzero:
-      put_number(to, 0, value);
-      return true;
-    case Reduction::kProd:
-    case Reduction::kAll:
-      put_number(to, 1, value);
-      return true;
-    case Reduction::kBitwiseAnd:
-      put_number(to, -1, value);
-      return true;
-    default:
-      return false;
-  }
+DType accumulator_dtype(Reduction reduction, DType input, const ReduceOptions& options) {
+  if (reduction == Reduction::kCountNonzero) return DType::kInt64;
+  if (is_logical(reduction)) return DType::kBool;
+  if (options.dtype) return *options.dtype;
+  if (options.output != nullptr) return promote(options.output->dtype(), input);
+  const bool adds = reduction == Reduction::kSum || reduction == Reduction::kProd;
+  if (!adds || is_inexact(input)) return input;
+  return kind_of(input) == 'u' ? DType::kUInt64 : DType::kInt64;  // narrower integers and bool add in 64 bits
 }
 
 Dims normalize_axes(const Dims& axes, int ndim) {

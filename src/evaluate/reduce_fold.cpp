@@ -6,6 +6,7 @@
 
 #include "evaluate/reduce_runs.h"
 #include "evaluate/status_scope.h"
+#include "kernel/identity.h"
 #include "kernel/half.h"
 #include "kernel/loops.h"
 #include "manycore/buffer.h"
@@ -216,7 +217,7 @@ bool run_by_parts(const Fold& fold) {
     stride *= fold.order.shape[i];
   }
   alignas(16) std::byte start[16];
-  const bool has_identity = identity(fold.reduction, fold.to, start);
+  const bool has_identity = kernel::identity(fold.reduction, fold.to, start);
   sched::parallel_for(parts, 1, [&](int64_t begin, int64_t end) {
     for (int64_t part = begin; part < end; ++part) {
       Fold piece = sliced(local, loop, part * grain, std::min(extent, (part + 1) * grain));

@@ -29,9 +29,6 @@ struct Fold {
 // Sets cast, loop_input and loops for from -> to; false when there are none.
 bool choose_loops(kernel::Reduction reduction, DType from, DType to, Fold* fold);
 
-// The value that folding starts from, in `to`: 0 or 1 or all bits; false for those without (minimum, ...).
-bool identity(kernel::Reduction reduction, DType to, std::byte* value);
-
 void run_fold(const Fold& fold);
 
 }  // namespace manycore::evaluate

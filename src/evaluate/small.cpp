@@ -5,6 +5,8 @@
 #include <cmath>
 #include <cstring>
 
+#include "base/options.h"
+#include "evaluate/record.h"
 #include "evaluate/weak.h"
 #include "kernel/float_status.h"
 #include "kernel/loops.h"
@@ -125,7 +127,7 @@ bool small_elementwise(op::Op operation, std::span<const Operand> inputs, const 
   const View* model = inputs[0].view ? inputs[0].view : count == 2 ? inputs[1].view : nullptr;
   if (!model) return false;
   const int64_t elements = model->size();
-  if (elements > kMostElements || elements == 0) return false;
+  if (elements > kMostElements || elements == 0 || elements >= base::integer_option(base::Option::record_from)) return false;
   const int first = kind_number(inputs[0]), second = count == 2 ? kind_number(inputs[1]) : kKinds;
   Entry& entry = table[static_cast<int>(operation)][first][second];
   uint8_t state = entry.state.load(std::memory_order_acquire);
@@ -139,6 +141,10 @@ bool small_elementwise(op::Op operation, std::span<const Operand> inputs, const 
   for (int i = 0; i < count; ++i) {
     const View* view = inputs[i].view;
     if (view) {
+      if (inputs[i].array) {
+        if (will_be_written(*inputs[i].array)) return false;  // recorded with what it waits for
+        inputs[i].settle();
+      }
       if (!(view->shape == model->shape) || !view->is_c_contiguous() || !view->is_aligned()) return false;
       args[i] = reinterpret_cast<char*>(view->data);
       steps[i] = item_size(entry.inputs[i]);

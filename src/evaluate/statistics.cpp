@@ -6,7 +6,7 @@
 #include <cstring>
 
 #include "evaluate/assign.h"
-#include "evaluate/plan.h"
+#include "interpret/plan.h"
 #include "evaluate/reduce.h"
 #include "evaluate/reduce_fold.h"
 #include "evaluate/reduce_result.h"
@@ -17,6 +17,10 @@
 
 namespace manycore::evaluate {
 namespace {
+
+using interpret::Plan;
+using interpret::make_plan;
+using interpret::walk;
 
 [[noreturn]] void fail_unsupported(const char* operation) {
   throw UserError(ErrorKind::kNotImplemented,
@@ -176,7 +180,7 @@ bool is_dense(const View& view) {
 Array copy_like_differences(const View& input, const View& mean) {
   const View stretched = broadcast_to(mean, input.shape);
   const View* operands[] = {&input, &stretched};
-  Array copied = empty_like_operands(operands, 2, input.shape, input.dtype);
+  Array copied = interpret::make_like_operands(operands, 2, input.shape, input.dtype);
   assign(copied.view(), input);
   return copied;
 }

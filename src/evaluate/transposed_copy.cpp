@@ -7,6 +7,8 @@
 namespace manycore::evaluate {
 namespace {
 
+using interpret::Plan;
+
 constexpr int64_t kFewest = 8;             // rows or columns: below, squares of vectors hardly occur
 constexpr int64_t kColumns = 64;           // of a panel
 constexpr int64_t kGrainElements = 32768;  // that a thread takes at a time
@@ -82,7 +84,7 @@ struct Copier {
 
 }  // namespace
 
-bool transposed_copy(const Plan& plan, int64_t item, bool past_caches, bool fresh) {
+bool transposed_copy(const interpret::Plan& plan, int64_t item, bool past_caches, bool fresh) {
   Layout layout;
   if (!kernel::can_transpose(item) || plan.size < 4096 || !find_layout(plan, item, &layout)) return false;
   const Copier copier(plan, layout, item, past_caches);

@@ -13,6 +13,9 @@
 namespace manycore::evaluate {
 namespace {
 
+using interpret::Plan;
+using interpret::make_plan;
+
 Array numbered(const Dims& shape, DType dtype) {
   Array array = Array::empty(shape, dtype);
   const int64_t item = item_size(dtype);

@@ -325,7 +325,29 @@ Buffer* Pool::allocate_foreign(std::byte* data, int64_t nbytes, bool writeable, 
   return buffer;
 }
 
+Buffer* Pool::allocate_promised(std::byte* address, int64_t nbytes) {
+  Buffer* buffer = allocate_small(0);
+  buffer->data_ = address;
+  buffer->nbytes_ = nbytes;
+  buffer->kind_ = Buffer::Kind::kPromised;
+  return buffer;
+}
+
+void Pool::provide(Buffer* promised) {
+  // A small block is one piece with its header, so a promised buffer always gets a medium one or a large one.
+  Buffer* block = allocate_big(std::max(promised->nbytes_, kSmallLimit + 1), false);
+  promised->data_ = block->data_;
+  promised->charged_ = block->charged_;
+  promised->size_class_ = block->size_class_;
+  promised->kind_ = block->kind_;
+  block->kind_ = Buffer::Kind::kSmall;
+  block->size_class_ = 0;
+  block->data_ = reinterpret_cast<std::byte*>(block) + kHeaderBytes;
+  release_small(block);
+}
+
 void Pool::release(Buffer* buffer) {
+  if (buffer->kind_ == Buffer::Kind::kPromised) buffer->kind_ = Buffer::Kind::kSmall;  // never got memory
   if (buffer->kind_ == Buffer::Kind::kSmall) {
     if (__builtin_expect(buffer->size_class_ == 0, 0)) {
       // A header that served foreign memory points there; as a small block it points behind itself again.

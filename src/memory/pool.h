@@ -33,6 +33,8 @@ class MANYCORE_API Pool {
   Buffer* allocate(int64_t nbytes) { return nbytes <= kSmallLimit ? allocate_small(nbytes) : allocate_big(nbytes, false); }
   Buffer* allocate_zeroed(int64_t nbytes);
   Buffer* allocate_foreign(std::byte* data, int64_t nbytes, bool writeable, Buffer::Foreign* foreign);
+  Buffer* allocate_promised(std::byte* address, int64_t nbytes);
+  void provide(Buffer* promised);  // gives it memory
   void release(Buffer* buffer);
 
   // Give at least `bytes` of cached blocks back to the system, the least recently used sizes first; returns what it gave.

@@ -15,6 +15,10 @@ struct ThreadTotals {
   std::atomic<int64_t> native_bytes{0};
   std::atomic<int64_t> fallback_calls{0};
   std::atomic<int64_t> fallback_bytes{0};
+  std::atomic<int64_t> recorded{0};
+  std::atomic<int64_t> groups{0};
+  std::atomic<int64_t> grouped{0};
+  std::atomic<int64_t> materialised_bytes{0};
 };
 
 void add(std::atomic<int64_t>& counter, int64_t amount) {
@@ -39,6 +43,10 @@ void add_to(Totals& sum, const ThreadTotals& part) {
   sum.native_bytes += part.native_bytes.load(std::memory_order_relaxed);
   sum.fallback_calls += part.fallback_calls.load(std::memory_order_relaxed);
   sum.fallback_bytes += part.fallback_bytes.load(std::memory_order_relaxed);
+  sum.recorded += part.recorded.load(std::memory_order_relaxed);
+  sum.groups += part.groups.load(std::memory_order_relaxed);
+  sum.grouped += part.grouped.load(std::memory_order_relaxed);
+  sum.materialised_bytes += part.materialised_bytes.load(std::memory_order_relaxed);
 }
 
 struct Registration {
@@ -114,6 +122,15 @@ void count_fallback(int64_t bytes) {
   add(totals.fallback_bytes, bytes);
 }
 
+void count_recorded() { add(mine().recorded, 1); }
+
+void count_group(int64_t instructions, int64_t materialised_bytes) {
+  ThreadTotals& totals = mine();
+  add(totals.groups, 1);
+  add(totals.grouped, instructions);
+  add(totals.materialised_bytes, materialised_bytes);
+}
+
 Totals totals() {
   Registry& all = registry();
   std::lock_guard lock(all.mutex);
@@ -122,6 +139,10 @@ Totals totals() {
   sum.native_bytes -= all.removed.native_bytes;
   sum.fallback_calls -= all.removed.fallback_calls;
   sum.fallback_bytes -= all.removed.fallback_bytes;
+  sum.recorded -= all.removed.recorded;
+  sum.groups -= all.removed.groups;
+  sum.grouped -= all.removed.grouped;
+  sum.materialised_bytes -= all.removed.materialised_bytes;
   return sum;
 }
 

@@ -13,6 +13,10 @@ struct Totals {
   int64_t native_bytes = 0;  // bytes of array operands read plus bytes of results written
   int64_t fallback_calls = 0;
   int64_t fallback_bytes = 0;
+  int64_t recorded = 0;            // operations that were recorded instead of run
+  int64_t groups = 0;              // fused groups that ran
+  int64_t grouped = 0;             // instructions in them
+  int64_t materialised_bytes = 0;  // results that they wrote to memory
 };
 
 MANYCORE_API void count_native(int64_t bytes);
@@ -32,6 +36,8 @@ class NativeCall {
 };
 
 MANYCORE_API void count_fallback(int64_t bytes);
+MANYCORE_API void count_recorded();
+MANYCORE_API void count_group(int64_t instructions, int64_t materialised_bytes);
 MANYCORE_API Totals totals();  // sum over all threads so far
 MANYCORE_API void reset_totals();
 

@@ -4,10 +4,10 @@
 // Internal to evaluate/.
 #pragma once
 
-#include "evaluate/plan.h"
+#include "interpret/plan.h"
 #include "kernel/loops.h"
 
-namespace manycore::evaluate {
+namespace manycore::interpret {
 
 struct Job {
   Plan plan;  // inputs, outputs, then the mask if there is one
@@ -24,4 +24,4 @@ struct Job {
 // Floating point conditions met (op::errors bits), only those that the loop or a cast may report. May reorder the plan's axes.
 unsigned run(Job& job);
 
-}  // namespace manycore::evaluate
+}  // namespace manycore::interpret

@@ -8,17 +8,18 @@
 
 #include "manycore/array.h"
 
-namespace manycore::evaluate {
+namespace manycore::interpret {
 
-inline constexpr int kMaxOperands = 6;  // three inputs, two outputs, a mask
+inline constexpr int kMaxOperands = 6;       // of one operation: three inputs, two outputs, a mask
+inline constexpr int kMaxPlanOperands = 40;  // of a group of operations
 
 struct Plan {
   int ndim = 0;
   int operands = 0;
   int64_t size = 0;
-  std::byte* data[kMaxOperands];
+  std::byte* data[kMaxPlanOperands];
   int64_t shape[kMaxDims];                  // at least one axis, innermost first
-  int64_t strides[kMaxOperands][kMaxDims];  // bytes
+  int64_t strides[kMaxPlanOperands][kMaxDims];  // bytes
 };
 
 // All views have the same shape (stride 0 where broadcast). Outputs come last, `first_output` is the first of them.
@@ -28,7 +29,9 @@ void make_plan(const View* const* views, int count, int first_output, Plan* plan
 void bring_to(Plan* plan, int axis, int place);
 
 // New memory in NumPy's 'K' order: the axis order that outputs of an operation on these views of one shape get.
-Array empty_like_operands(const View* const* views, int count, const Dims& shape, DType dtype);
+using MakeArray = Array (*)(const Dims& shape, DType dtype);
+inline Array make_empty(const Dims& shape, DType dtype) { return Array::empty(shape, dtype); }
+Array make_like_operands(const View* const* views, int count, const Dims& shape, DType dtype, MakeArray make = make_empty);
 
 // Axes that came to their end start again and move the next one on.
 inline void carry(const Plan& plan, int axis, int64_t* position, std::byte** data) {
@@ -46,7 +49,7 @@ inline void carry(const Plan& plan, int axis, int64_t* position, std::byte** dat
 template <class Piece>
 void walk(const Plan& plan, int64_t begin, int64_t end, int64_t longest, const Piece& piece) {
   int64_t position[kMaxDims];
-  std::byte* data[kMaxOperands];
+  std::byte* data[kMaxPlanOperands];
   for (int k = 0; k < plan.operands; ++k) data[k] = plan.data[k];
   int64_t rest = begin;
   for (int axis = 0; axis < plan.ndim; ++axis) {
@@ -86,10 +89,14 @@ struct Tiling {
 };
 Tiling tile(const Plan& plan, int64_t run, int64_t rows);
 
+// Whether tiles pay, with the axes brought into the order that they want; the count is 0 where they do not. The first `inputs`
+// operands are read.
+Tiling choose_tiling(Plan* plan, int inputs);
+
 template <class Piece>
 void walk_tiles(const Plan& plan, const Tiling& tiling, int64_t begin, int64_t end, const Piece& piece) {
   for (int64_t number = begin; number < end; ++number) {
-    std::byte* data[kMaxOperands];
+    std::byte* data[kMaxPlanOperands];
     int64_t rest = number;
     const int64_t top = rest % tiling.down * tiling.rows;
     rest /= tiling.down;
@@ -110,4 +117,4 @@ void walk_tiles(const Plan& plan, const Tiling& tiling, int64_t begin, int64_t e
   }
 }
 
-}  // namespace manycore::evaluate
+}  // namespace manycore::interpret

@@ -1,4 +1,4 @@
-#include "evaluate/run.h"
+#include "interpret/run.h"
 
 #include <atomic>
 #include <cstring>
@@ -6,7 +6,7 @@
 #include "kernel/float_status.h"
 #include "sched/parallel.h"
 
-namespace manycore::evaluate {
+namespace manycore::interpret {
 namespace {
 
 using kernel::Cost;
@@ -73,7 +73,8 @@ struct Runner {
   int64_t loop_steps[kMaxOperands];
 
   explicit Runner(Job& j) : job(j), plan(j.plan), count(j.inputs + j.outputs) {
-    choose_tiling();
+    tiling = choose_tiling(&plan, job.inputs);
+    tiled = tiling.count > 0;
     int64_t widest = 1;
     for (int k = 0; k < count; ++k) {
       const bool casts = job.array_dtypes[k] != job.loop_dtypes[k];
@@ -90,37 +91,6 @@ struct Runner {
       const int64_t step = plan.strides[k][0];
       loop_steps[k] = paths[k] == Path::kDirect ? step : step == 0 && k < job.inputs ? 0 : item_size(job.loop_dtypes[k]);
     }
-  }
-
-  // Two layouts want tiles: an input that is dense along another axis than the output (a transposed copy), and a short
-  // innermost axis, where the loop goes down the next axis instead of being called for every few elements.
-  void choose_tiling() {
-    constexpr int64_t kShort = 16, kWorthwhile = 4096;
-    if (plan.ndim < 2 || plan.size < kWorthwhile) return;
-    const int longest = static_cast<int>(std::max_element(plan.shape + 1, plan.shape + plan.ndim) - plan.shape);
-    if (plan.shape[0] <= kShort && plan.shape[longest] > plan.shape[0]) {
-      const int64_t width = plan.shape[0];
-      bring_to(&plan, longest, 0);
-      const int64_t reach = std::max<int64_t>(1, std::abs(plan.strides[job.inputs][0]));
-      return set_tiles(std::clamp<int64_t>((128 << 10) / reach, 64, 2048 / width), width);
-    }
-    for (int k = 0; k < job.inputs; ++k) {
-      const int64_t here = std::abs(plan.strides[k][0]);
-      int densest = 0;
-      for (int axis = 1; axis < plan.ndim; ++axis) {
-        const int64_t stride = std::abs(plan.strides[k][axis]);
-        if (stride != 0 && stride < std::abs(plan.strides[k][densest])) densest = axis;
-      }
-      if (densest == 0) continue;
-      bring_to(&plan, densest, 1);
-      // 512 lines of the input stay in L1 for the next rows, and the output is written in long runs: 3162 x 3162 float64
-      // 13 ms, 19 row by row; 4096 x 4096 38 ms, 105 row by row (Zen 5).
-      return here < 64 ? set_tiles(1024, 32) : set_tiles(512, 32);
-    }
-  }
-  void set_tiles(int64_t run, int64_t rows) {
-    tiling = tile(plan, run, rows);
-    tiled = true;
   }
 
   void move(int k, std::byte* array, std::byte* buffer, int64_t n, bool in) const {
@@ -234,4 +204,4 @@ unsigned run(Job& job) {
   return status.load(std::memory_order_relaxed);
 }
 
-}  // namespace manycore::evaluate
+}  // namespace manycore::interpret

@@ -1,0 +1,174 @@
+#include "evaluate/record.h"
+
+#include <algorithm>
+
+#include "base/hooks.h"
+#include "base/options.h"
+#include "fuse/schedule.h"
+#include "interpret/run_group.h"
+#include "memory/account.h"
+#include "memory/pool.h"
+#include "program/recorder.h"
+#include "trace/counters.h"
+
+namespace manycore {
+
+void Array::finish(uintptr_t kinds) const {
+  if (buffer_->pending() & kinds) {
+    if (program::Recorder* recorder = program::Recorder::of(*buffer_.get())) evaluate::run(*recorder);
+  }
+  // Nothing is pending that writes it, so there is memory unless nobody ever wrote it.
+  if (Buffer::is_promised(view_.data)) {
+    buffer_->provide();
+    view_.data = buffer_->resolve(view_.data);
+  }
+}
+
+namespace evaluate {
+namespace {
+
+using interpret::Report;
+using program::Recorder;
+
+// Longer programs only cost planning time: hazards are looked for among the last groups.
+constexpr size_t kMostInstructions = 512;
+constexpr int kMostDims = 8;
+
+thread_local std::vector<Report>* reports_of_run = nullptr;
+
+void run_program(program::Program& program) {
+  // What an earlier run that did not come to its end gave memory to has another address by now.
+  for (program::Instruction& instruction : program.instructions) {
+    program::for_each_operand(instruction, [](program::Operand& operand) {
+      if (!operand.is_number()) operand.view.data = operand.base->resolve(operand.view.data);
+    });
+  }
+  fuse::Schedule schedule = fuse::make_schedule(program);
+  interpret::run_schedule(schedule, reports_of_run);
+}
+
+void warn(const std::vector<Report>& reports) {
+  const auto warn = base::hooks().warn;
+  if (!warn) return;
+  for (const Report& report : reports) warn(report.origin.site, report.operation, report.status);
+}
+
+// Others may use the interpreter while this thread computes.
+class Released {
+ public:
+  Released() : state_(base::hooks().release_interpreter ? base::hooks().release_interpreter() : nullptr) {}
+  ~Released() {
+    if (state_) base::hooks().take_interpreter(state_);
+  }
+  Released(const Released&) = delete;
+  Released& operator=(const Released&) = delete;
+
+ private:
+  void* state_;
+};
+
+template <class F>
+void run_and_warn(F&& body) {
+  std::vector<Report> reports;
+  std::vector<Report>* outer = std::exchange(reports_of_run, &reports);
+  try {
+    Released released;
+    body();
+  } catch (...) {
+    reports_of_run = outer;
+    warn(reports);
+    throw;
+  }
+  reports_of_run = outer;
+  warn(reports);
+}
+
+// What the program holds back may not fill the memory: a quarter of the cap, as the pool's free blocks.
+int64_t most_bytes() { return memory::Account::arrays().limit() / 4; }
+
+bool same_shape_elsewhere(const program::Operand& input, const program::Operand& output) {
+  if (input.is_number() || input.base.get() != output.base.get()) return false;
+  return overlap(input.view, output.view) == Overlap::kMaybe ||
+         (overlap(input.view, output.view) == Overlap::kSame && input.view.dtype != output.view.dtype);
+}
+
+void append(program::Instruction instruction) {
+  Recorder::of_this_thread().record(std::move(instruction), run_program);
+  trace::count_recorded();
+}
+
+}  // namespace
+
+void run(Recorder& recorder) {
+  run_and_warn([&] { recorder.run(run_program); });
+}
+
+Array promise(const Dims& shape, DType dtype) {
+  const int64_t nbytes = checked_size(shape, item_size(dtype)) * item_size(dtype);
+  memory::Account& account = memory::Account::arrays();
+  if (nbytes > account.limit()) account.fail("allocate", nbytes, account.held());  // can never fit: at its own line
+  // A small block is one piece with its header, so it cannot come later.
+  if (nbytes <= memory::kSmallLimit && base::integer_option(base::Option::record_from) > 0) return Array::empty(shape, dtype);
+  BufferRef buffer = BufferRef::adopt(Buffer::promise(nbytes));
+  View view{buffer->data(), dtype, shape, c_strides(shape, item_size(dtype))};
+  return Array(std::move(buffer), std::move(view));
+}
+
+bool may_record_any(const Dims& shape) {
+  if (base::integer_option(base::Option::eager)) return false;
+  return shape.size() <= kMostDims && std::find(shape.begin(), shape.end(), 0) == shape.end();
+}
+
+bool worth_recording(const Dims& shape) {
+  int64_t size = 1;
+  for (int64_t extent : shape) size *= extent;
+  return size >= base::integer_option(base::Option::record_from) && may_record_any(shape);
+}
+
+bool may_stay_recorded(const Array& array) {
+  const BufferRef& buffer = array.buffer();
+  if (!buffer || !array.described().is_aligned()) return false;
+  const base::Hooks& hooks = base::hooks();
+  if (buffer->is_pinned() && !(hooks.unpin_idle && hooks.unpin_idle(buffer.get()))) return false;
+  return !buffer->is_foreign() || (hooks.is_private && buffer->owner() && hooks.is_private(buffer->owner()));
+}
+
+bool ask_to_record(program::Origin* origin) {
+  const auto ask = base::hooks().may_record;
+  return ask == nullptr || ask(&origin->site, &origin->reported);
+}
+
+void record(program::Instruction instruction, int64_t bytes) {
+  for (int i = 0; i < instruction.input_count; ++i) {
+    program::Operand& input = instruction.inputs[i];
+    if (!same_shape_elsewhere(input, instruction.output)) continue;
+    const Array copy = promise(input.view.shape, input.view.dtype);
+    program::Instruction copying;
+    copying.kind = program::Kind::kAssign;
+    copying.input_count = 1;
+    copying.inputs[0] = input;
+    copying.output = {copy.buffer(), copy.described(), {}};
+    input = copying.output;
+    append(std::move(copying));
+  }
+  trace::count_native(bytes);
+  append(std::move(instruction));
+  const Recorder& recorder = Recorder::of_this_thread();
+  if (recorder.size() >= kMostInstructions || recorder.bytes() > most_bytes()) evaluate_pending();
+}
+
+void evaluate_pending() { run(Recorder::of_this_thread()); }
+
+void evaluate_passing(Buffer* passing) {
+  Recorder& recorder = Recorder::of_this_thread();
+  run_and_warn([&] { recorder.run(run_program, passing); });
+}
+
+void evaluate_everything() {
+  run_and_warn([] { Recorder::run_all(run_program); });
+}
+
+std::string explain() { return Recorder::of_this_thread().text(); }
+
+}  // namespace evaluate
+}  // namespace manycore

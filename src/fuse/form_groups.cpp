@@ -1,0 +1,128 @@
+// Groups by looking back: an instruction joins the nearest earlier group that it may run with, past groups that it does not
+// meet. Two instructions run together when they have one shape, share an array, and meet element by element only
+// (program/hazards.h), so that a block of one and then the same block of the other gives what the whole of one and then the whole
+// of the other gives.
+#include "fuse/pass.h"
+#include "program/axes.h"
+#include "program/hazards.h"
+
+namespace manycore::fuse {
+namespace {
+
+using program::Meeting;
+using program::Operand;
+
+// Operands that a group reads and writes in memory at most: more streams than this and the prefetchers lose track.
+constexpr int kMostOperands = 24;
+constexpr size_t kMostMembers = 64;
+constexpr int kLookBack = 6;
+
+class Grouper {
+ public:
+  explicit Grouper(Schedule& schedule) : schedule_(schedule), all_(schedule.program.instructions) {}
+
+  void run() {
+    for (int i = 0; i < static_cast<int>(all_.size()); ++i) {
+      if (!at(i).done && at(i).kind != Kind::kFree) place(i);
+    }
+  }
+
+ private:
+  struct Joined {
+    std::vector<const Operand*> operands;  // distinct ones
+    bool reduces = false;
+    bool complex = false;  // its reductions
+    program::Split split;
+  };
+
+  Instruction& at(int i) { return all_[static_cast<size_t>(i)]; }
+
+  void place(int i) {
+    const char* reason = "";
+    const int newest = static_cast<int>(schedule_.groups.size()) - 1;
+    for (int g = newest; g >= 0 && g > newest - kLookBack; --g) {
+      const Meeting meeting = meet(g, i);
+      const char* obstacle = obstacle_to_join(g, i, meeting);
+      if (obstacle == nullptr) return join(g, i);
+      if (g == newest || meeting != Meeting::kApart) reason = obstacle;
+      if (meeting != Meeting::kApart) break;
+    }
+    schedule_.groups.emplace_back();
+    schedule_.groups.back().apart = reason;
+    joined_.emplace_back();
+    join(newest + 1, i);
+  }
+
+  Meeting meet(int g, int i) {
+    Meeting worst = Meeting::kApart;
+    for (int member : schedule_.groups[static_cast<size_t>(g)].members) worst = std::max(worst, program::meet(at(member), at(i)));
+    return worst;
+  }
+
+  const char* obstacle_to_join(int g, int i, Meeting meeting) {
+    const Group& group = schedule_.groups[static_cast<size_t>(g)];
+    const Joined& joined = joined_[static_cast<size_t>(g)];
+    if (!(at(group.members[0]).shape() == at(i).shape())) return "another shape";
+    if (meeting == Meeting::kCrossed) return "needs elements at other places of what the group writes, or overwrites what it reads";
+    if (group.members.size() >= kMostMembers) return "the group is full";
+    if (!shares(joined, at(i))) return "no array in common";
+    if (static_cast<int>(joined.operands.size()) + count_new(joined, at(i)) > kMostOperands) return "too many arrays at once";
+    if (joined.reduces && at(i).kind == Kind::kReduce && !(program::split_of(at(i)) == joined.split))
+      return "reduces along other axes";
+    if (joined.reduces && at(i).kind == Kind::kReduce && is_complex(at(i).output.view.dtype) != joined.complex)
+      return "real and complex sums are cut in different places";
+    return nullptr;
+  }
+
+  static bool is_same(const Operand& a, const Operand& b) {
+    return a.view.data == b.view.data && a.view.dtype == b.view.dtype && a.view.strides == b.view.strides;
+  }
+
+  static bool shares(const Joined& joined, const Instruction& instruction) {
+    bool found = false;
+    program::for_each_operand(instruction, [&](const Operand& operand) {
+      if (operand.is_number()) return;
+      for (const Operand* other : joined.operands) found |= other->base.get() == operand.base.get();
+    });
+    return found;
+  }
+
+  static int count_new(const Joined& joined, const Instruction& instruction) {
+    int count = 0;
+    program::for_each_operand(instruction, [&](const Operand& operand) {
+      if (operand.is_number()) return;
+      for (const Operand* other : joined.operands) {
+        if (is_same(*other, operand)) return;
+      }
+      ++count;
+    });
+    return count;
+  }
+
+  void join(int g, int i) {
+    Joined& joined = joined_[static_cast<size_t>(g)];
+    program::for_each_operand(at(i), [&](const Operand& operand) {
+      if (operand.is_number()) return;
+      for (const Operand* other : joined.operands) {
+        if (is_same(*other, operand)) return;
+      }
+      joined.operands.push_back(&operand);
+    });
+    if (at(i).kind == Kind::kReduce) {
+      joined.reduces = true;
+      joined.complex = is_complex(at(i).output.view.dtype);
+      joined.split = program::split_of(at(i));
+    }
+    schedule_.groups[static_cast<size_t>(g)].members.push_back(i);
+  }
+
+  Schedule& schedule_;
+  std::vector<Instruction>& all_;
+  std::vector<Joined> joined_;
+};
+
+}  // namespace
+
+void form_groups(Schedule& schedule) { Grouper(schedule).run(); }
+
+}  // namespace manycore::fuse

@@ -1,0 +1,43 @@
+// Schedule: a program's instructions put together in groups that run block by block, in the order in which the groups run. Made by
+// the passes of passes.cpp; refers to its program by index and lives as long.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "program/program.h"
+
+namespace manycore::fuse {
+
+using program::Instruction;
+using program::Kind;
+using program::Program;
+
+// Instructions of one shape that meet element by element only: they run together, one cache-sized block after the other.
+struct Group {
+  std::vector<int> members;  // in program order; no FREE
+  std::vector<int> frees;    // FREEs that follow
+  const char* apart = "";    // why its first member did not join a group before; static text
+};
+
+struct Schedule {
+  explicit Schedule(Program& p) : program(p) {}
+  Program& program;
+  std::vector<Group> groups;
+};
+
+// What one pass did, for reports and tests.
+struct PassTime {
+  const char* name;
+  int64_t nanoseconds = 0;
+  int64_t runs = 0;
+};
+
+// All passes in order, but those that the option `without_passes` names. In debug builds the program is verified after each.
+MANYCORE_API Schedule make_schedule(Program& program);
+MANYCORE_API std::vector<PassTime> pass_times();
+
+// "0: add multiply sum | apart: first" a line a group.
+std::string text(const Schedule& schedule);
+
+}  // namespace manycore::fuse

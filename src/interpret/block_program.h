@@ -1,0 +1,64 @@
+// BlockProgram: a group of instructions as kernel calls on blocks. Arguments are operands in memory, which move along the group's plan,
+// scratch blocks of one thread, which hold what nobody outside the group sees, and numbers. Casts are steps of their own.
+// Built once per run of a group; read by all threads; the program that it came from outlives it.
+#pragma once
+
+#include <vector>
+
+#include "fuse/schedule.h"
+#include "interpret/plan.h"
+#include "kernel/loops.h"
+#include "program/axes.h"
+
+namespace manycore::interpret {
+
+struct Argument {
+  enum class Where : uint8_t { kMemory, kScratch, kNumber };
+  Where where = Where::kNumber;
+  int16_t index = 0;  // of the plan's operand, the scratch block or the number
+};
+
+struct Step {
+  kernel::LoopFn run = nullptr;
+  void* data = nullptr;
+  bool scalar_unit = false;
+  bool once = false;      // its input stands still along the innermost axis: one element is enough
+  uint8_t reported = 0;   // conditions that go to its instruction
+  int16_t instruction = 0;
+  int8_t count = 0;  // of arguments, the output last
+  Argument arguments[4];
+  int64_t steps[4] = {};  // bytes from element to element
+};
+
+// A reduction that reads what the steps left.
+struct Ending {
+  int instruction = 0;
+  Argument source;
+  DType from, to;
+  kernel::Reduction reduction;
+  const kernel::ReduceLoops* loops = nullptr;
+  const kernel::ReduceLoops* join = nullptr;  // of partial results
+  kernel::PairwiseSum pairwise = nullptr;  // null: exact, so pieces may be cut anywhere
+  std::byte* results = nullptr;            // outer x inner accumulators, dense
+  unsigned reported = 0;
+};
+
+struct BlockProgram {
+  Plan plan;
+  Tiling tiling{};      // count 0: no tiles
+  bool fresh = true;    // writes only memory that nobody has seen
+  int scratch_count = 0;
+  int64_t scratch_item = 1;  // bytes of the largest element in scratch
+  int cost = 0;              // of an element, in kernel::Cost::kMemory loops
+  std::vector<Step> steps;
+  std::vector<Scalar> numbers;
+  std::vector<Ending> endings;
+  program::Split split;  // of the endings
+  int64_t written_bytes = 0;
+  std::vector<int> kept;  // members that compute a passing array: they stay in the program
+};
+
+// For the members of one group, or some of them; what others still need goes to memory. Gives memory to what is written there.
+BlockProgram lower(const fuse::Schedule& schedule, const std::vector<int>& members);
+
+}  // namespace manycore::interpret

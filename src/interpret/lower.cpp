@@ -1,0 +1,388 @@
+#include <algorithm>
+#include <unordered_map>
+
+#include "base/check.h"
+#include "interpret/block_program.h"
+
+namespace manycore::interpret {
+namespace {
+
+using fuse::Instruction;
+using program::Kind;
+using program::Operand;
+using Where = Argument::Where;
+
+bool same_place(const View& a, const View& b) {
+  return a.data == b.data && a.dtype == b.dtype && a.strides == b.strides;
+}
+
+// May a cast report a condition?
+bool cast_reports(DType from, DType to) {
+  if (from == to || !(is_inexact(from) || to == DType::kFloat16)) return false;
+  return !is_inexact(to) || item_size(to) < item_size(from) || to == DType::kFloat16;
+}
+
+int cost_of(kernel::Cost cost) {
+  switch (cost) {
+    case kernel::Cost::kMemory:
+      return 1;
+    case kernel::Cost::kDivision:
+      return 2;
+    case kernel::Cost::kTranscendental:
+      return 8;
+  }
+  return 1;
+}
+
+class Lowering {
+ public:
+  Lowering(const fuse::Schedule& schedule, const std::vector<int>& members, BlockProgram* result)
+      : all_(schedule.program.instructions), members_(members), result_(*result) {
+    find_contracted(schedule.program);
+  }
+
+  void run() {
+    for (int member : members_) list_operands(at(member));
+    plan();
+    count_reads();
+    for (size_t m = 0; m < members_.size(); ++m) emit(m);
+  }
+
+ private:
+  // A base that lives in a scratch block.
+  struct Contracted {
+    View view;
+    int slot = -1;
+    int reads = 0;  // left
+  };
+
+  const Instruction& at(int i) const { return all_[static_cast<size_t>(i)]; }
+
+  // Bases that only the program holds, that only this group touches, always as one and the same view, and that it writes first.
+  void find_contracted(const program::Program& program) {
+    for (const program::BaseUse& use : program::base_uses(program)) {
+      const bool passing = use.base == program.passing && use.base->references() == use.mentions + 1;
+      if ((use.is_dead || passing) && !use.base->is_foreign() && !use.base->has_memory()) contracted_.try_emplace(use.base);
+    }
+    std::unordered_map<int, bool> is_member;
+    for (int member : members_) is_member[member] = true;
+    for (int i = 0; i < static_cast<int>(all_.size()) && !contracted_.empty(); ++i) {
+      if (at(i).done || at(i).kind == Kind::kFree) continue;
+      const bool inside = is_member.contains(i);
+      const auto look = [&](const Operand& operand, bool writes) {
+        if (operand.is_number()) return;
+        const auto found = contracted_.find(operand.base.get());
+        if (found == contracted_.end()) return;
+        Contracted& base = found->second;
+        const bool first = base.view.data == nullptr;
+        if (!inside || (first && !writes) || (!first && !same_place(base.view, operand.view)) ||
+            (writes && at(i).kind == Kind::kReduce)) {
+          contracted_.erase(found);
+          return;
+        }
+        base.view = operand.view;
+      };
+      for (int k = 0; k < at(i).input_count; ++k) look(at(i).inputs[k], false);
+      look(at(i).output, true);
+    }
+    std::erase_if(contracted_, [](const auto& entry) { return entry.second.view.data == nullptr; });
+    if (program.passing && contracted_.contains(program.passing) && !keep_recipe(program.passing)) contracted_.erase(program.passing);
+  }
+
+  // The members that a passing array is computed by; false where running them once more would give something else, because the group
+  // overwrites what they read.
+  bool keep_recipe(Buffer* passing) {
+    std::unordered_map<Buffer*, bool> written, needed;
+    for (int member : members_) {
+      if (!is_contracted(at(member).output)) written[at(member).output.base.get()] = true;
+    }
+    needed[passing] = true;
+    std::vector<int> recipe;
+    for (size_t m = members_.size(); m-- > 0;) {
+      const Instruction& instruction = at(members_[m]);
+      if (!needed.contains(instruction.output.base.get())) continue;
+      recipe.push_back(members_[m]);
+      for (int k = 0; k < instruction.input_count; ++k) {
+        Buffer* base = instruction.inputs[k].base.get();
+        if (base == nullptr) continue;
+        if (written.contains(base)) return false;
+        if (contracted_.contains(base)) needed[base] = true;
+      }
+    }
+    result_.kept = std::move(recipe);
+    return true;
+  }
+
+  bool is_contracted(const Operand& operand) const { return contracted_.contains(operand.base.get()); }
+
+  void list_operands(const Instruction& instruction) {
+    for (int k = 0; k < instruction.input_count; ++k) {
+      if (!instruction.inputs[k].is_number() && !is_contracted(instruction.inputs[k])) list(instruction.inputs[k]);
+    }
+    if (instruction.kind == Kind::kReduce || is_contracted(instruction.output)) return;
+    if (instruction.output.base->has_memory() && !fresh_.contains(instruction.output.base.get())) {
+      result_.fresh = false;
+    } else {
+      fresh_[instruction.output.base.get()] = true;
+    }
+    list(instruction.output);
+    result_.written_bytes += instruction.output.view.nbytes();
+  }
+
+  // Gives the base memory and returns the operand's number in the plan.
+  int list(const Operand& operand) {
+    operand.base->provide();
+    View view = operand.view;
+    view.data = operand.base->resolve(view.data);
+    for (size_t k = 0; k < views_.size(); ++k) {
+      if (same_place(views_[k], view)) return static_cast<int>(k);
+    }
+    MANYCORE_CHECK(views_.size() < kMaxPlanOperands - 1);
+    views_.push_back(std::move(view));
+    return static_cast<int>(views_.size()) - 1;
+  }
+
+  // The order of the first result in memory decides; with a reduction it is C order, that of the array which it reads.
+  void plan() {
+    const View* order = nullptr;
+    for (int member : members_) {
+      if (at(member).kind == Kind::kReduce) {
+        order = &at(member).inputs[0].view;
+        break;
+      }
+    }
+    if (order == nullptr) order = &at(members_[0]).output.view;
+    const View* views[kMaxPlanOperands];
+    for (size_t k = 0; k < views_.size(); ++k) views[k] = &views_[k];
+    views[views_.size()] = order;
+    make_plan(views, static_cast<int>(views_.size()) + 1, static_cast<int>(views_.size()), &result_.plan);
+    result_.tiling = choose_tiling(&result_.plan, static_cast<int>(views_.size()));
+  }
+
+  void count_reads() {
+    for (int member : members_) {
+      for (int k = 0; k < at(member).input_count; ++k) {
+        const auto found = contracted_.find(at(member).inputs[k].base.get());
+        if (found != contracted_.end()) ++found->second.reads;
+      }
+    }
+  }
+
+  // ---- scratch blocks
+
+  int take_slot(DType dtype) {
+    result_.scratch_item = std::max(result_.scratch_item, item_size(dtype));
+    if (!free_slots_.empty()) {
+      const int slot = free_slots_.back();
+      free_slots_.pop_back();
+      return slot;
+    }
+    return result_.scratch_count++;
+  }
+  void release_slot(int slot) { free_slots_.push_back(slot); }
+
+  // ---- steps
+
+  int64_t step_of(const Argument& argument, DType dtype) const {
+    if (argument.where == Where::kNumber) return 0;
+    return argument.where == Where::kScratch ? item_size(dtype) : result_.plan.strides[argument.index][0];
+  }
+
+  Step& add_step(int member, kernel::LoopFn run) {
+    Step& step = result_.steps.emplace_back();
+    step.run = run;
+    step.instruction = static_cast<int16_t>(member);
+    return step;
+  }
+
+  static void add_argument(Step& step, const Argument& argument, int64_t bytes) {
+    step.arguments[step.count] = argument;
+    step.steps[step.count++] = bytes;
+  }
+
+  Argument number(const Scalar& scalar) {
+    result_.numbers.push_back(scalar);
+    return {Where::kNumber, static_cast<int16_t>(result_.numbers.size() - 1)};
+  }
+
+  Argument place_of(const Operand& operand) {
+    if (operand.is_number()) return number(operand.number);
+    const auto found = contracted_.find(operand.base.get());
+    if (found != contracted_.end()) return {Where::kScratch, static_cast<int16_t>(found->second.slot)};
+    return {Where::kMemory, static_cast<int16_t>(list(operand))};
+  }
+
+  // The input as the loop wants it: cast, and packed where the loop is dear and the elements are scattered. Scratch blocks made for
+  // that are in `borrowed`.
+  Argument input(int member, int k, bool dear, int64_t* bytes, std::vector<int>* borrowed) {
+    const Instruction& instruction = at(member);
+    const Operand& operand = instruction.inputs[k];
+    const Argument place = place_of(operand);
+    const DType wanted = instruction.input_dtype(k);
+    if (operand.is_number()) {
+      *bytes = 0;
+      return place;
+    }
+    const DType from = operand.view.dtype;
+    *bytes = step_of(place, from);
+    const bool scattered = dear && place.where == Where::kMemory && *bytes != 0 && *bytes != item_size(from);
+    if (from == wanted && !scattered) return place;
+    const int slot = take_slot(wanted);
+    borrowed->push_back(slot);
+    const Argument target{Where::kScratch, static_cast<int16_t>(slot)};
+    Step& cast = add_step(member, kernel::find_cast(from, wanted));
+    cast.once = *bytes == 0;
+    cast.reported = cast_reports(from, wanted) ? static_cast<uint8_t>(op::errors::all) : 0;
+    add_argument(cast, place, *bytes);
+    add_argument(cast, target, item_size(wanted));
+    *bytes = cast.once ? 0 : item_size(wanted);
+    result_.cost += 1;
+    return target;
+  }
+
+  // A scratch block is free again after the last reading of what it holds.
+  void release_read(const Operand& operand) {
+    const auto found = contracted_.find(operand.base.get());
+    if (found != contracted_.end() && --found->second.reads == 0) release_slot(found->second.slot);
+  }
+
+  void emit(size_t m) {
+    const int member = members_[m];
+    const Instruction& instruction = at(member);
+    if (skipped_ == member) return;
+    if (instruction.kind == Kind::kReduce) return emit_ending(member);
+    kernel::Loop loop;
+    if (instruction.kind == Kind::kElementwise) {
+      loop = kernel::find_loop(instruction.operation, instruction.signature.slot);
+    } else if (instruction.kind == Kind::kSelect) {
+      loop.run = kernel::find_select(instruction.output.view.dtype);
+    } else {
+      const DType from = instruction.input_dtype(0);
+      loop.run = kernel::find_cast(from, instruction.output.view.dtype);
+      loop.errors = cast_reports(from, instruction.output.view.dtype) ? static_cast<uint8_t>(op::errors::all) : 0;
+    }
+    std::vector<int> borrowed;
+    Argument arguments[4];
+    int64_t bytes[4];
+    const int inputs = instruction.input_count;
+    for (int k = 0; k < inputs; ++k) {
+      arguments[k] = input(member, k, loop.cost == kernel::Cost::kTranscendental, &bytes[k], &borrowed);
+    }
+    for (int slot : borrowed) release_slot(slot);
+    for (int k = 0; k < inputs; ++k) release_read(instruction.inputs[k]);
+    const DType computed = instruction.output_dtype();
+    const Operand* output = &instruction.output;
+    if (const Operand* target = stored_at_once(m)) output = target;
+    const DType stored = output->view.dtype;
+    const auto found = contracted_.find(output->base.get());
+    Argument target;
+    int cast_slot = -1;
+    if (found != contracted_.end()) {
+      if (found->second.slot < 0) {
+        found->second.slot = fitting_slot(arguments, bytes, inputs, stored);
+      } else {
+        std::erase(free_slots_, found->second.slot);  // written once more after the last reading
+      }
+      target = {Where::kScratch, static_cast<int16_t>(found->second.slot)};
+    } else if (computed != stored) {
+      cast_slot = fitting_slot(arguments, bytes, inputs, computed);
+      target = {Where::kScratch, static_cast<int16_t>(cast_slot)};
+    } else {
+      target = place_of(*output);
+    }
+    // A scratch block of a base in another dtype than the loop's: computed beside it, cast into it.
+    if (found != contracted_.end() && computed != stored) {
+      cast_slot = take_slot(computed);
+      target = {Where::kScratch, static_cast<int16_t>(cast_slot)};
+    }
+    Step& step = add_step(member, loop.run);
+    step.data = loop.data;
+    step.scalar_unit = loop.scalar_unit;
+    step.reported = loop.errors;
+    for (int k = 0; k < inputs; ++k) add_argument(step, arguments[k], bytes[k]);
+    add_argument(step, target, step_of(target, computed));
+    result_.cost += cost_of(loop.cost);
+    if (cast_slot >= 0) emit_store(member, target, computed, *output);
+    if (cast_slot >= 0) release_slot(cast_slot);
+    if (found != contracted_.end() && found->second.reads == 0) release_slot(found->second.slot);
+  }
+
+  void emit_store(int member, const Argument& from, DType computed, const Operand& output) {
+    Step& cast = add_step(member, kernel::find_cast(computed, output.view.dtype));
+    cast.reported = cast_reports(computed, output.view.dtype) ? static_cast<uint8_t>(op::errors::all) : 0;
+    add_argument(cast, from, item_size(computed));
+    const Argument place = place_of(output);
+    add_argument(cast, place, step_of(place, output.view.dtype));
+    result_.cost += 1;
+  }
+
+  // A free block, but not one that an input of another width lies in: a loop may write exactly where it reads, and nowhere else
+  // into its inputs.
+  int fitting_slot(const Argument* arguments, const int64_t* bytes, int inputs, DType dtype) {
+    for (size_t f = free_slots_.size(); f-- > 0;) {
+      bool fits = true;
+      for (int k = 0; k < inputs; ++k) {
+        if (arguments[k].where == Where::kScratch && arguments[k].index == free_slots_[f]) fits &= bytes[k] == item_size(dtype);
+      }
+      if (!fits) continue;
+      const int slot = free_slots_[f];
+      free_slots_.erase(free_slots_.begin() + static_cast<ptrdiff_t>(f));
+      result_.scratch_item = std::max(result_.scratch_item, item_size(dtype));
+      return slot;
+    }
+    result_.scratch_item = std::max(result_.scratch_item, item_size(dtype));
+    return result_.scratch_count++;
+  }
+
+  // The result is read by nothing but the assignment that follows: it goes where that would put it.
+  const Operand* stored_at_once(size_t m) {
+    if (m + 1 >= members_.size()) return nullptr;
+    const Instruction &producer = at(members_[m]), &next = at(members_[m + 1]);
+    if (next.kind != Kind::kAssign || next.inputs[0].is_number()) return nullptr;
+    if (next.inputs[0].base.get() != producer.output.base.get() || next.output.view.dtype != producer.output.view.dtype) return nullptr;
+    const auto found = contracted_.find(producer.output.base.get());
+    if (found == contracted_.end() || found->second.reads != 1 || found->second.slot >= 0) return nullptr;
+    skipped_ = members_[m + 1];
+    return &next.output;
+  }
+
+  void emit_ending(int member) {
+    const Instruction& instruction = at(member);
+    Ending& ending = result_.endings.emplace_back();
+    ending.instruction = member;
+    ending.source = place_of(instruction.inputs[0]);
+    ending.from = instruction.inputs[0].view.dtype;
+    ending.to = instruction.output.view.dtype;
+    ending.reduction = instruction.reduction;
+    ending.loops = kernel::find_reduction(instruction.reduction, ending.from, ending.to);
+    const bool counts = instruction.reduction == kernel::Reduction::kCountNonzero;
+    ending.join = kernel::find_reduction(counts ? kernel::Reduction::kSum : instruction.reduction, ending.to, ending.to);
+    MANYCORE_CHECK(ending.loops != nullptr && ending.join != nullptr);
+    if (!ending.loops->exact) ending.pairwise = kernel::find_pairwise_sum(ending.to);
+    instruction.output.base->provide();
+    ending.results = instruction.output.base->resolve(instruction.output.view.data);
+    ending.reported = ending.loops->exact ? 0 : op::errors::all;
+    result_.split = program::split_of(instruction);
+    result_.cost += 1;
+    // Its block stays: endings read after all steps.
+  }
+
+  const std::vector<Instruction>& all_;
+  const std::vector<int>& members_;
+  BlockProgram& result_;
+  std::unordered_map<Buffer*, Contracted> contracted_;
+  std::unordered_map<Buffer*, bool> fresh_;
+  std::vector<View> views_;
+  std::vector<int> free_slots_;
+  int skipped_ = -1;
+};
+
+}  // namespace
+
+BlockProgram lower(const fuse::Schedule& schedule, const std::vector<int>& members) {
+  BlockProgram result;
+  Lowering(schedule, members, &result).run();
+  return result;
+}
+
+}  // namespace manycore::interpret

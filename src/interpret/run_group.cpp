@@ -1,0 +1,140 @@
+#include "interpret/run_group.h"
+
+#include "base/options.h"
+#include "interpret/run_endings.h"
+#include "sched/parallel.h"
+#include "trace/counters.h"
+
+namespace manycore::interpret {
+namespace {
+
+using fuse::Instruction;
+using program::Kind;
+
+// Elements a thread takes at a time: 32768 additions last some 10 us, ten times what handing them over costs.
+int64_t chunk_elements(const BlockProgram& program) {
+  const int64_t asked = base::integer_option(base::Option::chunk_elements);
+  if (asked > 0) return asked;
+  return std::max<int64_t>(4096, 32768 / std::max(1, program.cost));
+}
+
+void run_steps(const BlockProgram& program, int64_t block, Statuses* statuses) {
+  const bool tiled = program.tiling.count > 0;
+  const int64_t units = tiled ? program.tiling.count : program.plan.size;
+  const int64_t per_unit = tiled ? std::max<int64_t>(1, program.plan.size / program.tiling.count) : 1;
+  const int64_t grain = std::max<int64_t>(1, chunk_elements(program) / per_unit);
+  sched::parallel_for(
+      units, grain,
+      [&](int64_t begin, int64_t end) { BlockRunner(program, block, statuses).run(begin, end); },
+      program.fresh ? sched::Interrupts::kStop : sched::Interrupts::kFinish);
+}
+
+class GroupRunner {
+ public:
+  GroupRunner(const fuse::Schedule& schedule, std::vector<Report>* reports)
+      : schedule_(schedule), all_(schedule.program.instructions), reports_(reports) {}
+
+  // Members that are to stay in the program.
+  const std::vector<int>& kept() const { return kept_; }
+
+  void run(const std::vector<int>& members) {
+    kept_.clear();
+    bool computes = false, reduces = false;
+    for (int member : members) (at(member).kind == Kind::kReduce ? reduces : computes) = true;
+    if (computes && reduces && !run_once(members, true)) {
+      // Tiles and reductions do not go together: what is reduced is written out first.
+      std::vector<int> first, second;
+      for (int member : members) (at(member).kind == Kind::kReduce ? second : first).push_back(member);
+      run_once(first, false);
+      run_once(second, false);
+    } else if (!(computes && reduces)) {
+      run_once(members, false);
+    }
+  }
+
+ private:
+  Instruction& at(int i) { return all_[static_cast<size_t>(i)]; }
+
+  // False, with nothing done, where tiles are wanted and `linear` forbids them.
+  bool run_once(const std::vector<int>& members, bool linear) {
+    BlockProgram program = lower(schedule_, members);
+    if (program.tiling.count > 0 && linear) return false;
+    if (!program.endings.empty()) program.tiling = {};
+    const int64_t block = block_elements(program);
+    Statuses statuses(program.steps.size()), ending_status(program.endings.size());
+    if (program.plan.size > 0) {
+      if (program.endings.empty()) {
+        run_steps(program, block, &statuses);
+      } else {
+        run_endings(program, block, &statuses, &ending_status);
+      }
+    }
+    kept_.insert(kept_.end(), program.kept.begin(), program.kept.end());
+    trace::count_group(static_cast<int64_t>(members.size()), program.written_bytes);
+    for (size_t s = 0; s < statuses.size(); ++s) report(program.steps[s].instruction, statuses.of(s));
+    for (size_t e = 0; e < ending_status.size(); ++e) report(program.endings[e].instruction, ending_status.of(e));
+    return true;
+  }
+
+  void report(int member, unsigned status) {
+    const Instruction& instruction = at(member);
+    const auto add = [&](const program::Origin& origin) {
+      if (const unsigned told = status & origin.reported) reports_->push_back({origin, name(instruction), told});
+    };
+    add(instruction.origin);
+    for (const program::Origin& origin : instruction.echoes) add(origin);
+  }
+
+  // As NumPy's warnings name it.
+  static const char* name(const Instruction& instruction) {
+    switch (instruction.kind) {
+      case Kind::kReduce:
+        return "reduce";
+      case Kind::kAssign:
+        return "cast";
+      default:
+        return program::name_of(instruction);
+    }
+  }
+
+  const fuse::Schedule& schedule_;
+  std::vector<Instruction>& all_;
+  std::vector<Report>* reports_;
+  std::vector<int> kept_;
+};
+
+// Lets go of a base that nobody needs any more: every operand that mentions it belongs to an instruction that has run.
+void free_base(std::vector<Instruction>& all, Buffer* base) {
+  for (Instruction& instruction : all) {
+    program::for_each_operand(instruction, [&](program::Operand& operand) {
+      if (operand.base.get() == base) operand.base = BufferRef();
+    });
+  }
+}
+
+}  // namespace
+
+void run_schedule(fuse::Schedule& schedule, std::vector<Report>* reports) {
+  auto& all = schedule.program.instructions;
+  GroupRunner runner(schedule, reports);
+  for (const fuse::Group& group : schedule.groups) {
+    runner.run(group.members);
+    for (int member : group.members) all[static_cast<size_t>(member)].done = true;
+    for (int member : runner.kept()) {
+      Instruction& instruction = all[static_cast<size_t>(member)];
+      instruction.done = false;
+      instruction.origin.reported = 0;  // it has been told
+      instruction.echoes.clear();
+    }
+    for (int free : group.frees) {
+      Instruction& instruction = all[static_cast<size_t>(free)];
+      instruction.done = true;
+      if (!runner.kept().empty()) continue;
+      Buffer* base = instruction.output.base.get();
+      base->set_pending(0);
+      free_base(all, base);
+    }
+  }
+}
+
+}  // namespace manycore::interpret

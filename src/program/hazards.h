@@ -1,0 +1,17 @@
+// Hazards: may two instructions of one program change places, or run together block by block? Exact where views are (type/overlap).
+#pragma once
+
+#include "program/instruction.h"
+
+namespace manycore::program {
+
+enum class Meeting : uint8_t {
+  kApart,    // no byte in common, or both only read
+  kAligned,  // common bytes, but element by element: block by block in order gives what one after the other gives
+  kCrossed,  // common bytes in different places: the later one must wait for the whole earlier one
+};
+
+// How `later` depends on `earlier`.
+Meeting meet(const Instruction& earlier, const Instruction& later);
+
+}  // namespace manycore::program

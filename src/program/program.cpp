@@ -1,0 +1,126 @@
+#include "program/program.h"
+
+#include <unordered_map>
+#include <unordered_set>
+
+#include "base/check.h"
+
+namespace manycore::program {
+namespace {
+
+// One letter and the bits of an element: f64, c128, b8.
+std::string short_name(DType dtype) { return std::string(1, kind_of(dtype)) + std::to_string(item_size(dtype) * 8); }
+
+class Printer {
+ public:
+  explicit Printer(const Program& program) {
+    for (const BaseUse& use : base_uses(program)) {
+      names_[use.base] = (use.is_dead ? "t" : "a") + std::to_string(names_.size());
+      dead_.insert({use.base, use.is_dead});
+    }
+  }
+
+  std::string operand(const Operand& operand) const {
+    if (operand.is_number()) return number(operand.number);
+    std::string text = names_.at(operand.base.get());
+    const View& view = operand.view;
+    if (!view.is_c_contiguous() || view.nbytes() != operand.base->nbytes()) text += layout(operand);
+    return text;
+  }
+
+  std::string line(const Instruction& instruction) const {
+    if (instruction.kind == Kind::kFree) return "free " + names_.at(instruction.output.base.get());
+    std::string text = operand(instruction.output) + ": " + short_name(instruction.output.view.dtype) +
+                       shape_text(instruction.output.view.shape) + " = " + name_of(instruction) + "(";
+    for (int i = 0; i < instruction.input_count; ++i) text += (i > 0 ? ", " : "") + operand(instruction.inputs[i]);
+    return text + ")";
+  }
+
+ private:
+  static std::string number(const Scalar& scalar) {
+    switch (kind_of(scalar.dtype)) {
+      case 'f':
+        if (scalar.dtype == DType::kFloat64) return std::to_string(scalar.get<double>());
+        if (scalar.dtype == DType::kFloat32) return std::to_string(scalar.get<float>());
+        return "half";
+      case 'c':
+        return "complex";
+      default: {
+        int64_t value = 0;
+        std::memcpy(&value, scalar.bytes, static_cast<size_t>(item_size(scalar.dtype)));
+        return std::to_string(value);
+      }
+    }
+  }
+
+  // Where a view lies in its base: "{+8, strides 800 8}" in bytes.
+  static std::string layout(const Operand& operand) {
+    const intptr_t first = operand.view.data - operand.base->data();
+    std::string text = "{+" + std::to_string(first) + ", strides";
+    for (int64_t stride : operand.view.strides) text += " " + std::to_string(stride);
+    return text + "}";
+  }
+
+  std::unordered_map<Buffer*, std::string> names_;
+  std::unordered_map<Buffer*, bool> dead_;
+};
+
+}  // namespace
+
+const char* name_of(const Instruction& instruction) {
+  static constexpr const char* kReductions[] = {"sum",         "prod",       "min",         "max",    "fmin",
+                                                "fmax",        "all",        "any",         "logical_xor", "bitwise_and",
+                                                "bitwise_or",  "bitwise_xor", "argmin",     "argmax", "count_nonzero"};
+  switch (instruction.kind) {
+    case Kind::kElementwise:
+      return op::info(instruction.operation).name;
+    case Kind::kAssign:
+      return "assign";
+    case Kind::kSelect:
+      return "where";
+    case Kind::kReduce:
+      return kReductions[static_cast<int>(instruction.reduction)];
+    case Kind::kFree:
+      return "free";
+  }
+  return "";
+}
+
+std::vector<BaseUse> base_uses(const Program& program) {
+  std::vector<BaseUse> uses;
+  std::unordered_map<Buffer*, size_t> positions;
+  for (size_t i = 0; i < program.instructions.size(); ++i) {
+    for_each_operand(program.instructions[i], [&](const Operand& operand) {
+      if (operand.is_number()) return;
+      const auto [found, fresh] = positions.try_emplace(operand.base.get(), uses.size());
+      if (fresh) uses.push_back({operand.base.get(), 0, static_cast<int>(i), 0, false});
+      BaseUse& use = uses[found->second];
+      ++use.mentions;
+      use.last = static_cast<int>(i);
+    });
+  }
+  for (BaseUse& use : uses) use.is_dead = use.base->references() == use.mentions;
+  return uses;
+}
+
+std::string Program::text() const {
+  const Printer printer(*this);
+  std::string result;
+  for (const Instruction& instruction : instructions) result += printer.line(instruction) + "\n";
+  return result;
+}
+
+void Program::verify() const {
+  std::unordered_set<Buffer*> freed;
+  for (const Instruction& instruction : instructions) {
+    for_each_operand(instruction, [&](const Operand& operand) {
+      if (operand.is_number()) return;
+      MANYCORE_CHECK(!freed.contains(operand.base.get()));
+      if (instruction.kind == Kind::kFree) return;
+      MANYCORE_CHECK(operand.view.shape == instruction.shape());
+    });
+    if (instruction.kind == Kind::kFree) freed.insert(instruction.output.base.get());
+  }
+}
+
+}  // namespace manycore::program

@@ -1,0 +1,190 @@
+#include "program/recorder.h"
+
+#include <pthread.h>
+
+#include "base/check.h"
+#include "base/hooks.h"
+
+namespace manycore::program {
+
+// Every recorder there is, and those that no thread owns.
+struct Registry {
+  std::mutex mutex;
+  std::vector<Recorder*> all;
+  std::vector<Recorder*> free;
+
+  static Registry& instance() {
+    static Registry* registry = new Registry();  // leaked: threads end after static destruction
+    return *registry;
+  }
+
+  Registry() {
+    // A child made by fork has only the forking thread: the locks of the others must be free in it.
+    pthread_atfork([] { instance().lock_all(); }, [] { instance().unlock_all(); }, [] { instance().unlock_all(); });
+  }
+
+  void lock_all() {
+    mutex.lock();
+    for (Recorder* recorder : all) {
+      if (recorder->running_ != std::this_thread::get_id()) recorder->mutex_.lock();
+    }
+  }
+  void unlock_all() {
+    for (Recorder* recorder : all) {
+      if (recorder->running_ != std::this_thread::get_id()) recorder->mutex_.unlock();
+    }
+    mutex.unlock();
+  }
+
+  Recorder* take() {
+    std::lock_guard lock(mutex);
+    if (!free.empty()) {
+      Recorder* recorder = free.back();
+      free.pop_back();
+      return recorder;
+    }
+    all.push_back(new Recorder());
+    return all.back();
+  }
+};
+
+struct ThreadRecorder {
+  Recorder* recorder = Registry::instance().take();
+  ~ThreadRecorder() {
+    std::lock_guard lock(Registry::instance().mutex);
+    Registry::instance().free.push_back(recorder);
+  }
+};
+
+Recorder& Recorder::of_this_thread() {
+  thread_local ThreadRecorder own;
+  return *own.recorder;
+}
+
+// Whoever runs the program may need the interpreter's lock (to ask for Ctrl-C), so nobody waits here while holding that.
+void Recorder::lock() {
+  if (mutex_.try_lock()) return;
+  const base::Hooks& hooks = base::hooks();
+  void* released = hooks.release_interpreter ? hooks.release_interpreter() : nullptr;
+  mutex_.lock();
+  if (released) {
+    // Taking the interpreter's lock while holding ours would turn the order round.
+    mutex_.unlock();
+    hooks.take_interpreter(released);
+    if (!mutex_.try_lock()) lock();
+  }
+}
+
+// False when another recorder's mark is in the way.
+bool Recorder::mark(const Operand& operand, uintptr_t kind) {
+  if (operand.is_number()) return true;
+  Buffer& buffer = *operand.base.get();
+  const auto own = reinterpret_cast<uintptr_t>(this);
+  uintptr_t seen = buffer.pending();
+  do {
+    if (seen != 0 && of(buffer) != this) return false;
+  } while (!buffer.mark_pending(&seen, own | (seen & Buffer::kPendingBits) | kind));
+  return true;
+}
+
+bool Recorder::mark(const Instruction& instruction) {
+  bool marked = mark(instruction.output, Buffer::kWrites);
+  for (int i = 0; i < instruction.input_count; ++i) marked = marked && mark(instruction.inputs[i], Buffer::kReads);
+  return marked;
+}
+
+void Recorder::record(Instruction instruction, Runner runner) {
+  while (true) {
+    // Without our lock: another recorder may have to run, and two must never wait for each other.
+    for_each_operand(instruction, [&](const Operand& operand) {
+      if (operand.is_number()) return;
+      Recorder* marked = of(*operand.base.get());
+      if (marked != nullptr && marked != this) marked->run(runner);
+    });
+    std::vector<Instruction> passed;  // released after the lock
+    lock();
+    std::lock_guard guard(mutex_, std::adopt_lock);
+    passed = drop_passed();
+    if (!mark(instruction)) continue;
+    bytes_ += instruction.output.view.nbytes();
+    program_.instructions.push_back(std::move(instruction));
+    return;
+  }
+}
+
+// With the lock held: takes what has run out of the program and its marks off the buffers.
+std::vector<Instruction> Recorder::drop_finished() {
+  std::vector<Instruction> finished, left;
+  for (Instruction& instruction : program_.instructions) {
+    (instruction.done ? finished : left).push_back(std::move(instruction));
+  }
+  program_.instructions = std::move(left);
+  for (const Instruction& instruction : finished) {
+    for_each_operand(instruction, [](const Operand& operand) {
+      if (!operand.is_number()) operand.base->set_pending(0);
+    });
+  }
+  bytes_ = 0;
+  for (const Instruction& instruction : program_.instructions) {
+    mark(instruction);
+    bytes_ += instruction.output.view.nbytes();
+  }
+  return finished;
+}
+
+// With the lock held: what was left for a passing array goes when that has gone.
+std::vector<Instruction> Recorder::drop_passed() {
+  if (!has_passed_) return {};
+  has_passed_ = false;
+  for (const BaseUse& use : base_uses(program_)) {
+    if (use.base == program_.passing && !use.is_dead) {
+      program_.passing = nullptr;
+      return {};
+    }
+  }
+  program_.passing = nullptr;
+  for (Instruction& instruction : program_.instructions) instruction.done = true;
+  return drop_finished();
+}
+
+void Recorder::run(Runner runner, Buffer* passing) {
+  if (running_ == std::this_thread::get_id()) {
+    throw ResourceError("evaluate: a signal handler asks for an array that is being computed right now; read it outside the handler");
+  }
+  // Released after the lock: a base may belong to Python, where letting go can run anything.
+  std::vector<Instruction> finished, passed;
+  lock();
+  std::lock_guard guard(mutex_, std::adopt_lock);
+  passed = drop_passed();
+  if (program_.empty()) return;
+  program_.passing = passing;
+  running_ = std::this_thread::get_id();
+  try {
+    runner(program_);
+  } catch (...) {
+    running_ = {};
+    program_.passing = nullptr;
+    finished = drop_finished();
+    throw;
+  }
+  running_ = {};
+  finished = drop_finished();
+  has_passed_ = !program_.empty();
+}
+
+void Recorder::run_all(Runner runner) {
+  std::vector<Recorder*> all;
+  {
+    std::lock_guard lock(Registry::instance().mutex);
+    all = Registry::instance().all;
+  }
+  for (Recorder* recorder : all) recorder->run(runner);
+}
+
+std::string Recorder::text() {
+  lock();
+  std::lock_guard guard(mutex_, std::adopt_lock);
+  return program_.text();
+}
+
+}  // namespace manycore::program

@@ -1,0 +1,58 @@
+// Recorder: the program that one thread is recording. Any thread may ask for it to be run (the arrays of one thread are often read by
+// another); recording and running exclude each other by the recorder's lock.
+//
+// Invariants: a buffer that an unfinished instruction touches carries the recorder's mark (Buffer::pending), and it carries the
+// mark of one recorder only; whoever records over a buffer marked by another has that one run first. Marks are set under the lock and
+// released after the bytes are written, so a thread that sees no mark sees the bytes. Recorders are never destroyed: one whose
+// thread ended, with its unfinished program, passes to the next new thread.
+#pragma once
+
+#include <functional>
+#include <mutex>
+#include <thread>
+
+#include "program/program.h"
+
+namespace manycore::program {
+
+class MANYCORE_API Recorder {
+ public:
+  // Runs a program and sets `done` in each instruction that has run, also when it throws.
+  using Runner = void (*)(Program& program);
+
+  static Recorder& of_this_thread();
+  // Whose mark `buffer` carries; null without one.
+  static Recorder* of(const Buffer& buffer) {
+    return reinterpret_cast<Recorder*>(buffer.pending() & ~static_cast<uintptr_t>(Buffer::kPendingBits));
+  }
+  // Runs what every thread has recorded.
+  static void run_all(Runner runner);
+
+  // `runner` serves when another recorder's instructions come first.
+  void record(Instruction instruction, Runner runner);
+  // Instructions that were not done when `runner` throws stay recorded.
+  // `passing`: see Program.
+  void run(Runner runner, Buffer* passing = nullptr);
+
+  size_t size() const { return program_.instructions.size(); }
+  int64_t bytes() const { return bytes_; }  // that the recorded instructions would write
+  std::string text();
+
+ private:
+  Recorder() = default;
+  void lock();
+  bool mark(const Instruction& instruction);
+  bool mark(const Operand& operand, uintptr_t kind);
+  std::vector<Instruction> drop_finished();
+  std::vector<Instruction> drop_passed();
+  friend struct ThreadRecorder;
+  friend struct Registry;
+
+  std::mutex mutex_;
+  std::thread::id running_;  // the thread inside run(), which must not come back
+  Program program_;
+  int64_t bytes_ = 0;
+  bool has_passed_ = false;  // the program holds nothing but what computes a passing array
+};
+
+}  // namespace manycore::program
