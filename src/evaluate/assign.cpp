@@ -172,7 +172,7 @@ bool record_assign(const Array& destination, const Array& source, Casting castin
   program::Instruction instruction = assignment(destination);
   if (!ask_to_record(&instruction.origin)) return false;
   instruction.inputs[0] = {source.buffer(), fit(source.described(), destination.shape()), {}};
-  record(std::move(instruction), 2 * destination.nbytes());
+  record(std::move(instruction), source.nbytes() + destination.nbytes());
   return true;
 }
 
