@@ -135,8 +135,7 @@ template <PyObject* (*kConvert)(PyObject*)>
 PyObject* convert_to_number(PyObject* self) {
   const Array& array = array_of(self);
   const bool is_real_number = array.ndim() == 0 && !is_complex(array.dtype());
-  PyObject* source =
-      is_real_number ? guarded([&] { return scalar_from(array.data(), array.dtype()); }) : to_numpy(self);
+  PyObject* source = is_real_number ? guarded([&] { return scalar_from(array.data(), array.dtype()); }) : to_numpy(self);
   if (!source) return nullptr;
   PyObject* number = kConvert(source);
   Py_DECREF(source);

@@ -1,9 +1,10 @@
 // Floating point conditions under numpy.errstate: what NumPy's ufuncs do after a loop, with NumPy's words. The state itself is
 // NumPy's own (a context variable), shared by both sides.
+#include "bindings/errstate.h"
+
 #include <cstdio>
 #include <string_view>
 
-#include "bindings/errstate.h"
 #include "bindings/numpy_api.h"
 #include "evaluate/elementwise.h"
 

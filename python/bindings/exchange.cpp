@@ -206,7 +206,8 @@ void drop_numpy_view(ArrayObject* self) {
   if (!self->numpy_view) return;
   // What tells a private owner from one that the program holds is how often it is held; without the cached view that fails.
   const BufferRef& buffer = self->array.buffer();
-  if (buffer && buffer->is_foreign() && buffer->owner() == self->numpy_view && Py_REFCNT(reinterpret_cast<PyObject*>(self)) > 0) buffer->pin();
+  if (buffer && buffer->is_foreign() && buffer->owner() == self->numpy_view && Py_REFCNT(reinterpret_cast<PyObject*>(self)) > 0)
+    buffer->pin();
   PyObject* base = PyArray_BASE(reinterpret_cast<PyArrayObject*>(self->numpy_view));
   MemoryObject* memory = base ? memory_of(base) : nullptr;
   if (memory && memory->origin == self) memory->origin = nullptr;

@@ -40,7 +40,8 @@ PyObject* convert_array(FunctionCall& call, PyObject* object, PyObject* dtype_ob
       result = wrap(std::move(copied));
     } else {
       Array cast;
-      if (!evaluate::record_copy(array, dtype, order, &cast)) cast = evaluate::astype(array.view_to_read(), dtype, order, &status);
+      if (!evaluate::record_copy(array, dtype, order, &cast))
+        cast = evaluate::astype(array.view_to_read(), dtype, order, &status);
       if (status == 0 || report_floating_point(status, "cast") == 0) result = wrap(std::move(cast));
     }
   }

@@ -135,37 +135,46 @@ PyObject* mean_native(const ReduceArguments& arguments, Refusal* refusal) {
   const auto record = [&](Prepared& prepared, Array* result) {
     return evaluate::record_mean(prepared.input, prepared.options, result);
   };
-  return run(arguments, "reduce", refusal, [&](Prepared& prepared) {
-    const bool is_masked = prepared.options.where != nullptr;
-    if (is_masked || reduced_count(prepared) == 0) {
-      decline(refusal, is_masked ? "argument where" : "mean of an empty slice, which warns");
-      return Array();
-    }
-    return evaluate::mean(prepared.input.view_to_read(), prepared.options);
-  }, record);
+  return run(
+      arguments, "reduce", refusal,
+      [&](Prepared& prepared) {
+        const bool is_masked = prepared.options.where != nullptr;
+        if (is_masked || reduced_count(prepared) == 0) {
+          decline(refusal, is_masked ? "argument where" : "mean of an empty slice, which warns");
+          return Array();
+        }
+        return evaluate::mean(prepared.input.view_to_read(), prepared.options);
+      },
+      record);
 }
 
 PyObject* variance_native(const ReduceArguments& arguments, double removed, bool take_square_root, Refusal* refusal) {
-  return run(arguments, "reduce", refusal, [&](Prepared& prepared) {
-    const bool is_masked = prepared.options.where != nullptr;
-    if (is_masked || static_cast<double>(reduced_count(prepared)) <= removed) {
-      decline(refusal, is_masked ? "argument where" : "degrees of freedom <= 0 for a slice, which warns");
-      return Array();
-    }
-    return evaluate::variance(prepared.input.view_to_read(), removed, take_square_root, prepared.options);
-  }, never);
+  return run(
+      arguments, "reduce", refusal,
+      [&](Prepared& prepared) {
+        const bool is_masked = prepared.options.where != nullptr;
+        if (is_masked || static_cast<double>(reduced_count(prepared)) <= removed) {
+          decline(refusal, is_masked ? "argument where" : "degrees of freedom <= 0 for a slice, which warns");
+          return Array();
+        }
+        return evaluate::variance(prepared.input.view_to_read(), removed, take_square_root, prepared.options);
+      },
+      never);
 }
 
 PyObject* accumulate_native(evaluate::Reduction reduction, const ReduceArguments& arguments, Refusal* refusal) {
-  return run(arguments, "accumulate", refusal, [&](Prepared& prepared) {
-    if (prepared.options.axes && prepared.options.axes->size() != 1) {
-      decline(refusal, "argument axis");
-      return Array();
-    }
-    const int64_t axis = prepared.options.axes ? (*prepared.options.axes)[0] : 0;
-    if (!prepared.options.axes) prepared.input = prepared.input.reshape(Dims{prepared.input.size()});
-    return evaluate::accumulate(reduction, prepared.input.view_to_read(), static_cast<int>(axis), prepared.options);
-  }, never);
+  return run(
+      arguments, "accumulate", refusal,
+      [&](Prepared& prepared) {
+        if (prepared.options.axes && prepared.options.axes->size() != 1) {
+          decline(refusal, "argument axis");
+          return Array();
+        }
+        const int64_t axis = prepared.options.axes ? (*prepared.options.axes)[0] : 0;
+        if (!prepared.options.axes) prepared.input = prepared.input.reshape(Dims{prepared.input.size()});
+        return evaluate::accumulate(reduction, prepared.input.view_to_read(), static_cast<int>(axis), prepared.options);
+      },
+      never);
 }
 
 }  // namespace manycore::python

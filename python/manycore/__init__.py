@@ -10,6 +10,14 @@ from manycore import waiting
 from manycore._core import FallbackError, __version__, evaluate
 from manycore.session import install, load_ipython_extension, uninstall, unload_ipython_extension
 
-__all__ = ["FallbackError", "__version__", "evaluate", "install", "load_ipython_extension", "uninstall", "unload_ipython_extension"]
+__all__ = [
+    "FallbackError",
+    "__version__",
+    "evaluate",
+    "install",
+    "load_ipython_extension",
+    "uninstall",
+    "unload_ipython_extension",
+]
 
 waiting.install()

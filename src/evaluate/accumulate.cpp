@@ -4,9 +4,9 @@
 #include <cstring>
 
 #include "evaluate/assign.h"
-#include "interpret/plan.h"
 #include "evaluate/reduce.h"
 #include "evaluate/status_scope.h"
+#include "interpret/plan.h"
 #include "kernel/loops.h"
 #include "kernel/scan.h"
 #include "sched/parallel.h"
@@ -15,8 +15,8 @@
 namespace manycore::evaluate {
 namespace {
 
-using interpret::Plan;
 using interpret::make_plan;
+using interpret::Plan;
 using interpret::walk;
 
 constexpr int64_t kChunk = 4096;              // elements cast at a time

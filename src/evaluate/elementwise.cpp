@@ -4,8 +4,8 @@
 
 #include "evaluate/assign.h"
 #include "evaluate/record.h"
-#include "interpret/run.h"
 #include "evaluate/weak.h"
+#include "interpret/run.h"
 #include "op/resolve.h"
 #include "trace/counters.h"
 
@@ -14,8 +14,8 @@ namespace {
 
 using interpret::Job;
 using interpret::kMaxOperands;
-using interpret::make_plan;
 using interpret::make_empty;
+using interpret::make_plan;
 
 using op::Op;
 using op::Signature;

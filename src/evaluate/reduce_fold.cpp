@@ -6,8 +6,8 @@
 
 #include "evaluate/reduce_runs.h"
 #include "evaluate/status_scope.h"
-#include "kernel/identity.h"
 #include "kernel/half.h"
+#include "kernel/identity.h"
 #include "kernel/loops.h"
 #include "manycore/buffer.h"
 #include "sched/parallel.h"

@@ -6,11 +6,11 @@
 #include <cstring>
 
 #include "evaluate/assign.h"
-#include "interpret/plan.h"
 #include "evaluate/reduce.h"
 #include "evaluate/reduce_fold.h"
 #include "evaluate/reduce_result.h"
 #include "evaluate/status_scope.h"
+#include "interpret/plan.h"
 #include "kernel/loops.h"
 #include "trace/counters.h"
 #include "type/half.h"
@@ -18,8 +18,8 @@
 namespace manycore::evaluate {
 namespace {
 
-using interpret::Plan;
 using interpret::make_plan;
+using interpret::Plan;
 using interpret::walk;
 
 [[noreturn]] void fail_unsupported(const char* operation) {

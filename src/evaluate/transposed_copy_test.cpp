@@ -13,8 +13,8 @@
 namespace manycore::evaluate {
 namespace {
 
-using interpret::Plan;
 using interpret::make_plan;
+using interpret::Plan;
 
 Array numbered(const Dims& shape, DType dtype) {
   Array array = Array::empty(shape, dtype);

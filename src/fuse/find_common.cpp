@@ -104,7 +104,8 @@ class Finder {
     for (int read : later.reads) {
       for (int k = 0; k < at(read).input_count; ++k) {
         const Operand& input = at(read).inputs[k];
-        if (!input.is_number() && input.base.get() == at(i).output.base.get() && !same(input.view, at(i).output.view)) return false;
+        if (!input.is_number() && input.base.get() == at(i).output.base.get() && !same(input.view, at(i).output.view))
+          return false;
       }
       last_read = std::max(last_read, read);
     }

@@ -63,7 +63,8 @@ class Grouper {
     const Group& group = schedule_.groups[static_cast<size_t>(g)];
     const Joined& joined = joined_[static_cast<size_t>(g)];
     if (!(at(group.members[0]).shape() == at(i).shape())) return "another shape";
-    if (meeting == Meeting::kCrossed) return "needs elements at other places of what the group writes, or overwrites what it reads";
+    if (meeting == Meeting::kCrossed)
+      return "needs elements at other places of what the group writes, or overwrites what it reads";
     if (group.members.size() >= kMostMembers) return "the group is full";
     if (!shares(joined, at(i))) return "no array in common";
     if (static_cast<int>(joined.operands.size()) + count_new(joined, at(i)) > kMostOperands) return "too many arrays at once";

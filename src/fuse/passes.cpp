@@ -16,11 +16,8 @@ struct Pass {
 };
 
 constexpr Pass kPasses[] = {
-    {"find_common", find_common, true},
-    {"drop_unused", drop_unused, true},
-    {"insert_frees", insert_frees, true},
-    {"form_groups", form_groups, false},
-    {"place_frees", place_frees, true},
+    {"find_common", find_common, true},  {"drop_unused", drop_unused, true}, {"insert_frees", insert_frees, true},
+    {"form_groups", form_groups, false}, {"place_frees", place_frees, true},
 };
 constexpr int kPassCount = sizeof kPasses / sizeof kPasses[0];
 

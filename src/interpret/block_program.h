@@ -22,8 +22,8 @@ struct Step {
   kernel::LoopFn run = nullptr;
   void* data = nullptr;
   bool scalar_unit = false;
-  bool once = false;      // its input stands still along the innermost axis: one element is enough
-  uint8_t reported = 0;   // conditions that go to its instruction
+  bool once = false;     // its input stands still along the innermost axis: one element is enough
+  uint8_t reported = 0;  // conditions that go to its instruction
   int16_t instruction = 0;
   int8_t count = 0;  // of arguments, the output last
   Argument arguments[4];
@@ -38,15 +38,15 @@ struct Ending {
   kernel::Reduction reduction;
   const kernel::ReduceLoops* loops = nullptr;
   const kernel::ReduceLoops* join = nullptr;  // of partial results
-  kernel::PairwiseSum pairwise = nullptr;  // null: exact, so pieces may be cut anywhere
-  std::byte* results = nullptr;            // outer x inner accumulators, dense
+  kernel::PairwiseSum pairwise = nullptr;     // null: exact, so pieces may be cut anywhere
+  std::byte* results = nullptr;               // outer x inner accumulators, dense
   unsigned reported = 0;
 };
 
 struct BlockProgram {
   Plan plan;
-  Tiling tiling{};      // count 0: no tiles
-  bool fresh = true;    // writes only memory that nobody has seen
+  Tiling tiling{};    // count 0: no tiles
+  bool fresh = true;  // writes only memory that nobody has seen
   int scratch_count = 0;
   int64_t scratch_item = 1;  // bytes of the largest element in scratch
   int cost = 0;              // of an element, in kernel::Cost::kMemory loops

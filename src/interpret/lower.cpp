@@ -12,9 +12,7 @@ using program::Kind;
 using program::Operand;
 using Where = Argument::Where;
 
-bool same_place(const View& a, const View& b) {
-  return a.data == b.data && a.dtype == b.dtype && a.strides == b.strides;
-}
+bool same_place(const View& a, const View& b) { return a.data == b.data && a.dtype == b.dtype && a.strides == b.strides; }
 
 // May a cast report a condition?
 bool cast_reports(DType from, DType to) {
@@ -86,7 +84,8 @@ class Lowering {
       look(at(i).output, true);
     }
     std::erase_if(contracted_, [](const auto& entry) { return entry.second.view.data == nullptr; });
-    if (program.passing && contracted_.contains(program.passing) && !keep_recipe(program.passing)) contracted_.erase(program.passing);
+    if (program.passing && contracted_.contains(program.passing) && !keep_recipe(program.passing))
+      contracted_.erase(program.passing);
   }
 
   // The members that a passing array is computed by; false where running them once more would give something else, because the group
@@ -339,7 +338,8 @@ class Lowering {
     if (m + 1 >= members_.size()) return nullptr;
     const Instruction &producer = at(members_[m]), &next = at(members_[m + 1]);
     if (next.kind != Kind::kAssign || next.inputs[0].is_number()) return nullptr;
-    if (next.inputs[0].base.get() != producer.output.base.get() || next.output.view.dtype != producer.output.view.dtype) return nullptr;
+    if (next.inputs[0].base.get() != producer.output.base.get() || next.output.view.dtype != producer.output.view.dtype)
+      return nullptr;
     const auto found = contracted_.find(producer.output.base.get());
     if (found == contracted_.end() || found->second.reads != 1 || found->second.slot >= 0) return nullptr;
     skipped_ = members_[m + 1];

@@ -18,7 +18,7 @@ struct Plan {
   int operands = 0;
   int64_t size = 0;
   std::byte* data[kMaxPlanOperands];
-  int64_t shape[kMaxDims];                  // at least one axis, innermost first
+  int64_t shape[kMaxDims];                      // at least one axis, innermost first
   int64_t strides[kMaxPlanOperands][kMaxDims];  // bytes
 };
 

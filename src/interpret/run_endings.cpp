@@ -41,24 +41,26 @@ class Folder {
       by_columns(interrupts);
     } else if (split_.outer >= 8 || split_.reduced <= 8 * block_) {
       const int64_t grain = std::max<int64_t>(1, 32768 / std::max<int64_t>(1, split_.reduced));
-      sched::parallel_for(split_.outer, grain, [&](int64_t begin, int64_t end) {
-        BlockRunner runner(program_, block_, statuses_);
-        for (int64_t row = begin; row < end; ++row) fold_row(runner, row);
-      }, interrupts);
+      sched::parallel_for(
+          split_.outer, grain,
+          [&](int64_t begin, int64_t end) {
+            BlockRunner runner(program_, block_, statuses_);
+            for (int64_t row = begin; row < end; ++row) fold_row(runner, row);
+          },
+          interrupts);
     } else {
       for (int64_t row = 0; row < split_.outer; ++row) fold_long_row(row, interrupts);
     }
   }
 
  private:
-  std::byte* result(const Ending& ending, int64_t position) const {
-    return ending.results + position * item_size(ending.to);
-  }
+  std::byte* result(const Ending& ending, int64_t position) const { return ending.results + position * item_size(ending.to); }
 
   // Sets `accumulator` to what folding starts from, which is the first element where there is no neutral one.
   static void start(const Ending& ending, std::byte* accumulator, const std::byte* first) {
     alignas(16) std::byte value[16];
-    if (!kernel::identity(ending.reduction, ending.to, value)) std::memcpy(value, first, sizeof(std::byte) * item_size(ending.to));
+    if (!kernel::identity(ending.reduction, ending.to, value))
+      std::memcpy(value, first, sizeof(std::byte) * item_size(ending.to));
     std::memcpy(accumulator, value, static_cast<size_t>(item_size(ending.to)));
   }
 
@@ -140,13 +142,16 @@ class Folder {
     list_nodes(row * split_.reduced, split_.reduced, block_, tree_dtype(), &nodes);
     const size_t stride = endings_.size() * kSlot;
     std::vector<std::byte> slots(nodes.size() * stride);
-    sched::parallel_for(static_cast<int64_t>(nodes.size()), std::max<int64_t>(1, 32768 / block_), [&](int64_t begin, int64_t end) {
-      BlockRunner runner(program_, block_, statuses_);
-      for (int64_t i = begin; i < end; ++i) {
-        const Node& node = nodes[static_cast<size_t>(i)];
-        fold_node(runner, node.first, node.count, slots.data() + static_cast<size_t>(i) * stride);
-      }
-    }, interrupts);
+    sched::parallel_for(
+        static_cast<int64_t>(nodes.size()), std::max<int64_t>(1, 32768 / block_),
+        [&](int64_t begin, int64_t end) {
+          BlockRunner runner(program_, block_, statuses_);
+          for (int64_t i = begin; i < end; ++i) {
+            const Node& node = nodes[static_cast<size_t>(i)];
+            fold_node(runner, node.first, node.count, slots.data() + static_cast<size_t>(i) * stride);
+          }
+        },
+        interrupts);
     kernel::clear_status();
     std::byte* next = slots.data();
     finish_row(row, join(split_.reduced, &next));
@@ -157,17 +162,21 @@ class Folder {
     const int64_t inner = split_.inner;
     int64_t width = std::min(inner, block_);
     // Few columns: cut them for the threads as long as a piece is worth a call.
-    if (split_.outer * ((inner + width - 1) / width) < 8) width = std::clamp<int64_t>((inner + 7) / 8, std::min<int64_t>(inner, 64), width);
+    if (split_.outer * ((inner + width - 1) / width) < 8)
+      width = std::clamp<int64_t>((inner + 7) / 8, std::min<int64_t>(inner, 64), width);
     const int64_t across = (inner + width - 1) / width;
     const int64_t per_unit = width * split_.reduced;
     const int64_t grain = std::max<int64_t>(1, 32768 / std::max<int64_t>(1, per_unit));
-    sched::parallel_for(split_.outer * across, grain, [&](int64_t begin, int64_t end) {
-      BlockRunner runner(program_, block_, statuses_);
-      for (int64_t unit = begin; unit < end; ++unit) {
-        const int64_t column = unit % across * width;
-        fold_columns(runner, unit / across, column, std::min(width, inner - column));
-      }
-    }, interrupts);
+    sched::parallel_for(
+        split_.outer * across, grain,
+        [&](int64_t begin, int64_t end) {
+          BlockRunner runner(program_, block_, statuses_);
+          for (int64_t unit = begin; unit < end; ++unit) {
+            const int64_t column = unit % across * width;
+            fold_columns(runner, unit / across, column, std::min(width, inner - column));
+          }
+        },
+        interrupts);
   }
 
   void fold_columns(BlockRunner& runner, int64_t outer, int64_t column, int64_t width) {

@@ -24,8 +24,7 @@ void run_steps(const BlockProgram& program, int64_t block, Statuses* statuses) {
   const int64_t per_unit = tiled ? std::max<int64_t>(1, program.plan.size / program.tiling.count) : 1;
   const int64_t grain = std::max<int64_t>(1, chunk_elements(program) / per_unit);
   sched::parallel_for(
-      units, grain,
-      [&](int64_t begin, int64_t end) { BlockRunner(program, block, statuses).run(begin, end); },
+      units, grain, [&](int64_t begin, int64_t end) { BlockRunner(program, block, statuses).run(begin, end); },
       program.fresh ? sched::Interrupts::kStop : sched::Interrupts::kFinish);
 }
 

@@ -45,7 +45,7 @@ struct Instruction {
   int input_count = 0;
   Origin origin;
   std::vector<Origin> echoes;  // other places where the same was asked for: what it meets is reported there too
-  bool done = false;  // it has run, or a pass found that it need not
+  bool done = false;           // it has run, or a pass found that it need not
 
   const Dims& shape() const { return kind == Kind::kReduce ? inputs[0].view.shape : output.view.shape; }
   // What the loop reads; operands of other dtypes are cast on the way.

@@ -68,9 +68,9 @@ class Printer {
 }  // namespace
 
 const char* name_of(const Instruction& instruction) {
-  static constexpr const char* kReductions[] = {"sum",         "prod",       "min",         "max",    "fmin",
-                                                "fmax",        "all",        "any",         "logical_xor", "bitwise_and",
-                                                "bitwise_or",  "bitwise_xor", "argmin",     "argmax", "count_nonzero"};
+  static constexpr const char* kReductions[] = {"sum",        "prod",        "min",    "max",         "fmin",
+                                                "fmax",       "all",         "any",    "logical_xor", "bitwise_and",
+                                                "bitwise_or", "bitwise_xor", "argmin", "argmax",      "count_nonzero"};
   switch (instruction.kind) {
     case Kind::kElementwise:
       return op::info(instruction.operation).name;

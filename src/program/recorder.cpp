@@ -149,7 +149,8 @@ std::vector<Instruction> Recorder::drop_passed() {
 
 void Recorder::run(Runner runner, Buffer* passing) {
   if (running_ == std::this_thread::get_id()) {
-    throw ResourceError("evaluate: a signal handler asks for an array that is being computed right now; read it outside the handler");
+    throw ResourceError(
+        "evaluate: a signal handler asks for an array that is being computed right now; read it outside the handler");
   }
   // Released after the lock: a base may belong to Python, where letting go can run anything.
   std::vector<Instruction> finished, passed;
