@@ -30,6 +30,7 @@ class Grouper {
  private:
   struct Joined {
     std::vector<const Operand*> operands;  // distinct ones
+    uint64_t bases = 0;                    // a bit for each base, by a hash: no bit in common, no base in common
     bool reduces = false;
     bool complex = false;  // its reductions
     program::Split split;
@@ -53,7 +54,17 @@ class Grouper {
     join(newest + 1, i);
   }
 
+  static uint64_t bases_of(const Instruction& instruction) {
+    uint64_t bits = 0;
+    program::for_each_operand(instruction, [&](const Operand& operand) {
+      if (!operand.is_number())
+        bits |= uint64_t{1} << (reinterpret_cast<uintptr_t>(operand.base.get()) / 64 * 0x9e3779b97f4a7c15u >> 58);
+    });
+    return bits;
+  }
+
   Meeting meet(int g, int i) {
+    if ((joined_[static_cast<size_t>(g)].bases & bases_of(at(i))) == 0) return Meeting::kApart;
     Meeting worst = Meeting::kApart;
     for (int member : schedule_.groups[static_cast<size_t>(g)].members) worst = std::max(worst, program::meet(at(member), at(i)));
     return worst;
@@ -102,6 +113,7 @@ class Grouper {
 
   void join(int g, int i) {
     Joined& joined = joined_[static_cast<size_t>(g)];
+    joined.bases |= bases_of(at(i));
     program::for_each_operand(at(i), [&](const Operand& operand) {
       if (operand.is_number()) return;
       for (const Operand* other : joined.operands) {

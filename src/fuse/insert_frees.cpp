@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <unordered_set>
 
 #include "fuse/pass.h"
@@ -10,23 +11,23 @@ void insert_frees(Schedule& schedule) {
   for (const Instruction& instruction : all) {
     if (instruction.kind == Kind::kFree) freed.insert(instruction.output.base.get());
   }
-  std::vector<std::vector<BufferRef>> after(all.size());
-  size_t count = 0;
+  std::vector<std::pair<int, BufferRef>> after;
   for (const program::BaseUse& use : program::base_uses(schedule.program)) {
     if (!use.is_dead || use.base->is_foreign() || freed.contains(use.base)) continue;
     use.base->retain();
-    after[static_cast<size_t>(use.last)].push_back(BufferRef::adopt(use.base));
-    ++count;
+    after.emplace_back(use.last, BufferRef::adopt(use.base));
   }
-  if (count == 0) return;
+  if (after.empty()) return;
+  std::sort(after.begin(), after.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
   std::vector<Instruction> result;
-  result.reserve(all.size() + count);
+  result.reserve(all.size() + after.size());
+  auto next = after.begin();
   for (size_t i = 0; i < all.size(); ++i) {
     result.push_back(std::move(all[i]));
-    for (BufferRef& base : after[i]) {
+    for (; next != after.end() && next->first == static_cast<int>(i); ++next) {
       Instruction& free = result.emplace_back();
       free.kind = Kind::kFree;
-      free.output.base = std::move(base);
+      free.output.base = std::move(next->second);
     }
   }
   all = std::move(result);

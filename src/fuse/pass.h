@@ -10,6 +10,7 @@ void find_common(Schedule& schedule);   // the same operation on the same values
 void drop_unused(Schedule& schedule);   // what nobody reads and what cannot warn is not done
 void insert_frees(Schedule& schedule);  // FREE after the last use of what only the program holds
 void form_groups(Schedule& schedule);   // which instructions run together
+void find_temporaries(Schedule& schedule);  // what never needs memory
 void place_frees(Schedule& schedule);   // each FREE behind the group that uses the base last
 
 }  // namespace manycore::fuse

@@ -16,8 +16,8 @@ struct Pass {
 };
 
 constexpr Pass kPasses[] = {
-    {"find_common", find_common, true},  {"drop_unused", drop_unused, true}, {"insert_frees", insert_frees, true},
-    {"form_groups", form_groups, false}, {"place_frees", place_frees, true},
+    {"find_common", find_common, true},  {"drop_unused", drop_unused, true},           {"insert_frees", insert_frees, true},
+    {"form_groups", form_groups, false}, {"find_temporaries", find_temporaries, true}, {"place_frees", place_frees, true},
 };
 constexpr int kPassCount = sizeof kPasses / sizeof kPasses[0];
 
@@ -39,6 +39,10 @@ bool names(std::string_view list, std::string_view name) {
 
 Schedule make_schedule(Program& program) {
   Schedule schedule(program);
+  if (program.instructions.size() == 1) {  // nothing to find, and a planning time that shows
+    form_groups(schedule);
+    return schedule;
+  }
   const std::string without = base::text_option(base::Option::without_passes);
   for (int i = 0; i < kPassCount; ++i) {
     if (kPasses[i].optional && names(without, kPasses[i].name)) continue;

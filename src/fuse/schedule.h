@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "program/program.h"
@@ -24,6 +25,8 @@ struct Schedule {
   explicit Schedule(Program& p) : program(p) {}
   Program& program;
   std::vector<Group> groups;
+  // Bases that live and die within one group, always as this view: they need no memory.
+  std::unordered_map<Buffer*, const View*> temporaries;
 };
 
 // What one pass did, for reports and tests.

@@ -58,7 +58,7 @@ struct BlockProgram {
   std::vector<int> kept;  // members that compute a passing array: they stay in the program
 };
 
-// For the members of one group, or some of them; what others still need goes to memory. Gives memory to what is written there.
-BlockProgram lower(const fuse::Schedule& schedule, const std::vector<int>& members);
+// For the members of one group that run now; what those that run `later` read goes to memory. Gives memory to what is written there.
+BlockProgram lower(const fuse::Schedule& schedule, const std::vector<int>& members, const std::vector<int>& later);
 
 }  // namespace manycore::interpret

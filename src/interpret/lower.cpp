@@ -34,9 +34,9 @@ int cost_of(kernel::Cost cost) {
 
 class Lowering {
  public:
-  Lowering(const fuse::Schedule& schedule, const std::vector<int>& members, BlockProgram* result)
+  Lowering(const fuse::Schedule& schedule, const std::vector<int>& members, const std::vector<int>& later, BlockProgram* result)
       : all_(schedule.program.instructions), members_(members), result_(*result) {
-    find_contracted(schedule.program);
+    find_contracted(schedule, later);
   }
 
   void run() {
@@ -49,43 +49,24 @@ class Lowering {
  private:
   // A base that lives in a scratch block.
   struct Contracted {
-    View view;
     int slot = -1;
     int reads = 0;  // left
   };
 
   const Instruction& at(int i) const { return all_[static_cast<size_t>(i)]; }
 
-  // Bases that only the program holds, that only this group touches, always as one and the same view, and that it writes first.
-  void find_contracted(const program::Program& program) {
-    for (const program::BaseUse& use : program::base_uses(program)) {
-      const bool passing = use.base == program.passing && use.base->references() == use.mentions + 1;
-      if ((use.is_dead || passing) && !use.base->is_foreign() && !use.base->has_memory()) contracted_.try_emplace(use.base);
+  // The group's temporaries, but for those that members which run later read.
+  void find_contracted(const fuse::Schedule& schedule, const std::vector<int>& later) {
+    const auto& temporaries = schedule.temporaries;
+    for (int member : members_) {
+      const auto found = temporaries.find(at(member).output.base.get());
+      if (found != temporaries.end()) contracted_[found->first];
     }
-    std::unordered_map<int, bool> is_member;
-    for (int member : members_) is_member[member] = true;
-    for (int i = 0; i < static_cast<int>(all_.size()) && !contracted_.empty(); ++i) {
-      if (at(i).done || at(i).kind == Kind::kFree) continue;
-      const bool inside = is_member.contains(i);
-      const auto look = [&](const Operand& operand, bool writes) {
-        if (operand.is_number()) return;
-        const auto found = contracted_.find(operand.base.get());
-        if (found == contracted_.end()) return;
-        Contracted& base = found->second;
-        const bool first = base.view.data == nullptr;
-        if (!inside || (first && !writes) || (!first && !same_place(base.view, operand.view)) ||
-            (writes && at(i).kind == Kind::kReduce)) {
-          contracted_.erase(found);
-          return;
-        }
-        base.view = operand.view;
-      };
-      for (int k = 0; k < at(i).input_count; ++k) look(at(i).inputs[k], false);
-      look(at(i).output, true);
+    for (int member : later) {
+      for (int k = 0; k < at(member).input_count; ++k) contracted_.erase(at(member).inputs[k].base.get());
     }
-    std::erase_if(contracted_, [](const auto& entry) { return entry.second.view.data == nullptr; });
-    if (program.passing && contracted_.contains(program.passing) && !keep_recipe(program.passing))
-      contracted_.erase(program.passing);
+    Buffer* passing = schedule.program.passing;
+    if (passing && contracted_.contains(passing) && !keep_recipe(passing)) contracted_.erase(passing);
   }
 
   // The members that a passing array is computed by; false where running them once more would give something else, because the group
@@ -379,9 +360,9 @@ class Lowering {
 
 }  // namespace
 
-BlockProgram lower(const fuse::Schedule& schedule, const std::vector<int>& members) {
+BlockProgram lower(const fuse::Schedule& schedule, const std::vector<int>& members, const std::vector<int>& later) {
   BlockProgram result;
-  Lowering(schedule, members, &result).run();
+  Lowering(schedule, members, later, &result).run();
   return result;
 }
 

@@ -19,6 +19,7 @@ constexpr int64_t kShortest = 256, kLongest = 2048;
 int64_t block_elements(const BlockProgram& program) {
   const int64_t asked = base::integer_option(base::Option::block_elements);
   if (asked > 0) return asked;
+  if (program.steps.size() == 1 && program.scratch_count == 0) return INT64_MAX / 64;  // nothing to keep in the cache
   const int64_t bytes = std::max<int64_t>(1, program.scratch_count) * program.scratch_item;
   return std::clamp(kScratchBytes / bytes / 64 * 64, kShortest, kLongest);
 }
@@ -26,6 +27,7 @@ int64_t block_elements(const BlockProgram& program) {
 BlockRunner::BlockRunner(const BlockProgram& program, int64_t block, Statuses* statuses)
     : program_(program), block_(block), statuses_(statuses), scratch_(nullptr, std::free) {
   // Blocks that lie a multiple of 4096 bytes apart would compete for the same lines of the cache.
+  if (program.scratch_count == 0) return;
   const auto bytes = static_cast<size_t>(program.scratch_count * (block * program.scratch_item + 64) + 64);
   scratch_.reset(static_cast<std::byte*>(std::aligned_alloc(64, (bytes + 63) / 64 * 64)));
   if (!scratch_) throw std::bad_alloc();

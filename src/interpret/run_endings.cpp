@@ -31,7 +31,7 @@ class Folder {
         endings_(program.endings),
         split_(program.split),
         // A leaf of the tree is not cut, so a block holds one.
-        block_(std::max<int64_t>(block, 128)),
+        block_(std::clamp<int64_t>(block, 128, 4096)),
         statuses_(statuses),
         ending_status_(ending_status) {}
 

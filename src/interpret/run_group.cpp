@@ -40,14 +40,14 @@ class GroupRunner {
     kept_.clear();
     bool computes = false, reduces = false;
     for (int member : members) (at(member).kind == Kind::kReduce ? reduces : computes) = true;
-    if (computes && reduces && !run_once(members, true)) {
+    if (computes && reduces && !run_once(members, {}, true)) {
       // Tiles and reductions do not go together: what is reduced is written out first.
       std::vector<int> first, second;
       for (int member : members) (at(member).kind == Kind::kReduce ? second : first).push_back(member);
-      run_once(first, false);
-      run_once(second, false);
+      run_once(first, second, false);
+      run_once(second, {}, false);
     } else if (!(computes && reduces)) {
-      run_once(members, false);
+      run_once(members, {}, false);
     }
   }
 
@@ -55,8 +55,8 @@ class GroupRunner {
   Instruction& at(int i) { return all_[static_cast<size_t>(i)]; }
 
   // False, with nothing done, where tiles are wanted and `linear` forbids them.
-  bool run_once(const std::vector<int>& members, bool linear) {
-    BlockProgram program = lower(schedule_, members);
+  bool run_once(const std::vector<int>& members, const std::vector<int>& later, bool linear) {
+    BlockProgram program = lower(schedule_, members, later);
     if (program.tiling.count > 0 && linear) return false;
     if (!program.endings.empty()) program.tiling = {};
     const int64_t block = block_elements(program);
@@ -130,6 +130,7 @@ void run_schedule(fuse::Schedule& schedule, std::vector<Report>* reports) {
       instruction.done = true;
       if (!runner.kept().empty()) continue;
       Buffer* base = instruction.output.base.get();
+      if (!base->has_memory()) continue;  // there is nothing to give back
       base->set_pending(0);
       free_base(all, base);
     }

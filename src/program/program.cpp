@@ -88,13 +88,22 @@ const char* name_of(const Instruction& instruction) {
 
 std::vector<BaseUse> base_uses(const Program& program) {
   std::vector<BaseUse> uses;
-  std::unordered_map<Buffer*, size_t> positions;
+  std::unordered_map<Buffer*, size_t> positions;  // of those past the first few, which are looked through
+  constexpr size_t kFew = 12;
+  const auto find = [&](Buffer* base, size_t instruction) -> BaseUse& {
+    for (size_t k = 0; k < std::min(kFew, uses.size()); ++k) {
+      if (uses[k].base == base) return uses[k];
+    }
+    if (uses.size() >= kFew) {
+      const auto [found, fresh] = positions.try_emplace(base, uses.size());
+      if (!fresh) return uses[found->second];
+    }
+    return uses.emplace_back(BaseUse{base, 0, static_cast<int>(instruction), 0, false});
+  };
   for (size_t i = 0; i < program.instructions.size(); ++i) {
     for_each_operand(program.instructions[i], [&](const Operand& operand) {
       if (operand.is_number()) return;
-      const auto [found, fresh] = positions.try_emplace(operand.base.get(), uses.size());
-      if (fresh) uses.push_back({operand.base.get(), 0, static_cast<int>(i), 0, false});
-      BaseUse& use = uses[found->second];
+      BaseUse& use = find(operand.base.get(), i);
       ++use.mentions;
       use.last = static_cast<int>(i);
     });

@@ -1,0 +1,51 @@
+#include "fuse/pass.h"
+
+namespace manycore::fuse {
+namespace {
+
+using program::Operand;
+
+// Where a base was seen so far.
+struct Seen {
+  const View* view = nullptr;
+  size_t group = 0;
+  bool disqualified = false;
+};
+
+bool same_place(const View& a, const View& b) { return a.data == b.data && a.dtype == b.dtype && a.strides == b.strides; }
+
+}  // namespace
+
+// Bases without memory that nobody but the program holds, that one group alone touches, as one view, and that it writes first.
+void find_temporaries(Schedule& schedule) {
+  auto& all = schedule.program.instructions;
+  std::unordered_map<Buffer*, Seen> bases;
+  for (const program::BaseUse& use : program::base_uses(schedule.program)) {
+    // The array of a reduction's caller counts as gone, if that is the one reference more than the program's.
+    const bool passing = use.base == schedule.program.passing && use.base->references() == use.mentions + 1;
+    if ((use.is_dead || passing) && !use.base->is_foreign() && !use.base->has_memory()) bases.try_emplace(use.base);
+  }
+  if (bases.empty()) return;
+  for (size_t g = 0; g < schedule.groups.size(); ++g) {
+    for (int member : schedule.groups[g].members) {
+      const Instruction& instruction = all[static_cast<size_t>(member)];
+      const auto look = [&](const Operand& operand, bool writes) {
+        const auto found = operand.is_number() ? bases.end() : bases.find(operand.base.get());
+        if (found == bases.end()) return;
+        Seen& seen = found->second;
+        if (seen.view == nullptr) {
+          seen = {&operand.view, g, !writes || instruction.kind == Kind::kReduce};
+        } else if (seen.group != g || !same_place(*seen.view, operand.view) || (writes && instruction.kind == Kind::kReduce)) {
+          seen.disqualified = true;
+        }
+      };
+      for (int k = 0; k < instruction.input_count; ++k) look(instruction.inputs[k], false);
+      look(instruction.output, true);
+    }
+  }
+  for (const auto& [base, seen] : bases) {
+    if (seen.view != nullptr && !seen.disqualified) schedule.temporaries.emplace(base, seen.view);
+  }
+}
+
+}  // namespace manycore::fuse
