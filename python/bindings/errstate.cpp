@@ -130,9 +130,10 @@ int report_one(const Condition& condition, Mode mode, unsigned status, const cha
 // warnings.filters, watched by identity, length and first entry: setting a filter inserts one in front.
 PyObject* filters_in_force() {
   static PyObject* module = PyImport_ImportModule("warnings");
-  PyObject* filters = module ? PyObject_GetAttrString(module, "filters") : nullptr;
+  static PyObject* name = PyUnicode_InternFromString("filters");
+  PyObject* filters = module && name ? PyDict_GetItemWithError(PyModule_GetDict(module), name) : nullptr;
   if (!filters) PyErr_Clear();
-  return filters;
+  return Py_XNewRef(filters);
 }
 
 // Does this filter make errors of RuntimeWarnings, whatever module and line it is limited to?

@@ -3,13 +3,26 @@
 #include <algorithm>
 
 #include "evaluate/assign.h"
+#include "evaluate/record.h"
 
 namespace manycore {
 namespace {
 
+Buffer* allocate(int64_t nbytes, bool zeroed) { return zeroed ? Buffer::allocate_zeroed(nbytes) : Buffer::allocate(nbytes); }
+
+// Recorded work holds on to what it reads, so it goes before a request fails.
+Buffer* allocate_or_evaluate(int64_t nbytes, bool zeroed) {
+  try {
+    return allocate(nbytes, zeroed);
+  } catch (const ResourceError&) {
+    if (!evaluate::gave_back_memory()) throw;
+  }
+  return allocate(nbytes, zeroed);
+}
+
 Array make(const Dims& shape, DType dtype, Order order, bool zeroed) {
   int64_t nbytes = checked_size(shape, item_size(dtype)) * item_size(dtype);
-  BufferRef buffer = BufferRef::adopt(zeroed ? Buffer::allocate_zeroed(nbytes) : Buffer::allocate(nbytes));
+  BufferRef buffer = BufferRef::adopt(allocate_or_evaluate(nbytes, zeroed));
   Dims strides = order == Order::kC ? c_strides(shape, item_size(dtype)) : f_strides(shape, item_size(dtype));
   View view{buffer->data(), dtype, shape, std::move(strides)};
   return Array(std::move(buffer), std::move(view));

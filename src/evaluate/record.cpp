@@ -164,6 +164,13 @@ void evaluate_passing(Buffer* passing) {
   run_and_warn([&] { recorder.run(run_program, passing); });
 }
 
+bool gave_back_memory() {
+  Recorder& recorder = Recorder::of_this_thread();
+  if (recorder.size() == 0 || recorder.is_running_here()) return false;
+  run(recorder);
+  return true;
+}
+
 void evaluate_everything() {
   run_and_warn([] { Recorder::run_all(run_program); });
 }

@@ -33,6 +33,9 @@ MANYCORE_API void evaluate_everything();  // of all threads
 // input is not written to memory if nobody else needs it.
 MANYCORE_API void evaluate_passing(Buffer* input);
 
+// Ran what this thread had recorded, after which an allocation that failed may succeed; false where there was nothing to run.
+bool gave_back_memory();
+
 // What this thread has recorded, and the groups that it would run in, as text.
 MANYCORE_API std::string explain();
 

@@ -148,7 +148,7 @@ std::vector<Instruction> Recorder::drop_passed() {
 }
 
 void Recorder::run(Runner runner, Buffer* passing) {
-  if (running_ == std::this_thread::get_id()) {
+  if (is_running_here()) {
     throw ResourceError(
         "evaluate: a signal handler asks for an array that is being computed right now; read it outside the handler");
   }

@@ -34,6 +34,7 @@ class MANYCORE_API Recorder {
   // `passing`: see Program.
   void run(Runner runner, Buffer* passing = nullptr);
 
+  bool is_running_here() const { return running_ == std::this_thread::get_id(); }
   size_t size() const { return program_.instructions.size(); }
   int64_t bytes() const { return bytes_; }  // that the recorded instructions would write
   std::string text();
