@@ -137,10 +137,13 @@ PyObject* trace_snapshot(PyObject*, PyObject*) {
   PyObject* lines = PyList_New(0);
   PyObject* snapshot = nullptr;
   if (fallbacks != nullptr && lines != nullptr && append_rows(fallbacks, lines)) {
-    snapshot = Py_BuildValue("{s:L, s:L, s:L, s:L, s:O, s:O}", "native_calls", static_cast<long long>(totals.native_calls),
-                             "native_bytes", static_cast<long long>(totals.native_bytes), "fallback_calls",
-                             static_cast<long long>(totals.fallback_calls), "fallback_bytes",
-                             static_cast<long long>(totals.fallback_bytes), "fallbacks", fallbacks, "lines", lines);
+    snapshot = Py_BuildValue(
+        "{s:L, s:L, s:L, s:L, s:L, s:L, s:L, s:L, s:O, s:O}", "native_calls", static_cast<long long>(totals.native_calls),
+        "native_bytes", static_cast<long long>(totals.native_bytes), "fallback_calls",
+        static_cast<long long>(totals.fallback_calls), "fallback_bytes", static_cast<long long>(totals.fallback_bytes),
+        "recorded", static_cast<long long>(totals.recorded), "groups", static_cast<long long>(totals.groups), "grouped",
+        static_cast<long long>(totals.grouped), "materialised_bytes", static_cast<long long>(totals.materialised_bytes),
+        "fallbacks", fallbacks, "lines", lines);
   }
   Py_XDECREF(fallbacks);
   Py_XDECREF(lines);

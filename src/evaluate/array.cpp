@@ -122,7 +122,7 @@ Array Array::reshape(const Dims& shape) const {
 }
 
 Array Array::copy(Order order) const {
-  return evaluate::copy(view_, order == Order::kC ? evaluate::CopyOrder::kC : evaluate::CopyOrder::kF);
+  return evaluate::copy(view_to_read(), order == Order::kC ? evaluate::CopyOrder::kC : evaluate::CopyOrder::kF);
 }
 
 Array Array::astype(DType dtype, Casting casting) const {
@@ -130,7 +130,7 @@ Array Array::astype(DType dtype, Casting casting) const {
     throw UserError(ErrorKind::kCasting, std::string("Cannot cast array data from dtype('") + name_of(view_.dtype) +
                                              "') to dtype('" + name_of(dtype) + "') according to the rule '" + name_of(casting) +
                                              "'");
-  return evaluate::astype(view_, dtype);
+  return evaluate::astype(view_to_read(), dtype);
 }
 
 namespace detail {

@@ -36,6 +36,21 @@ constexpr int kMostDims = 8;
 
 thread_local std::vector<Report>* reports_of_run = nullptr;
 
+// The reports of one program come as its groups ran; they are told as its instructions were recorded, also after an exception.
+class InOrder {
+ public:
+  InOrder() : first_(reports_of_run->size()) {}
+  ~InOrder() {
+    std::stable_sort(reports_of_run->begin() + static_cast<ptrdiff_t>(first_), reports_of_run->end(),
+                     [](const Report& a, const Report& b) { return a.origin.order < b.origin.order; });
+  }
+  InOrder(const InOrder&) = delete;
+  InOrder& operator=(const InOrder&) = delete;
+
+ private:
+  size_t first_;
+};
+
 void run_program(program::Program& program) {
   // What an earlier run that did not come to its end gave memory to has another address by now.
   for (program::Instruction& instruction : program.instructions) {
@@ -44,6 +59,7 @@ void run_program(program::Program& program) {
     });
   }
   fuse::Schedule schedule = fuse::make_schedule(program);
+  const InOrder in_order;
   interpret::run_schedule(schedule, reports_of_run);
 }
 
@@ -93,7 +109,8 @@ bool same_shape_elsewhere(const program::Operand& input, const program::Operand&
 }
 
 void append(program::Instruction instruction) {
-  Recorder::of_this_thread().record(std::move(instruction), run_program);
+  Recorder& own = Recorder::of_this_thread();
+  while (Recorder* first = own.record(&instruction)) evaluate::run(*first);
   trace::count_recorded();
 }
 

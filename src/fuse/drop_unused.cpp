@@ -8,10 +8,12 @@ namespace {
 
 // Could running it tell the user something? Then it runs, even when nobody reads the result.
 bool may_warn(const Instruction& instruction) {
-  if (instruction.origin.reported == 0) return false;
+  unsigned reported = instruction.origin.reported;
+  for (const program::Origin& origin : instruction.echoes) reported |= origin.reported;
+  if (reported == 0) return false;
   if (instruction.kind == Kind::kSelect) return false;
   if (instruction.kind != Kind::kElementwise) return true;
-  if (kernel::find_loop(instruction.operation, instruction.signature.slot).errors & instruction.origin.reported) return true;
+  if (kernel::find_loop(instruction.operation, instruction.signature.slot).errors & reported) return true;
   for (int i = 0; i < instruction.input_count; ++i) {
     if (!instruction.inputs[i].is_number() && instruction.inputs[i].view.dtype != instruction.signature.inputs[i]) return true;
   }

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <unordered_map>
+#include <utility>
 
 #include "base/check.h"
 #include "interpret/block_program.h"
@@ -17,7 +18,8 @@ bool same_place(const View& a, const View& b) { return a.data == b.data && a.dty
 // May a cast report a condition?
 bool cast_reports(DType from, DType to) {
   if (from == to || !(is_inexact(from) || to == DType::kFloat16)) return false;
-  return !is_inexact(to) || item_size(to) < item_size(from) || to == DType::kFloat16;
+  const auto width = [](DType dtype) { return item_size(dtype) / (is_complex(dtype) ? 2 : 1); };
+  return !is_inexact(to) || width(to) < width(from);
 }
 
 int cost_of(kernel::Cost cost) {
@@ -50,7 +52,8 @@ class Lowering {
   // A base that lives in a scratch block.
   struct Contracted {
     int slot = -1;
-    int reads = 0;  // left
+    int reads = 0;        // left
+    bool folded = false;  // by a reduction, after the steps
   };
 
   const Instruction& at(int i) const { return all_[static_cast<size_t>(i)]; }
@@ -69,12 +72,14 @@ class Lowering {
     if (passing && contracted_.contains(passing) && !keep_recipe(passing)) contracted_.erase(passing);
   }
 
-  // The members that a passing array is computed by; false where running them once more would give something else, because the group
+  // The members that a passing array is computed by; false where running them once more would give something else, because something
   // overwrites what they read.
   bool keep_recipe(Buffer* passing) {
     std::unordered_map<Buffer*, bool> written, needed;
-    for (int member : members_) {
-      if (!is_contracted(at(member).output)) written[at(member).output.base.get()] = true;
+    for (const Instruction& instruction : all_) {
+      // Also by groups that run later, which may have been recorded before the reduction.
+      if (instruction.done || instruction.kind == Kind::kFree) continue;
+      if (!is_contracted(instruction.output)) written[instruction.output.base.get()] = true;
     }
     needed[passing] = true;
     std::vector<int> recipe;
@@ -143,7 +148,9 @@ class Lowering {
     for (int member : members_) {
       for (int k = 0; k < at(member).input_count; ++k) {
         const auto found = contracted_.find(at(member).inputs[k].base.get());
-        if (found != contracted_.end()) ++found->second.reads;
+        if (found == contracted_.end()) continue;
+        ++found->second.reads;
+        found->second.folded |= at(member).kind == Kind::kReduce;
       }
     }
   }
@@ -155,9 +162,14 @@ class Lowering {
     if (!free_slots_.empty()) {
       const int slot = free_slots_.back();
       free_slots_.pop_back();
-      return slot;
+      return use_slot(slot, dtype);
     }
-    return result_.scratch_count++;
+    return use_slot(result_.scratch_count++, dtype);
+  }
+  int use_slot(int slot, DType dtype) {
+    const auto [found, fresh] = widths_.try_emplace(slot, item_size(dtype));
+    if (!fresh && found->second != item_size(dtype)) found->second = 0;
+    return slot;
   }
   void release_slot(int slot) { free_slots_.push_back(slot); }
 
@@ -220,10 +232,10 @@ class Lowering {
     return target;
   }
 
-  // A scratch block is free again after the last reading of what it holds.
+  // A scratch block is free again after the last reading of what it holds; a base that is written once more gets another.
   void release_read(const Operand& operand) {
     const auto found = contracted_.find(operand.base.get());
-    if (found != contracted_.end() && --found->second.reads == 0) release_slot(found->second.slot);
+    if (found != contracted_.end() && --found->second.reads == 0) release_slot(std::exchange(found->second.slot, -1));
   }
 
   void emit(size_t m) {
@@ -258,11 +270,7 @@ class Lowering {
     Argument target;
     int cast_slot = -1;
     if (found != contracted_.end()) {
-      if (found->second.slot < 0) {
-        found->second.slot = fitting_slot(arguments, bytes, inputs, stored);
-      } else {
-        std::erase(free_slots_, found->second.slot);  // written once more after the last reading
-      }
+      if (found->second.slot < 0) found->second.slot = fitting_slot(arguments, bytes, inputs, stored, found->second.folded);
       target = {Where::kScratch, static_cast<int16_t>(found->second.slot)};
     } else if (computed != stored) {
       cast_slot = fitting_slot(arguments, bytes, inputs, computed);
@@ -284,7 +292,7 @@ class Lowering {
     result_.cost += cost_of(loop.cost);
     if (cast_slot >= 0) emit_store(member, target, computed, *output);
     if (cast_slot >= 0) release_slot(cast_slot);
-    if (found != contracted_.end() && found->second.reads == 0) release_slot(found->second.slot);
+    if (found != contracted_.end() && found->second.reads == 0) release_slot(std::exchange(found->second.slot, -1));
   }
 
   void emit_store(int member, const Argument& from, DType computed, const Operand& output) {
@@ -297,10 +305,11 @@ class Lowering {
   }
 
   // A free block, but not one that an input of another width lies in: a loop may write exactly where it reads, and nowhere else
-  // into its inputs.
-  int fitting_slot(const Argument* arguments, const int64_t* bytes, int inputs, DType dtype) {
+  // into its inputs. What is folded piles up piece by piece, so a block that held elements of another width would be written where
+  // earlier pieces lie.
+  int fitting_slot(const Argument* arguments, const int64_t* bytes, int inputs, DType dtype, bool folded = false) {
     for (size_t f = free_slots_.size(); f-- > 0;) {
-      bool fits = true;
+      bool fits = !folded || widths_.at(free_slots_[f]) == item_size(dtype);
       for (int k = 0; k < inputs; ++k) {
         if (arguments[k].where == Where::kScratch && arguments[k].index == free_slots_[f]) fits &= bytes[k] == item_size(dtype);
       }
@@ -308,10 +317,10 @@ class Lowering {
       const int slot = free_slots_[f];
       free_slots_.erase(free_slots_.begin() + static_cast<ptrdiff_t>(f));
       result_.scratch_item = std::max(result_.scratch_item, item_size(dtype));
-      return slot;
+      return use_slot(slot, dtype);
     }
     result_.scratch_item = std::max(result_.scratch_item, item_size(dtype));
-    return result_.scratch_count++;
+    return use_slot(result_.scratch_count++, dtype);
   }
 
   // The result is read by nothing but the assignment that follows: it goes where that would put it.
@@ -355,6 +364,7 @@ class Lowering {
   std::unordered_map<Buffer*, bool> fresh_;
   std::vector<View> views_;
   std::vector<int> free_slots_;
+  std::unordered_map<int, int64_t> widths_;  // of the elements that a block has held; 0 for several
   int skipped_ = -1;
 };
 

@@ -79,7 +79,8 @@ void BlockRunner::run_step(size_t number, std::byte* const* data, int64_t done, 
         place = data[argument.index] + done * bytes;
         break;
       case Where::kScratch:
-        place = scratch_.get() + argument.index * (block_ * program_.scratch_item + 64) + offset * bytes;
+        // A cast of one element for a whole piece is read without moving, from the beginning.
+        place = scratch_.get() + argument.index * (block_ * program_.scratch_item + 64) + (step.once ? 0 : offset * bytes);
         break;
       case Where::kNumber:
         place = program_.numbers[static_cast<size_t>(argument.index)].bytes;

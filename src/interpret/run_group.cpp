@@ -45,6 +45,7 @@ class GroupRunner {
       std::vector<int> first, second;
       for (int member : members) (at(member).kind == Kind::kReduce ? second : first).push_back(member);
       run_once(first, second, false);
+      for (int member : first) at(member).done = true;  // what updates in place may not run twice, whatever becomes of the rest
       run_once(second, {}, false);
     } else if (!(computes && reduces)) {
       run_once(members, {}, false);
@@ -70,7 +71,13 @@ class GroupRunner {
     }
     kept_.insert(kept_.end(), program.kept.begin(), program.kept.end());
     trace::count_group(static_cast<int64_t>(members.size()), program.written_bytes);
-    for (size_t s = 0; s < statuses.size(); ++s) report(program.steps[s].instruction, statuses.of(s));
+    for (size_t s = 0; s < statuses.size();) {
+      // The casts of an operation warn with it.
+      const int16_t member = program.steps[s].instruction;
+      unsigned met = 0;
+      for (; s < statuses.size() && program.steps[s].instruction == member; ++s) met |= statuses.of(s);
+      report(member, met);
+    }
     for (size_t e = 0; e < ending_status.size(); ++e) report(program.endings[e].instruction, ending_status.of(e));
     return true;
   }
@@ -116,9 +123,11 @@ void free_base(std::vector<Instruction>& all, Buffer* base) {
 void run_schedule(fuse::Schedule& schedule, std::vector<Report>* reports) {
   auto& all = schedule.program.instructions;
   GroupRunner runner(schedule, reports);
+  bool keeps = false;  // instructions that read what a later group would free
   for (const fuse::Group& group : schedule.groups) {
     runner.run(group.members);
     for (int member : group.members) all[static_cast<size_t>(member)].done = true;
+    keeps |= !runner.kept().empty();
     for (int member : runner.kept()) {
       Instruction& instruction = all[static_cast<size_t>(member)];
       instruction.done = false;
@@ -128,7 +137,7 @@ void run_schedule(fuse::Schedule& schedule, std::vector<Report>* reports) {
     for (int free : group.frees) {
       Instruction& instruction = all[static_cast<size_t>(free)];
       instruction.done = true;
-      if (!runner.kept().empty()) continue;
+      if (keeps) continue;
       Buffer* base = instruction.output.base.get();
       if (!base->has_memory()) continue;  // there is nothing to give back
       base->set_pending(0);

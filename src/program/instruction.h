@@ -33,6 +33,7 @@ struct Operand {
 struct Origin {
   uint64_t site = 0;      // a handle of base::Hooks; 0 where nobody asked
   unsigned reported = 0;  // FloatingPointStatus bits that the user wants to hear of
+  uint64_t order = 0;     // of what one recorder recorded: warnings come in it
 };
 
 struct Instruction {

@@ -2,6 +2,8 @@
 
 #include <pthread.h>
 
+#include <unordered_set>
+
 #include "base/check.h"
 #include "base/hooks.h"
 
@@ -84,6 +86,7 @@ bool Recorder::mark(const Operand& operand, uintptr_t kind) {
   do {
     if (seen != 0 && of(buffer) != this) return false;
   } while (!buffer.mark_pending(&seen, own | (seen & Buffer::kPendingBits) | kind));
+  if (seen == 0) bytes_ += buffer.nbytes();
   return true;
 }
 
@@ -93,23 +96,22 @@ bool Recorder::mark(const Instruction& instruction) {
   return marked;
 }
 
-void Recorder::record(Instruction instruction, Runner runner) {
-  while (true) {
-    // Without our lock: another recorder may have to run, and two must never wait for each other.
-    for_each_operand(instruction, [&](const Operand& operand) {
-      if (operand.is_number()) return;
-      Recorder* marked = of(*operand.base.get());
-      if (marked != nullptr && marked != this) marked->run(runner);
-    });
-    std::vector<Instruction> passed;  // released after the lock
-    lock();
-    std::lock_guard guard(mutex_, std::adopt_lock);
-    passed = drop_passed();
-    if (!mark(instruction)) continue;
-    bytes_ += instruction.output.view.nbytes();
-    program_.instructions.push_back(std::move(instruction));
-    return;
-  }
+Recorder* Recorder::record(Instruction* instruction) {
+  std::vector<Instruction> passed;  // released after the lock
+  lock();
+  std::lock_guard guard(mutex_, std::adopt_lock);
+  passed = drop_passed();
+  Recorder* other = nullptr;
+  for_each_operand(*instruction, [&](const Operand& operand) {
+    if (operand.is_number() || other != nullptr) return;
+    Recorder* marked = of(*operand.base.get());
+    if (marked != nullptr && marked != this) other = marked;
+  });
+  if (other != nullptr) return other;
+  if (!mark(*instruction)) return this;  // somebody came in between
+  instruction->origin.order = recorded_++;
+  program_.instructions.push_back(std::move(*instruction));
+  return nullptr;
 }
 
 // With the lock held: takes what has run out of the program and its marks off the buffers.
@@ -119,15 +121,18 @@ std::vector<Instruction> Recorder::drop_finished() {
     (instruction.done ? finished : left).push_back(std::move(instruction));
   }
   program_.instructions = std::move(left);
-  for (const Instruction& instruction : finished) {
-    for_each_operand(instruction, [](const Operand& operand) {
-      if (!operand.is_number()) operand.base->set_pending(0);
-    });
-  }
+  // What is left keeps its marks without a moment in which another thread sees none.
+  std::unordered_set<Buffer*> kept;
   bytes_ = 0;
   for (const Instruction& instruction : program_.instructions) {
-    mark(instruction);
-    bytes_ += instruction.output.view.nbytes();
+    for_each_operand(instruction, [&](const Operand& operand) {
+      if (!operand.is_number() && kept.insert(operand.base.get()).second) bytes_ += operand.base->nbytes();
+    });
+  }
+  for (const Instruction& instruction : finished) {
+    for_each_operand(instruction, [&](const Operand& operand) {
+      if (!operand.is_number() && !kept.contains(operand.base.get())) operand.base->set_pending(0);
+    });
   }
   return finished;
 }

@@ -28,15 +28,16 @@ class MANYCORE_API Recorder {
   // Runs what every thread has recorded.
   static void run_all(Runner runner);
 
-  // `runner` serves when another recorder's instructions come first.
-  void record(Instruction instruction, Runner runner);
+  // Takes the instruction and returns null; or takes nothing and returns whose program must run first, because it touches the same
+  // buffers: two recorders never wait for each other, so the caller, who holds no lock, runs it and asks again.
+  [[nodiscard]] Recorder* record(Instruction* instruction);
   // Instructions that were not done when `runner` throws stay recorded.
   // `passing`: see Program.
   void run(Runner runner, Buffer* passing = nullptr);
 
   bool is_running_here() const { return running_ == std::this_thread::get_id(); }
   size_t size() const { return program_.instructions.size(); }
-  int64_t bytes() const { return bytes_; }  // that the recorded instructions would write
+  int64_t bytes() const { return bytes_; }  // of the buffers that the recorded instructions touch and so keep
   std::string text();
 
  private:
@@ -53,6 +54,7 @@ class MANYCORE_API Recorder {
   std::thread::id running_;  // the thread inside run(), which must not come back
   Program program_;
   int64_t bytes_ = 0;
+  uint64_t recorded_ = 0;
   bool has_passed_ = false;  // the program holds nothing but what computes a passing array
 };
 

@@ -1,5 +1,7 @@
 """Random NumPy programs, run line by line under NumPy and under manycore; after every line all live arrays must agree.
 
+Every other program, drawn by its seed, is of the second kind: nobody looks while it runs (tests/fuzz/accumulating.py).
+
 ``python -m tests.fuzz.random_program --seconds N --seed S`` runs programs until the time is up; each is made from its own
 seed, so that ``--seed S --programs 1`` repeats one. A failure prints the shortest program found that shows it.
 """
@@ -7,6 +9,8 @@ seed, so that ``--seed S --programs 1`` repeats one. A failure prints the shorte
 from __future__ import annotations
 
 import argparse
+import copy
+import pickle
 import random
 import sys
 import time
@@ -235,7 +239,8 @@ CLOSE = 1e-9, 1e-3
 
 def difference(theirs: Any, ours: Any) -> str:
     """Empty, or how the two differ. Values that differ by rounding only are made equal."""
-    expected, got = numpy.asarray(theirs), numpy.asarray(ours)
+    # A copy: memory that was handed out is watched, and what touches it no longer recorded.
+    expected, got = numpy.asarray(theirs), numpy.asarray(ours.copy() if isinstance(ours, mnp.ndarray) else ours)
     if expected.dtype != got.dtype or expected.shape != got.shape:
         return f"expected {expected.dtype} {expected.shape}, got {got.dtype} {got.shape}"
     if isinstance(theirs, numpy.ndarray) != isinstance(ours, mnp.ndarray):
@@ -246,8 +251,8 @@ def difference(theirs: Any, ours: Any) -> str:
         tolerance = CLOSE[0] if expected.dtype in (numpy.float64, numpy.complex128) else CLOSE[1]
         with numpy.errstate(all="ignore"):
             if numpy.allclose(expected, got, rtol=tolerance, atol=tolerance, equal_nan=True):
-                if got.flags.writeable:
-                    got[...] = expected
+                if isinstance(ours, mnp.ndarray) and ours.flags.writeable:
+                    ours[...] = expected
                 return ""
     where = numpy.argwhere(numpy.atleast_1d((expected != got) & ~((expected != expected) & (got != got))))
     return f"expected {expected!r}, got {got!r}, first at {where[:1].tolist()}"
@@ -268,9 +273,12 @@ def run_program(lines: list[str]) -> str:
     return ""
 
 
-def write_program(seed: int) -> list[str]:
-    writer, space, lines = ProgramWriter(seed), {"np": numpy, "numpy": numpy}, []
-    for _ in range(LINES):
+def write_program(seed: int, writer: ProgramWriter | None = None, length: int = LINES) -> list[str]:
+    writer = writer or ProgramWriter(seed)
+    lines: list[str] = []
+    space: dict[str, Any] = {"np": numpy, "numpy": numpy, "copy": copy, "pickle": pickle}
+    space["on_thread"] = lambda _, line: exec(line, space)
+    for _ in range(length):
         line = writer.line()
         lines.append(line)
         run_line(line, space)
@@ -278,13 +286,24 @@ def write_program(seed: int) -> list[str]:
     return lines
 
 
-def shorten(lines: list[str]) -> list[str]:
+def shorten(lines: list[str], run: Callable[[list[str]], str] = run_program) -> list[str]:
     """Leave out what the failure does not need, from the end."""
     for i in reversed(range(len(lines))):
         fewer = lines[:i] + lines[i + 1 :]
-        if run_program(fewer) and "NameError" not in run_program(fewer):
+        problem = run(fewer)
+        if problem and "NameError" not in problem:
             lines = fewer
     return lines
+
+
+def of_seed(seed: int, kind: str) -> tuple[list[str], Callable[[list[str]], str]]:
+    """The program, and what runs it."""
+    from tests.fuzz import accumulating  # it builds on this module
+
+    if kind == "lines" or (kind == "both" and random.Random(seed * 11).random() < 0.5):
+        return write_program(seed), run_program
+    lines = write_program(seed, accumulating.AccumulatingWriter(seed), 2 * LINES)
+    return lines, lambda program: accumulating.run_accumulating(program, seed)
 
 
 def main() -> int:
@@ -292,24 +311,28 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--programs", type=int, default=0, help="stop after this many; 0 means when the time is up")
+    parser.add_argument("--kind", choices=("both", "lines", "accumulating"), default="both")
     parser.add_argument("--failures", type=int, default=1, help="go on until this many failures were found")
     options = parser.parse_args()
     end, seed, failures = time.monotonic() + options.seconds, options.seed, 0
     while time.monotonic() < end and (not options.programs or seed < options.seed + options.programs):
-        lines = write_program(seed)
-        problem = run_program(lines)
+        lines, run = of_seed(seed, options.kind)
+        problem = run(lines)
         if problem:
             failures += 1
-            short = shorten(lines)
-            print(f"seed {seed}: {run_program(short)}\nThe program:\n    " + "\n    ".join(short))
+            short = shorten(lines, run)
+            print(f"seed {seed}: {run(short) or problem}\nThe program:\n    " + "\n    ".join(short))
             if failures >= options.failures:
                 break
         seed += 1
     snapshot = _core.trace_snapshot()
     calls = f"{snapshot['native_calls']} native calls, {snapshot['fallback_calls']} fallbacks"
+    calls += f", {snapshot['grouped']} operations in {snapshot['groups']} groups"
     print(f"{seed - options.seed} programs, {calls}, {failures} failures")
     return 1 if failures else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    from tests.fuzz.random_program import main as imported_main  # one module, whichever way it was started
+
+    sys.exit(imported_main())

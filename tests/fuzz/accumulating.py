@@ -1,0 +1,260 @@
+"""Programs whose work accumulates: nothing looks at an array for many lines, so that what was recorded is fused and reordered.
+
+Each runs twice under manycore, every operation at once and recorded with settings drawn from its seed (blocks of a few elements, one
+to seven threads, passes left out), and both must end with the same bits, the same exceptions and the same warnings. That what runs at
+once is what NumPy gives is the matter of the other programs.
+"""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import random
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import manycore
+import manycore.numpy as mnp
+import numpy
+from manycore import _core
+
+from tests.fuzz.random_program import SCALARS, ProgramWriter, arrays_of
+
+SHAPES = [(5,), (40,), (700,), (7, 11), (64, 40), (40, 64), (3, 4, 5), (2, 36, 40), (200, 3), (33, 1), (20000,), (150, 170)]
+PASSES = ["find_common", "drop_unused", "insert_frees", "place_frees"]
+OPERATORS = ["+", "-", "*", "/", "+", "-", "*", "<", ">=", "=="]
+FUNCTIONS = "sqrt exp absolute negative floor isfinite sin log square sign".split()
+STATES = ["all='ignore'", "all='raise'", "divide='raise'", "over='ignore'", "invalid='ignore', divide='warn'"]
+THREADS = 3
+
+
+class AccumulatingWriter(ProgramWriter):
+    """Mostly arrays of one shape, chains of operations over them, and views that overlap what is written."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(seed)
+        self.base = self.random.choice(SHAPES)
+        self.held = 0
+
+    def shape(self) -> tuple[int, ...]:
+        r = self.random.random()
+        if r < 0.8:
+            return self.base
+        if r < 0.9:
+            return tuple(1 if self.random.random() < 0.5 else extent for extent in self.base)
+        return self.base[1:] if r < 0.95 else super().shape()
+
+    def line(self) -> str:
+        r = self.random.random()
+        if len(self.arrays) < 4 or r < 0.35:
+            line = super().line()
+        else:
+            makers = [self.chain, self.chain, self.chain, self.overlapping, self.overlapping, self.stencil, self.steps]
+            makers += [self.ending, self.ending, self.view_of_view, self.copied, self.export, self.written_outside, self.errors]
+            makers += [self.refused, self.select, self.into, self.into]
+            line = self.random.choice(makers)()
+        if self.random.random() < 0.06:
+            return f"on_thread({self.random.randrange(THREADS)}, {line!r})"
+        return line
+
+    def expression(self) -> str:
+        a, r = self.pick(), self.random
+        text = a
+        for _ in range(r.choice([1, 2, 2, 3, 5])):
+            choice = r.random()
+            if choice < 0.65:
+                text = f"({text} {r.choice(OPERATORS)} {self.matching(a)})"
+            elif choice < 0.8:
+                text = f"np.{r.choice(FUNCTIONS)}({text})"
+            elif choice < 0.9:
+                text = f"({r.choice(SCALARS)} * {text})"
+            else:
+                text = f"np.where({text} > 1, {text}, {self.matching(a)})"
+        return text
+
+    def chain(self) -> str:
+        target = self.name() if self.random.random() < 0.6 else self.pick()
+        return f"{target} = {self.expression()}"
+
+    def ending(self) -> str:
+        r = self.random
+        name = r.choice("sum sum mean min max prod any all var std count_nonzero argmax".split())
+        ndim = len(self.base)
+        axis = r.choice(["None", "0", "-1", "(0, -1)" if ndim > 1 else "0", "1" if ndim > 1 else "None"])
+        keep = ", keepdims=True" if name not in ("count_nonzero", "argmax") and r.random() < 0.2 else ""
+        if "(" in axis and name == "argmax":
+            axis = "None"
+        operand = self.expression() if r.random() < 0.7 else self.pick()
+        return f"{self.name()} = np.{name}({operand}, axis={axis}{keep})"
+
+    def overlapping(self) -> str:
+        a, r = self.pick(), self.random
+        return r.choice(
+            [
+                f"{a}[1:] += {a}[:-1]",
+                f"{a}[:-1] = {a}[1:] * 2",
+                f"{a}[::-1] = {a}",
+                f"{a}[...] = {a}[::-1]",
+                f"np.add({a}[1:], {a}[:-1], out={a}[:-1])",
+                f"np.multiply({a}[::-1], {self.matching(a)}, out={a})",
+                f"{a} *= {a}[::-1]",
+                f"{a}.T[...] = {a}.T[::-1] + 1",
+                f"{a}[::2] -= {a}[1::2]",
+                f"{a}[{self.slices(self.arrays[a].shape)}] *= {r.choice(SCALARS)}",
+                f"{a}[{self.slices(self.arrays[a].shape)}] = {self.expression()}",
+            ]
+        )
+
+    def into(self) -> str:
+        a, r = self.pick(), self.random
+        function = r.choice("add subtract multiply divide maximum less equal hypot logical_or".split())
+        return f"np.{function}({a}, {self.matching(a)}, out={self.pick()}, casting='unsafe')"
+
+    def stencil(self) -> str:
+        a, b = self.pick(), self.pick()
+        return f"{a}[1:-1] = ({b}[:-2] + {b}[2:]) * 0.5 - {b}[1:-1]"
+
+    def steps(self) -> str:
+        a, b = self.pick(), self.pick()
+        body = self.random.choice(
+            [f"{a} += {b} * 0.5", f"{a} = {a} * 0.5 + {b}", f"{a}, {b} = {b} + 1, {a}", f"{a}[1:-1] += {a}[2:] - {a}[:-2]"]
+        )
+        return f"for _ in range({self.random.choice([2, 3, 8])}): {body}"
+
+    def select(self) -> str:
+        a = self.pick()
+        return f"{self.name()} = " + self.random.choice(
+            [f"np.clip({a}, -1, 3)", f"np.where({a} > {self.matching(a)}, {a}, 0)", f"np.maximum({a}, {self.matching(a)}).astype('f4')"]
+        )
+
+    def view_of_view(self) -> str:
+        a = self.pick()
+        shape = self.arrays[a].shape
+        inner = self.random.choice(["", ".T", "[::-1]", "[..., ::2]", ".reshape(-1)", "[None]", ".real", ".imag", ".swapaxes(0, -1)"])
+        return f"{self.name()} = {a}[{self.slices(shape)}]{inner}"
+
+    def copied(self) -> str:
+        a = self.pick()
+        return f"{self.name()} = " + self.random.choice(
+            [f"{a}.copy()", f"np.array({a})", f"copy.copy({a})", f"copy.deepcopy({a})", f"pickle.loads(pickle.dumps({a}))", f"+{a}"]
+        )
+
+    def export(self) -> str:
+        self.held += 1
+        a = self.pick()
+        export = self.random.choice(["numpy.asarray({})", "numpy.from_dlpack({})", "numpy.asarray(memoryview({}))", "{}.__array__()"])
+        return f"e{self.held} = {export.format(a)}"
+
+    def written_outside(self) -> str:
+        if not self.held:
+            return self.export()
+        e = f"e{self.random.randint(1, self.held)}"
+        return self.random.choice([f"{e}[...] = 2", f"{e} += 1", f"{e}[...] = {e}[::-1].copy()", f"del {e}", f"{e} = {e}[1:]"])
+
+    def errors(self) -> str:
+        line = self.random.choice([self.chain, self.overlapping, self.into, self.ending])()
+        return f"with np.errstate({self.random.choice(STATES)}): {line}"
+
+    def refused(self) -> str:
+        a = self.pick()
+        return self.random.choice(
+            [
+                f"{self.name()} = {a} + np.ones({(*self.base, 3)})[:, :2]",
+                f"{a}[...] = np.ones(({len(self.base)}, 2, 77))",
+                f"{a} += 1j",
+                f"{self.name()} = {a}[{10**6}]",
+                f"{self.name()} = {self.expression()} + undefined",
+            ]
+        )
+
+
+def settings_of(seed: int) -> dict[str, Any]:
+    r = random.Random(seed * 7 + 1)
+    return {
+        "record_from": 0 if r.random() < 0.85 else 16384,
+        "block_elements": r.choice([0, 0, 1, 3, 16, 100]),
+        "chunk_elements": r.choice([0, 1, 5, 64, 1000]),
+        "threads": r.choice([1, 2, 2, 3, 7]),
+        "without_passes": ",".join(name for name in PASSES if r.random() < 0.08),
+    }
+
+
+DEFAULTS = {"record_from": 16384, "block_elements": 0, "chunk_elements": 0, "threads": 0, "without_passes": "", "eager": False}
+
+
+def set_options(options: dict[str, Any]) -> None:
+    _core.evaluate()
+    for name, value in options.items():
+        _core.set_option(name, value)
+
+
+class Run:
+    """The program once; `looks` are the lines after which an array is read."""
+
+    def __init__(self, lines: list[str], looks: dict[int, int], options: dict[str, Any]) -> None:
+        self.errors: list[str] = []
+        self.seen: list[Any] = []
+        set_options({**DEFAULTS, **options})
+        pool = [ThreadPoolExecutor(1) for _ in range(THREADS)]
+        space: dict[str, Any] = {"np": mnp, "numpy": numpy, "copy": copy, "pickle": pickle}
+        space["on_thread"] = lambda k, line: pool[k].submit(exec, line, space).result()
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            for number, line in enumerate(lines):
+                try:
+                    exec(compile(line, f"line {number}", "exec"), space)
+                    self.errors.append("")
+                except Exception as error:
+                    self.errors.append(f"{type(error).__name__}: {error}")
+                if number in looks:
+                    names = sorted(arrays_of(space))
+                    if names:
+                        name = names[looks[number] % len(names)]
+                        self.seen.append((name, numpy.array(value_of(space[name]))))
+            manycore.evaluate()
+        self.values = {name: numpy.array(value_of(value)) for name, value in arrays_of(space).items()}
+        self.types = {name: type(value) for name, value in arrays_of(space).items()}
+        self.warnings = sorted((w.filename, str(w.message)) for w in caught if "thread" not in w.filename)
+        for executor in pool:
+            executor.shutdown()
+        space.clear()  # the lines that recorded are known for ever, and their globals with them
+        set_options(DEFAULTS)
+
+
+def value_of(value: Any) -> Any:
+    """Not the array itself: memory that was handed out is watched, and what touches it no longer recorded."""
+    return value.copy() if isinstance(value, mnp.ndarray) else value
+
+
+def unlike(expected: Any, got: Any) -> bool:
+    if expected.dtype != got.dtype or expected.shape != got.shape:
+        return True
+    if expected.tobytes() == got.tobytes():
+        return False
+    if expected.dtype.kind not in "fc":
+        return True
+    # The sign and payload of a NaN are the processor's.
+    parts = [(expected, got)] if expected.dtype.kind == "f" else [(expected.real, got.real), (expected.imag, got.imag)]
+    with numpy.errstate(all="ignore"):
+        return not all(bool(numpy.all((x == y) & (numpy.signbit(x) == numpy.signbit(y)) | (x != x) & (y != y))) for x, y in parts)
+
+
+def run_accumulating(lines: list[str], seed: int) -> str:
+    """Empty, or what went wrong."""
+    settings, r = settings_of(seed), random.Random(seed * 7 + 2)
+    often = r.choice([0.0, 0.0, 0.05, 0.2])
+    looks = {number: r.randrange(1000) for number in range(len(lines)) if r.random() < often}
+    at_once, recorded = Run(lines, looks, {"eager": True, "threads": settings["threads"]}), Run(lines, looks, settings)
+    for number, (expected, got) in enumerate(zip(at_once.errors, recorded.errors, strict=True)):
+        if expected != got:
+            return f"line {number + 1}: {lines[number]}\n  at once: {expected or 'no error'}\n  recorded: {got or 'no error'}\n  {settings}"
+    for (name, expected), (_, got) in zip(at_once.seen, recorded.seen, strict=True):
+        if unlike(expected, got):
+            return f"{name}, read on the way: at once {expected!r}, recorded {got!r}\n  {settings}, looks {looks}"
+    for name, expected in at_once.values.items():
+        if at_once.types[name] is not recorded.types[name] or unlike(expected, recorded.values[name]):
+            return f"{name}: at once {expected!r}, recorded {recorded.values[name]!r}\n  {settings}, looks {looks}"
+    if at_once.warnings != recorded.warnings:
+        return f"warnings: at once {at_once.warnings}, recorded {recorded.warnings}\n  {settings}, looks {looks}"
+    return ""
