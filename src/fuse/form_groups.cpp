@@ -1,7 +1,10 @@
 // Groups by looking back: an instruction joins the nearest earlier group that it may run with, past groups that it does not
 // meet. Two instructions run together when they have one shape, share an array, and meet element by element only
 // (program/hazards.h), so that a block of one and then the same block of the other gives what the whole of one and then the whole
-// of the other gives.
+// of the other gives. Groups that one instruction brings together become one, under the same conditions.
+#include <algorithm>
+#include <iterator>
+
 #include "fuse/pass.h"
 #include "program/axes.h"
 #include "program/hazards.h"
@@ -44,7 +47,10 @@ class Grouper {
     for (int g = newest; g >= 0 && g > newest - kLookBack; --g) {
       const Meeting meeting = meet(g, i);
       const char* obstacle = obstacle_to_join(g, i, meeting);
-      if (obstacle == nullptr) return join(g, i);
+      if (obstacle == nullptr) {
+        join(g, i);
+        return merge_sources(g, i);
+      }
       if (g == newest || meeting != Meeting::kApart) reason = obstacle;
       if (meeting != Meeting::kApart) break;
     }
@@ -52,6 +58,64 @@ class Grouper {
     schedule_.groups.back().apart = reason;
     joined_.emplace_back();
     join(newest + 1, i);
+  }
+
+  // `i` has joined group g, and may read what older groups compute: (a + b) * (c - d). Those that may run with g become part of it.
+  void merge_sources(int g, int i) {
+    for (int h = g - 1; h >= 0 && h > g - kLookBack; --h) {
+      const Meeting meeting = meet(h, i);
+      if (meeting == Meeting::kApart) continue;
+      if (meeting == Meeting::kCrossed || !may_merge(h, g)) return;
+      merge(h, g);
+      --g;
+    }
+  }
+
+  // May the members of h, an older group, wait for those of g?
+  bool may_merge(int h, int g) {
+    const Joined &older = joined_[static_cast<size_t>(h)], &newer = joined_[static_cast<size_t>(g)];
+    const auto& members = members_of(h);
+    if (!(at(members[0]).shape() == at(members_of(g)[0]).shape())) return false;
+    if (members.size() + members_of(g).size() > kMostMembers) return false;
+    if (static_cast<int>(older.operands.size() + newer.operands.size()) > kMostOperands) return false;
+    if (older.reduces && newer.reduces && !(older.split == newer.split && older.complex == newer.complex)) return false;
+    for (int between = h + 1; between <= g; ++between) {
+      if ((older.bases & joined_[static_cast<size_t>(between)].bases) == 0) continue;
+      for (int early : members) {
+        for (int late : members_of(between)) {
+          const Meeting meeting = program::meet(at(early), at(late));
+          if (meeting == Meeting::kCrossed || (meeting == Meeting::kAligned && between != g)) return false;
+        }
+      }
+    }
+    return true;
+  }
+
+  void merge(int h, int g) {
+    Joined &older = joined_[static_cast<size_t>(h)], &newer = joined_[static_cast<size_t>(g)];
+    Group& group = schedule_.groups[static_cast<size_t>(g)];
+    group.apart = schedule_.groups[static_cast<size_t>(h)].apart;
+    std::vector<int> members;
+    std::ranges::merge(members_of(h), group.members, std::back_inserter(members));
+    group.members = std::move(members);
+    for (const Operand* operand : older.operands) add(newer, *operand);
+    newer.bases |= older.bases;
+    if (older.reduces) {
+      newer.reduces = true;
+      newer.complex = older.complex;
+      newer.split = older.split;
+    }
+    schedule_.groups.erase(schedule_.groups.begin() + h);
+    joined_.erase(joined_.begin() + h);
+  }
+
+  const std::vector<int>& members_of(int g) const { return schedule_.groups[static_cast<size_t>(g)].members; }
+
+  static void add(Joined& joined, const Operand& operand) {
+    for (const Operand* other : joined.operands) {
+      if (is_same(*other, operand)) return;
+    }
+    joined.operands.push_back(&operand);
   }
 
   static uint64_t bases_of(const Instruction& instruction) {
@@ -115,11 +179,7 @@ class Grouper {
     Joined& joined = joined_[static_cast<size_t>(g)];
     joined.bases |= bases_of(at(i));
     program::for_each_operand(at(i), [&](const Operand& operand) {
-      if (operand.is_number()) return;
-      for (const Operand* other : joined.operands) {
-        if (is_same(*other, operand)) return;
-      }
-      joined.operands.push_back(&operand);
+      if (!operand.is_number()) add(joined, operand);
     });
     if (at(i).kind == Kind::kReduce) {
       joined.reduces = true;

@@ -125,25 +125,40 @@ class AccumulatingWriter(ProgramWriter):
     def select(self) -> str:
         a = self.pick()
         return f"{self.name()} = " + self.random.choice(
-            [f"np.clip({a}, -1, 3)", f"np.where({a} > {self.matching(a)}, {a}, 0)", f"np.maximum({a}, {self.matching(a)}).astype('f4')"]
+            [
+                f"np.clip({a}, -1, 3)",
+                f"np.where({a} > {self.matching(a)}, {a}, 0)",
+                f"np.maximum({a}, {self.matching(a)}).astype('f4')",
+            ]
         )
 
     def view_of_view(self) -> str:
         a = self.pick()
         shape = self.arrays[a].shape
-        inner = self.random.choice(["", ".T", "[::-1]", "[..., ::2]", ".reshape(-1)", "[None]", ".real", ".imag", ".swapaxes(0, -1)"])
+        inner = self.random.choice(
+            ["", ".T", "[::-1]", "[..., ::2]", ".reshape(-1)", "[None]", ".real", ".imag", ".swapaxes(0, -1)"]
+        )
         return f"{self.name()} = {a}[{self.slices(shape)}]{inner}"
 
     def copied(self) -> str:
         a = self.pick()
         return f"{self.name()} = " + self.random.choice(
-            [f"{a}.copy()", f"np.array({a})", f"copy.copy({a})", f"copy.deepcopy({a})", f"pickle.loads(pickle.dumps({a}))", f"+{a}"]
+            [
+                f"{a}.copy()",
+                f"np.array({a})",
+                f"copy.copy({a})",
+                f"copy.deepcopy({a})",
+                f"pickle.loads(pickle.dumps({a}))",
+                f"+{a}",
+            ]
         )
 
     def export(self) -> str:
         self.held += 1
         a = self.pick()
-        export = self.random.choice(["numpy.asarray({})", "numpy.from_dlpack({})", "numpy.asarray(memoryview({}))", "{}.__array__()"])
+        export = self.random.choice(
+            ["numpy.asarray({})", "numpy.from_dlpack({})", "numpy.asarray(memoryview({}))", "{}.__array__()"]
+        )
         return f"e{self.held} = {export.format(a)}"
 
     def written_outside(self) -> str:
