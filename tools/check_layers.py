@@ -53,7 +53,7 @@ def check_rooms(root: Path) -> Iterator[str]:
             target = name.split("/")[0]
             if PYTHON_HEADER.match(name):
                 yield f"{where}:{number}: includes {name}, but src/ knows nothing of Python; python/bindings/ does"
-            elif target in ROOMS and ROOMS.index(target) > ROOMS.index(room):
+            elif "/" in name and target in ROOMS and ROOMS.index(target) > ROOMS.index(room):
                 yield f"{where}:{number}: includes {name}, but {target}/ stands above {room}/; nothing calls up"
             elif name.startswith(("bindings/", "../")):
                 yield f"{where}:{number}: includes {name}; include from src/ or include/ by full name"

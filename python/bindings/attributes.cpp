@@ -147,6 +147,14 @@ PyObject* get_of_real(PyObject* self, void* name) {
   return value;
 }
 
+// The answer holds an address as a number: who keeps it reads and writes the memory unseen from now on.
+PyObject* get_address_of_real(PyObject* self, void* name) {
+  PyObject* value = get_of_real(self, name);
+  const BufferRef& buffer = array_of(self).buffer();
+  if (value && buffer) buffer->pin();
+  return value;
+}
+
 PyObject* get_flat(PyObject* self, void* name) { return over_real_iterator(get_of_real(self, name)); }
 
 int set_of_real(PyObject* self, PyObject* value, void* name) {
@@ -179,9 +187,9 @@ PyGetSetDef array_attributes[] = {
     {"imag", get_imag, set_imag, nullptr, nullptr},
     {"flat", get_flat, set_of_real, nullptr, text("flat")},
     {"data", get_of_real, nullptr, nullptr, text("data")},
-    {"ctypes", get_of_real, nullptr, nullptr, text("ctypes")},
+    {"ctypes", get_address_of_real, nullptr, nullptr, text("ctypes")},
     {"device", get_device, nullptr, nullptr, nullptr},
-    {"__array_interface__", get_of_real, nullptr, nullptr, text("__array_interface__")},
+    {"__array_interface__", get_address_of_real, nullptr, nullptr, text("__array_interface__")},
     {"__array_struct__", get_of_real, nullptr, nullptr, text("__array_struct__")},
     {"__array_finalize__", get_of_real, nullptr, nullptr, text("__array_finalize__")},
     {"__array_priority__", get_priority, nullptr, nullptr, nullptr},

@@ -1,5 +1,7 @@
 // Runs a program as the interpreter runs it: nothing of ours below it on the Python stack.
+#include "bindings/array_object.h"
 #include "bindings/crossing.h"
+#include "evaluate/record.h"
 
 #if PY_VERSION_HEX < 0x030D0000
 #define MANYCORE_CURRENT_FRAME(tstate) (tstate)->cframe->current_frame
@@ -28,6 +30,15 @@ class RecursionRoom {
   int used_;
 };
 
+// What the program recorded warns before its last message, as it would have at its line. The message matters more than an error in it.
+void warn_of_recorded_work() {
+  if (PyErr_ExceptionMatches(PyExc_KeyboardInterrupt)) return;
+  PyObject *type, *value, *traceback;
+  PyErr_Fetch(&type, &value, &traceback);
+  if (guarded([] { return evaluate::evaluate_everything(), 0; }) < 0) PyErr_Clear();
+  PyErr_Restore(type, value, traceback);
+}
+
 // Calls with no Python frame below: what runs sees itself at the top of the stack, as a program started by the interpreter does
 // (inspect.stack, traceback.print_stack, warnings' stacklevel). Greenlets begin in the same way. An exception is printed the
 // interpreter's way, before frames of ours could join its traceback; None comes back then, else True. SystemExit passes.
@@ -47,6 +58,7 @@ PyObject* call_at_top(PyObject*, PyObject* args) {
   PyObject* result = PyCode_Check(first) ? PyEval_EvalCode(first, PyTuple_GET_ITEM(args, 1), PyTuple_GET_ITEM(args, 1))
                                          : PyObject_Call(first, rest, nullptr);
   Py_DECREF(rest);
+  if (result == nullptr) warn_of_recorded_work();
   const bool interrupted = result == nullptr && PyErr_ExceptionMatches(PyExc_KeyboardInterrupt);
   if (result == nullptr && !PyErr_ExceptionMatches(PyExc_SystemExit)) PyErr_PrintEx(1);
   MANYCORE_CURRENT_FRAME(state) = frame;

@@ -36,19 +36,6 @@ int release_waiting(void*) {
   return 0;
 }
 
-void release_owner(PyObject* owner) {
-  if (!Py_IsInitialized()) return;
-  if (PyGILState_Check()) {
-    Py_DECREF(owner);
-    return;
-  }
-  {
-    std::lock_guard<std::mutex> lock(waiting_lock);
-    waiting_owners->push_back(owner);
-  }
-  Py_AddPendingCall(release_waiting, nullptr);
-}
-
 MemoryObject* memory_of(PyObject* base) { return Py_TYPE(base) == &MemoryType ? reinterpret_cast<MemoryObject*>(base) : nullptr; }
 
 // The first thing behind a chain of exact real ndarrays (and memoryviews: NumPy reads our buffer protocol before __array__).
@@ -135,6 +122,19 @@ PyObject* base_for(PyArrayObject* real, PyObject* root) {
 }
 
 }  // namespace
+
+void release_owner(PyObject* owner) {
+  if (!Py_IsInitialized()) return;
+  if (PyGILState_Check()) {
+    Py_DECREF(owner);
+    return;
+  }
+  {
+    std::lock_guard<std::mutex> lock(waiting_lock);
+    waiting_owners->push_back(owner);
+  }
+  Py_AddPendingCall(release_waiting, nullptr);
+}
 
 PyTypeObject MemoryType = [] {
   PyTypeObject type = blank_type();

@@ -20,6 +20,9 @@ Array array_over(PyArrayObject* real, DType dtype);
 // A buffer over memory that a Python object keeps alive.
 BufferRef buffer_over(std::byte* data, int64_t nbytes, bool writeable, PyObject* owner);
 
+// Drops a reference, at once or, on a thread without the GIL, at the main thread's next pending call.
+void release_owner(PyObject* owner);
+
 // A fresh real ndarray over `view`, kept alive by `base` (stolen, null allowed for none).
 PyObject* real_over(const View& view, bool writeable, PyObject* base);
 

@@ -1,7 +1,6 @@
 // Recorded work and Python: may an operation wait, where was it asked for, how does it warn when it has run, who else sees the memory.
 // Fills in the hooks of the engine; needs the GIL but where said otherwise.
-#include <unordered_map>
-#include <vector>
+#include <memory>
 
 #include "base/hooks.h"
 #include "bindings/errstate.h"
@@ -13,55 +12,62 @@
 namespace manycore::python {
 namespace {
 
-// Where an operation was recorded, with what warnings.warn_explicit needs. Kept for ever: as many as there are lines that record.
+// Where an operation was recorded, with what warnings.warn_explicit needs. Lives as long as the instruction.
 struct RecordedSite {
-  PyCodeObject* code;
+  PyObject* code;
   int offset;
   PyObject* globals;
-  PyObject* filters;  // a copy of warnings.filters as they were, or null for those in force
-};
-std::vector<RecordedSite>& sites() {
-  static auto* instance = new std::vector<RecordedSite>();
-  return *instance;
-}
 
-struct SiteKey {
-  PyCodeObject* code;
-  int offset;
-  PyObject* globals;
-  bool operator==(const SiteKey&) const = default;
-};
-struct SiteHash {
-  size_t operator()(const SiteKey& key) const {
-    return (reinterpret_cast<uintptr_t>(key.code) * 31 + static_cast<size_t>(key.offset)) * 31 +
-           reinterpret_cast<uintptr_t>(key.globals);
+  RecordedSite(PyObject* code, int offset, PyObject* globals) : code(code), offset(offset), globals(globals) {}
+  RecordedSite(const RecordedSite&) = delete;
+  RecordedSite& operator=(const RecordedSite&) = delete;
+  ~RecordedSite() {
+    release_owner(code);
+    release_owner(globals);
   }
 };
 
-// The innermost Python frame, as NumPy's warnings have it (stacklevel 1). Zero where no Python code runs.
-uint64_t site_now() {
-  static auto* known = new std::unordered_map<SiteKey, uint64_t, SiteHash>();
+// Globals of a module that is there to stay. Others (exec, eval) may own the very arrays that wait, which would then
+// keep each other alive until something else runs them.
+bool are_of_a_module(PyObject* globals) {
+  static const PyObject* last = nullptr;  // an address; at worst a later dict at the same one waits for a run too
+  if (globals == last) return true;
+  PyObject* name = PyDict_GetItemString(globals, "__name__");
+  PyObject* module = name && PyUnicode_Check(name) ? PyImport_GetModule(name) : nullptr;
+  const bool found = module && PyModule_Check(module) && PyModule_GetDict(module) == globals;
+  Py_XDECREF(module);
+  if (PyErr_Occurred()) PyErr_Clear();
+  if (found) last = globals;
+  return found;
+}
+
+// The innermost Python frame, as NumPy's warnings have it (stacklevel 1).
+bool site_now(std::shared_ptr<const void>* site) {
   PyFrameObject* frame = PyEval_GetFrame();
-  if (!frame) return 0;
-  PyCodeObject* code = PyFrame_GetCode(frame);
+  if (!frame) return true;
   PyObject* globals = PyFrame_GetGlobals(frame);
-  const SiteKey key{code, PyFrame_GetLasti(frame), globals};
-  auto found = known->find(key);
-  if (found == known->end()) {
-    sites().push_back({code, key.offset, globals, nullptr});
-    return known->emplace(key, sites().size()).first->second;
+  if (!are_of_a_module(globals)) {
+    Py_DECREF(globals);
+    return false;
   }
-  Py_DECREF(code);
-  Py_DECREF(globals);
-  return found->second;
+  *site = std::make_shared<RecordedSite>(reinterpret_cast<PyObject*>(PyFrame_GetCode(frame)), PyFrame_GetLasti(frame), globals);
+  return true;
 }
 
-bool may_record(uint64_t* site, unsigned* reported) {
+// Who replaced warnings.showwarning is told at once: a later replacement must not hear of what came before.
+bool warnings_are_shown_plainly() {
+  static PyObject* module = PyImport_ImportModule("warnings");
+  static PyObject* plain = module ? PyObject_GetAttrString(module, "_showwarning_orig") : nullptr;
+  PyObject* shown = module ? PyObject_GetAttrString(module, "showwarning") : nullptr;
+  if (PyErr_Occurred()) PyErr_Clear();
+  Py_XDECREF(shown);
+  return !plain || shown == plain;
+}
+
+bool may_record(std::shared_ptr<const void>* site, unsigned* reported) {
   if (!PyGILState_Check()) return false;
   if (!deferred_conditions(reported)) return false;
-  if (*reported != 0 && warnings_are_errors()) return false;
-  *site = site_now();
-  return true;
+  return *reported == 0 || (!warnings_are_errors() && warnings_are_shown_plainly() && site_now(site));
 }
 
 void warn_explicit(const RecordedSite& site, const char* text) {
@@ -75,24 +81,51 @@ void warn_explicit(const RecordedSite& site, const char* text) {
   PyObject* message = PyUnicode_FromString(text);
   PyObject* name = module && PyUnicode_Check(module) ? Py_NewRef(module) : PyUnicode_FromString("<string>");
   if (message && name) {
-    const int line = PyCode_Addr2Line(site.code, site.offset);
-    PyErr_WarnExplicitObject(PyExc_RuntimeWarning, message, site.code->co_filename, line, name, registry);
+    auto* code = reinterpret_cast<PyCodeObject*>(site.code);
+    const int line = PyCode_Addr2Line(code, site.offset);
+    PyErr_WarnExplicitObject(PyExc_RuntimeWarning, message, code->co_filename, line, name, registry);
   }
   Py_XDECREF(message);
   Py_XDECREF(name);
   Py_XDECREF(fresh);
 }
 
-void warn(uint64_t site, const char* operation, unsigned status) {
+// What was recorded before warnings.showwarning was replaced is shown as it would have been then.
+class PlainlyShown {
+ public:
+  PlainlyShown() {
+    if (warnings_are_shown_plainly()) return;
+    module_ = PyImport_ImportModule("warnings");
+    replaced_ = module_ ? PyObject_GetAttrString(module_, "showwarning") : nullptr;
+    PyObject* plain = module_ ? PyObject_GetAttrString(module_, "_showwarning_orig") : nullptr;
+    if (plain) PyObject_SetAttrString(module_, "showwarning", plain);
+    Py_XDECREF(plain);
+  }
+  ~PlainlyShown() {
+    if (replaced_) PyObject_SetAttrString(module_, "showwarning", replaced_);
+    if (PyErr_Occurred()) PyErr_WriteUnraisable(nullptr);
+    Py_XDECREF(replaced_);
+    Py_XDECREF(module_);
+  }
+  PlainlyShown(const PlainlyShown&) = delete;
+  PlainlyShown& operator=(const PlainlyShown&) = delete;
+
+ private:
+  PyObject* module_ = nullptr;
+  PyObject* replaced_ = nullptr;
+};
+
+void warn(const void* site, const char* operation, unsigned status) {
+  if (!site) return;
   const PyGILState_STATE state = ensure_gil();
   PyObject *type, *value, *traceback;
   PyErr_Fetch(&type, &value, &traceback);
-  if (site > 0) {
-    const RecordedSite where = sites()[site - 1];
+  {
+    const PlainlyShown shown;
     for_each_condition(status, [&](const char* condition) {
       char text[160];
       std::snprintf(text, sizeof text, "%s encountered in %s", condition, operation);
-      warn_explicit(where, text);
+      warn_explicit(*static_cast<const RecordedSite*>(site), text);
       // A filter that turned warnings into errors since then cannot raise at the recorded line any more.
       if (PyErr_Occurred()) PyErr_WriteUnraisable(nullptr);
     });

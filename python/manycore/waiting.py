@@ -2,12 +2,13 @@
 
 Warnings of recorded operations come when they run. Where the program changes how warnings are treated - entering and leaving
 ``warnings.catch_warnings``, setting filters - what was recorded before runs first, so that each warning meets the filters and the
-list that were in force at its line. Likewise before a fork and at the end of the program.
+list that were in force at its line. Likewise where standard error is redirected, before a fork and at the end of the program.
 """
 
 from __future__ import annotations
 
 import atexit
+import contextlib
 import functools
 import os
 import warnings
@@ -26,12 +27,56 @@ def _after_recorded_work(function: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
+def _after_what_can_be_run(leave: Callable[[int], Any]) -> Callable[[int], Any]:
+    """For the end of a process, which no error may stop."""
+
+    @functools.wraps(leave)
+    def run(status: int) -> Any:
+        try:
+            _core.evaluate()
+        finally:
+            leave(status)
+
+    return run
+
+
+class _CaughtWarnings(list[Any]):
+    """What ``catch_warnings(record=True)`` gives: whoever looks at it finds the warnings of all lines before."""
+
+
+for _name in (
+    *("__len__", "__iter__", "__getitem__", "__contains__", "__reversed__", "__repr__", "__add__", "__mul__", "__rmul__"),
+    *("__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__", "__iadd__", "__imul__", "__setitem__", "__delitem__"),
+    *("__reduce_ex__", "clear", "copy", "count", "extend", "index", "insert", "pop", "remove", "reverse", "sort"),
+):
+    setattr(_CaughtWarnings, _name, _after_recorded_work(getattr(list, _name)))
+
+
+def _catching(enter: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(enter)
+    def run(self: Any) -> Any:
+        _core.evaluate()
+        caught = enter(self)
+        if type(caught) is not list:
+            return caught
+        watched = _CaughtWarnings(caught)
+        self._module._showwarnmsg_impl = watched.append
+        return watched
+
+    return run
+
+
 def install() -> None:
     """Once, at import."""
     catch_warnings: Any = warnings.catch_warnings
-    for name in ("__enter__", "__exit__"):
-        setattr(catch_warnings, name, _after_recorded_work(getattr(catch_warnings, name)))
+    catch_warnings.__enter__ = _catching(catch_warnings.__enter__)
+    catch_warnings.__exit__ = _after_recorded_work(catch_warnings.__exit__)
     for name in ("filterwarnings", "simplefilter", "resetwarnings"):
         setattr(warnings, name, _after_recorded_work(getattr(warnings, name)))
+    redirect: Any = contextlib._RedirectStream
+    redirect.__enter__ = _after_recorded_work(redirect.__enter__)
+    redirect.__exit__ = _after_recorded_work(redirect.__exit__)
+    system: Any = os
+    system._exit = _after_what_can_be_run(os._exit)
     os.register_at_fork(before=_core.evaluate)
     atexit.register(_core.evaluate)

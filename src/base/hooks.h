@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 
 #include "manycore/export.h"
 
@@ -16,14 +17,14 @@ struct Hooks {
   void (*counted_native)(int64_t bytes) = nullptr;
   // May this operation be recorded, to be run later? Answers where it stands and which floating point conditions (FloatingPointStatus
   // bits) the user wants to hear of; false where conditions must rise at once. Called on the recording thread.
-  bool (*may_record)(uint64_t* site, unsigned* reported) = nullptr;
+  bool (*may_record)(std::shared_ptr<const void>* site, unsigned* reported) = nullptr;
   // Memory of the engine is visible outside; is it still, or did only something idle keep it so (then it is unpinned)? `buffer` is
   // a manycore::Buffer.
   bool (*unpin_idle)(void* buffer) = nullptr;
   // Foreign memory: does nobody but the engine's arrays hold its owner?
   bool (*is_private)(void* owner) = nullptr;
   // A recorded operation met conditions. Called on the thread that ran it, after the program; may come without the GIL.
-  void (*warn)(uint64_t site, const char* operation, unsigned status) = nullptr;
+  void (*warn)(const void* site, const char* operation, unsigned status) = nullptr;
   // Waiting or long work begins: others may use the interpreter meanwhile. Null when this thread does not hold it; what it
   // answers goes back to take_interpreter.
   void* (*release_interpreter)() = nullptr;

@@ -66,7 +66,7 @@ void run_program(program::Program& program) {
 void warn(const std::vector<Report>& reports) {
   const auto warn = base::hooks().warn;
   if (!warn) return;
-  for (const Report& report : reports) warn(report.origin.site, report.operation, report.status);
+  for (const Report& report : reports) warn(report.origin.site.get(), report.operation, report.status);
 }
 
 // Others may use the interpreter while this thread computes.
@@ -97,6 +97,15 @@ void run_and_warn(F&& body) {
   }
   reports_of_run = outer;
   warn(reports);
+}
+
+// Arrays that the user has let go of stay while recorded work reads them: no more than this, or a sixteenth of the cap.
+constexpr int64_t kMostDeadBytes = 256 << 20;
+constexpr int64_t kLookFromBytes = 32 << 20;  // looking costs microseconds, these bytes have cost a millisecond
+
+bool holds_too_much(Recorder& recorder) {
+  if (recorder.joined_bytes() < kLookFromBytes) return false;
+  return recorder.dead_bytes() > std::min(kMostDeadBytes, memory::Account::arrays().limit() / 16);
 }
 
 // What the program holds back may not fill the memory: a quarter of the cap, as the pool's free blocks.
@@ -170,8 +179,8 @@ void record(program::Instruction instruction, int64_t bytes) {
   }
   trace::count_native(bytes);
   append(std::move(instruction));
-  const Recorder& recorder = Recorder::of_this_thread();
-  if (recorder.size() >= kMostInstructions || recorder.bytes() > most_bytes()) evaluate_pending();
+  Recorder& recorder = Recorder::of_this_thread();
+  if (recorder.size() >= kMostInstructions || recorder.bytes() > most_bytes() || holds_too_much(recorder)) evaluate_pending();
 }
 
 void evaluate_pending() { run(Recorder::of_this_thread()); }

@@ -3,6 +3,7 @@
 // Plain values; an operand's base keeps the bytes alive until the instruction has run.
 #pragma once
 
+#include <memory>
 #include <vector>
 
 #include "kernel/reduce.h"
@@ -31,9 +32,9 @@ struct Operand {
 
 // Where an instruction was recorded and what is to happen to the floating point conditions it meets.
 struct Origin {
-  uint64_t site = 0;      // a handle of base::Hooks; 0 where nobody asked
-  unsigned reported = 0;  // FloatingPointStatus bits that the user wants to hear of
-  uint64_t order = 0;     // of what one recorder recorded: warnings come in it
+  std::shared_ptr<const void> site;  // made by base::Hooks; null where nobody wants to hear of anything
+  unsigned reported = 0;             // FloatingPointStatus bits that the user wants to hear of
+  uint64_t order = 0;                // of what one recorder recorded: warnings come in it
 };
 
 struct Instruction {

@@ -86,7 +86,10 @@ bool Recorder::mark(const Operand& operand, uintptr_t kind) {
   do {
     if (seen != 0 && of(buffer) != this) return false;
   } while (!buffer.mark_pending(&seen, own | (seen & Buffer::kPendingBits) | kind));
-  if (seen == 0) bytes_ += buffer.nbytes();
+  if (seen == 0) {
+    bytes_ += buffer.nbytes();
+    if (buffer.has_memory()) joined_bytes_ += buffer.nbytes();
+  }
   return true;
 }
 
@@ -124,6 +127,7 @@ std::vector<Instruction> Recorder::drop_finished() {
   // What is left keeps its marks without a moment in which another thread sees none.
   std::unordered_set<Buffer*> kept;
   bytes_ = 0;
+  joined_bytes_ = 0;
   for (const Instruction& instruction : program_.instructions) {
     for_each_operand(instruction, [&](const Operand& operand) {
       if (!operand.is_number() && kept.insert(operand.base.get()).second) bytes_ += operand.base->nbytes();
@@ -135,6 +139,17 @@ std::vector<Instruction> Recorder::drop_finished() {
     });
   }
   return finished;
+}
+
+int64_t Recorder::dead_bytes() {
+  lock();
+  std::lock_guard guard(mutex_, std::adopt_lock);
+  joined_bytes_ = 0;
+  int64_t bytes = 0;
+  for (const BaseUse& use : base_uses(program_)) {
+    if (use.is_dead && use.base->has_memory()) bytes += use.base->nbytes();
+  }
+  return bytes;
 }
 
 // With the lock held: what was left for a passing array goes when that has gone.

@@ -38,6 +38,9 @@ class MANYCORE_API Recorder {
   bool is_running_here() const { return running_ == std::this_thread::get_id(); }
   size_t size() const { return program_.instructions.size(); }
   int64_t bytes() const { return bytes_; }  // of the buffers that the recorded instructions touch and so keep
+  // Of memory that nobody but the program holds any more; called when bases have joined it with `joined_bytes()` of memory.
+  int64_t dead_bytes();
+  int64_t joined_bytes() const { return joined_bytes_; }
   std::string text();
 
  private:
@@ -54,6 +57,7 @@ class MANYCORE_API Recorder {
   std::thread::id running_;  // the thread inside run(), which must not come back
   Program program_;
   int64_t bytes_ = 0;
+  int64_t joined_bytes_ = 0;  // memory of the bases marked since dead_bytes() was last asked
   uint64_t recorded_ = 0;
   bool has_passed_ = false;  // the program holds nothing but what computes a passing array
 };
