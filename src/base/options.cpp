@@ -70,20 +70,33 @@ int64_t parse_size(const std::string& who, std::string_view value) {
   return static_cast<int64_t>(number);
 }
 
-// A text row may list its choices in its type: choice(auto, sse4).
-void check_choice(const std::string& who, std::string_view type, std::string_view value) {
-  constexpr std::string_view kPrefix = "choice(";
-  if (type.substr(0, kPrefix.size()) != kPrefix) return;
-  std::string_view choices = type.substr(kPrefix.size(), type.size() - kPrefix.size() - 1);
-  std::string_view rest = choices;
-  while (!rest.empty()) {
-    size_t end = std::min(rest.find(','), rest.size());
-    std::string_view choice = rest.substr(0, end);
-    while (!choice.empty() && choice.front() == ' ') choice.remove_prefix(1);
-    if (choice == value) return;
-    rest.remove_prefix(std::min(end + 1, rest.size()));
+// Takes the next of the names separated by commas, without the blanks in front.
+std::string_view next_name(std::string_view* rest) {
+  const size_t end = std::min(rest->find(','), rest->size());
+  std::string_view name = rest->substr(0, end);
+  while (!name.empty() && name.front() == ' ') name.remove_prefix(1);
+  rest->remove_prefix(std::min(end + 1, rest->size()));
+  return name;
+}
+
+bool names(std::string_view choices, std::string_view value) {
+  while (!choices.empty()) {
+    if (next_name(&choices) == value) return true;
   }
-  fail_value(who, ("one of " + std::string(choices)).c_str(), value);
+  return false;
+}
+
+// A text row may list its choices in its type: choice(auto, sse4), or any_of(a, b) where several may be given, or none.
+void check_choice(const std::string& who, std::string_view type, std::string_view value) {
+  const size_t open = type.find('(');
+  if (open == type.npos) return;
+  const bool several = type.substr(0, open) == "any_of";
+  const std::string_view choices = type.substr(open + 1, type.size() - open - 2);
+  if (!several && !names(choices, value)) fail_value(who, ("one of " + std::string(choices)).c_str(), value);
+  for (std::string_view rest = value; several && !rest.empty();) {
+    const std::string_view name = next_name(&rest);
+    if (!names(choices, name)) fail_value(who, ("any of " + std::string(choices) + ", separated by commas").c_str(), name);
+  }
 }
 
 // The table of values. Numbers are read without a lock; texts are few and read rarely.

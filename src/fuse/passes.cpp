@@ -27,6 +27,10 @@ std::atomic<int64_t> runs[kPassCount];
 // Names separated by commas.
 bool names(std::string_view list, std::string_view name) {
   while (!list.empty()) {
+    if (list.front() == ' ') {
+      list.remove_prefix(1);
+      continue;
+    }
     const size_t comma = list.find(',');
     if (list.substr(0, comma) == name) return true;
     if (comma == std::string_view::npos) break;

@@ -46,6 +46,10 @@ def test_flags_win_over_the_environment_and_are_checked(tmp_path: Path) -> None:
     assert bad.returncode == 2 and "expected a whole number" in bad.stderr and "'many'" in bad.stderr
     bad = run(["-m", "manycore", "run", "--simd=avx99", "-c", "pass"], tmp_path)
     assert bad.returncode == 2 and "avx512" in bad.stderr
+    bad = run(["-m", "manycore", "run", "--without-passes=drop_unusd", "-c", "pass"], tmp_path)
+    assert bad.returncode == 2 and "any of find_common, drop_unused" in bad.stderr and "'drop_unusd'" in bad.stderr
+    bad = run(["-m", "manycore", "run", "--blas=/no/such/blas.so", "-c", "pass"], tmp_path)
+    assert bad.returncode == 2 and "expected auto, none or a library" in bad.stderr and "'/no/such/blas.so'" in bad.stderr
     bad = run(["-m", "manycore", "run", "--threads"], tmp_path)
     assert (bad.returncode, bad.stderr) == (
         2,

@@ -26,6 +26,7 @@ def run(parsed: Parsed) -> int:
     """Run the program of a command line; SystemExit and KeyboardInterrupt go to the interpreter, which knows what to do."""
     for name, value in parsed.settings.items():
         _core.set_option(name, value)
+    _check_blas(_core.get_option("blas"))
     start = _start_of(parsed.program)
     install(parsed.include, parsed.exclude)
     _start_report(parsed)
@@ -34,6 +35,18 @@ def run(parsed: Parsed) -> int:
         sys.excepthook = lambda *_: None
         raise KeyboardInterrupt
     return 0 if ended else 1
+
+
+def _check_blas(asked: str) -> None:
+    """A library that cannot be loaded is an error now, not a fallback in every product."""
+    if asked in ("auto", "none"):
+        return
+    import ctypes
+
+    try:
+        ctypes.CDLL(asked)
+    except OSError as error:
+        raise UsageError(f"blas: expected auto, none or a library with cblas_dgemm, got {asked!r}; {error}") from None
 
 
 def _start_report(parsed: Parsed) -> None:
