@@ -103,10 +103,12 @@ TEST_P(Running, conditions_are_reported_where_somebody_wants_to_hear_of_them) {
   const Array a = counted({500}), quiet = promised({500}), told = promised({500});
   add(elementwise(Op::divide, quiet, operand(a), number(0)));
   add(elementwise(Op::divide, told, number(3), operand(a)));
-  program.instructions[1].origin = {17, 255};
+  const auto site = std::make_shared<int>(17);
+  program.instructions[1].origin.site = site;
+  program.instructions[1].origin.reported = 255;
   const Ran ran(program);
   ASSERT_EQ(ran.reports.size(), 1u);
-  EXPECT_EQ(ran.reports[0].origin.site, 17u);
+  EXPECT_EQ(ran.reports[0].origin.site, site);
   EXPECT_STREQ(ran.reports[0].operation, "divide");
 }
 

@@ -233,7 +233,7 @@ class Run:
         self.warnings = sorted((w.filename, str(w.message)) for w in caught if "thread" not in w.filename)
         for executor in pool:
             executor.shutdown()
-        space.clear()  # the lines that recorded are known for ever, and their globals with them
+        space.clear()
         set_options(DEFAULTS)
 
 
