@@ -83,6 +83,13 @@ const char* numpys_own_case(const UfuncObject& ufunc, const Inputs& inputs, cons
       if (output != nullptr && is_complex(output->dtype())) return "argument where with a complex output";
     }
   }
+  // Only an unsafe cast stores a complex number as a real one; NumPy warns of it in words and numbers of its own.
+  bool stores_real = options.dtype && !is_complex(*options.dtype);
+  for (const Array* output : options.outputs) stores_real |= output != nullptr && !is_complex(output->dtype());
+  for (const evaluate::Operand& operand : operands) {
+    const DType dtype = operand.view ? operand.view->dtype : operand.scalar.dtype;
+    if (options.casting == Casting::kUnsafe && stores_real && is_complex(dtype)) return "complex numbers cast to real ones";
+  }
   return nullptr;
 }
 

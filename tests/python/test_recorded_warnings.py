@@ -69,6 +69,18 @@ with contextlib.redirect_stderr(text):
     c = np.log(a)
 print(text.getvalue().count("RuntimeWarning"))
 """,
+    "complex numbers stored as real ones": """
+for size in (10, 50000):
+    z, b = np.ones(size, complex), np.ones(size)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        np.multiply(b, z, out=b, casting="unsafe")
+        np.negative(z, out=b, casting="unsafe")
+        np.add(z, z, dtype=float, casting="unsafe")
+        np.equal(z, z, out=b, casting="unsafe")
+    print([(w.category.__name__, w.lineno) for w in caught], b[0])
+b / np.zeros(50000)  # divide by zero
+""",
     "globals of its own": """
 space = {"np": np, "a": a}
 exec("b = 1 / a\\nc = np.log(a)\\nb = 1 / a", space)
