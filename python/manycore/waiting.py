@@ -11,6 +11,7 @@ import atexit
 import contextlib
 import functools
 import os
+import sys
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -38,6 +39,12 @@ def _after_what_can_be_run(leave: Callable[[int], Any]) -> Callable[[int], Any]:
             leave(status)
 
     return run
+
+
+def _finish() -> None:
+    """At the end of the program: what waits may warn still. Whoever pressed Ctrl-C does not wait for it."""
+    if getattr(sys, "last_type", None) is not KeyboardInterrupt:
+        _core.evaluate()
 
 
 class _CaughtWarnings(list[Any]):
@@ -79,4 +86,4 @@ def install() -> None:
     system: Any = os
     system._exit = _after_what_can_be_run(os._exit)
     os.register_at_fork(before=_core.evaluate)
-    atexit.register(_core.evaluate)
+    atexit.register(_finish)

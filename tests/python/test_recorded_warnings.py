@@ -148,3 +148,18 @@ def test_an_address_that_is_out_sees_and_makes_changes(how: str) -> None:
     c = a * 2
     a *= 3
     assert (b[0], c[0], cell.value, a[0]) == (1.0, 14.0, 21.0, 21.0)
+
+
+def test_recorded_work_does_not_run_after_an_interrupt(tmp_path: Path) -> None:
+    path = tmp_path / "program.py"
+    path.write_text(
+        "import manycore.numpy as np\nfrom manycore import _core\nimport atexit\n"
+        "a = np.arange(50000.0)\n"
+        "atexit._clear()\n"
+        "import manycore.waiting\natexit.register(manycore.waiting._finish)\n"
+        "b = 1 / a\n"
+        "assert _core.is_pending(b)\n"
+        "raise KeyboardInterrupt\n"
+    )
+    _, _, errors = run(path)
+    assert "KeyboardInterrupt" in errors and "RuntimeWarning" not in errors
