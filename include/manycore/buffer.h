@@ -34,10 +34,11 @@ class MANYCORE_API Buffer {
   static bool is_promised(const std::byte* address) { return reinterpret_cast<intptr_t>(address) >= kFirstPromised; }
   // Where a promised address lies once there is memory; other addresses as they are.
   std::byte* resolve(std::byte* address) const {
-    return is_promised(address) && promised_ != 0 && has_memory() ? data_ + (reinterpret_cast<intptr_t>(address) - promised_)
-                                                                  : address;
+    if (!is_promised(address) || promised_ == 0) return address;
+    std::byte* first = data();
+    return is_promised(first) ? address : first + (reinterpret_cast<intptr_t>(address) - promised_);
   }
-  bool has_memory() const { return kind_ != Kind::kPromised; }
+  bool has_memory() const { return !is_promised(data()); }
 
   // Recorded instructions that touch this buffer: whose they are (null: none) and whether one of them writes. Set by the
   // recorder while it holds its lock, read by anyone.
@@ -52,9 +53,9 @@ class MANYCORE_API Buffer {
   void pin() { pins_.fetch_add(1, std::memory_order_relaxed); }
   void unpin() { pins_.fetch_sub(1, std::memory_order_relaxed); }
 
-  std::byte* data() const { return data_; }
+  std::byte* data() const { return data_.load(std::memory_order_acquire); }
   int64_t nbytes() const { return nbytes_; }
-  bool is_foreign() const { return kind_ == Kind::kForeign; }
+  bool is_foreign() const { return kind_.load(std::memory_order_relaxed) == Kind::kForeign; }
   bool is_writeable() const { return writeable_; }
   void* owner() const;  // what wrap() was given: the Python layer finds the original object by it; null for pool memory
 
@@ -76,7 +77,8 @@ class MANYCORE_API Buffer {
   ~Buffer() = default;
   void destroy();
 
-  std::byte* data_ = nullptr;
+  // Others may look at an array while a thread that runs recorded work gives it its memory, so its address and kind are atomic.
+  std::atomic<std::byte*> data_{nullptr};
   int64_t nbytes_ = 0;
   int64_t charged_ = 0;  // what the account was charged for this block; small blocks are charged by the slab
   union {
@@ -88,7 +90,7 @@ class MANYCORE_API Buffer {
   intptr_t promised_ = 0;  // the first promised address
   std::atomic<int32_t> pins_{0};
   uint16_t size_class_ = 0;
-  Kind kind_ = Kind::kSmall;
+  std::atomic<Kind> kind_{Kind::kSmall};
   bool writeable_ = true;
 };
 

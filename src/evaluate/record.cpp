@@ -180,7 +180,8 @@ void record(program::Instruction instruction, int64_t bytes) {
   trace::count_native(bytes);
   append(std::move(instruction));
   Recorder& recorder = Recorder::of_this_thread();
-  if (recorder.size() >= kMostInstructions || recorder.bytes() > most_bytes() || holds_too_much(recorder)) evaluate_pending();
+  if (recorder.is_shown() || recorder.size() >= kMostInstructions || recorder.bytes() > most_bytes() || holds_too_much(recorder))
+    evaluate_pending();
 }
 
 void evaluate_pending() { run(Recorder::of_this_thread()); }

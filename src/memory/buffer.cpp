@@ -48,7 +48,7 @@ void Buffer::destroy() {
   if (is_foreign()) {
     // The header goes first: the release function may run anything, even allocate.
     Foreign* foreign = foreign_;
-    kind_ = Kind::kSmall;
+    kind_.store(Kind::kSmall, std::memory_order_relaxed);
     memory::Pool::instance().release(this);
     if (foreign->release) foreign->release();
     delete foreign;

@@ -125,7 +125,7 @@ Buffer* Pool::carve_small(int size_class, int32_t wanted) {
   Buffer* first = nullptr;
   for (int64_t offset = (slab / block - 1) * block; offset >= 0; offset -= block) {
     auto* buffer = new (bytes + offset) Buffer();
-    buffer->data_ = bytes + offset + kHeaderBytes;
+    buffer->data_.store(bytes + offset + kHeaderBytes, std::memory_order_relaxed);
     forbid(buffer->data_, small_class_bytes(size_class));
     buffer->size_class_ = static_cast<uint16_t>(size_class);
     buffer->next_ = first;
@@ -183,7 +183,7 @@ Buffer* Pool::allocate_big(int64_t nbytes, bool zeroed) {
   }
   if (!buffer) {
     buffer = fresh_big(size_class, nbytes, charge);
-    buffer->kind_ = large ? Buffer::Kind::kLarge : Buffer::Kind::kMedium;
+    buffer->kind_.store(large ? Buffer::Kind::kLarge : Buffer::Kind::kMedium, std::memory_order_relaxed);
   }
   allow(buffer->data_, nbytes);
   forbid(buffer->data_ + nbytes, big_class_bytes(size_class) - nbytes);
@@ -249,7 +249,7 @@ Buffer* Pool::fresh_big(int size_class, int64_t nbytes, int64_t charge) {
       return revived;
     }
     int64_t bytes = big_class_bytes(size_class);
-    header->data_ = large ? os::map_pages(bytes, os::kHugePageBytes) : carve_region(bytes);
+    header->data_.store(large ? os::map_pages(bytes, os::kHugePageBytes) : carve_region(bytes), std::memory_order_relaxed);
     lock.unlock();
     if (!header->data_) {
       Account::arrays().uncharge(charge);
@@ -259,7 +259,7 @@ Buffer* Pool::fresh_big(int size_class, int64_t nbytes, int64_t charge) {
     }
     if (large) os::prefer_huge_pages(header->data_, bytes);
   } catch (...) {
-    header->data_ = reinterpret_cast<std::byte*>(header) + kHeaderBytes;
+    header->data_.store(reinterpret_cast<std::byte*>(header) + kHeaderBytes, std::memory_order_relaxed);
     release_small(header);
     throw;
   }
@@ -299,8 +299,8 @@ void Pool::give_back(Buffer* buffer) {
   allow(buffer->data_, big_class_bytes(buffer->size_class_));  // the addresses may be anyone's next
   os::unmap_pages(buffer->data_, big_class_bytes(buffer->size_class_));
   // The header was a small block without bytes, and becomes one again.
-  buffer->kind_ = Buffer::Kind::kSmall;
-  buffer->data_ = reinterpret_cast<std::byte*>(buffer) + kHeaderBytes;
+  buffer->kind_.store(Buffer::Kind::kSmall, std::memory_order_relaxed);
+  buffer->data_.store(reinterpret_cast<std::byte*>(buffer) + kHeaderBytes, std::memory_order_relaxed);
   buffer->size_class_ = 0;
   buffer->next_ = shared_[0];
   shared_[0] = buffer;
@@ -317,41 +317,42 @@ Buffer* Pool::allocate_zeroed(int64_t nbytes) {
 
 Buffer* Pool::allocate_foreign(std::byte* data, int64_t nbytes, bool writeable, Buffer::Foreign* foreign) {
   Buffer* buffer = allocate_small(0);
-  buffer->data_ = data;
+  buffer->data_.store(data, std::memory_order_relaxed);
   buffer->nbytes_ = nbytes;
   buffer->writeable_ = writeable;
-  buffer->kind_ = Buffer::Kind::kForeign;
+  buffer->kind_.store(Buffer::Kind::kForeign, std::memory_order_relaxed);
   buffer->foreign_ = foreign;
   return buffer;
 }
 
 Buffer* Pool::allocate_promised(std::byte* address, int64_t nbytes) {
   Buffer* buffer = allocate_small(0);
-  buffer->data_ = address;
+  buffer->data_.store(address, std::memory_order_relaxed);
   buffer->nbytes_ = nbytes;
-  buffer->kind_ = Buffer::Kind::kPromised;
+  buffer->kind_.store(Buffer::Kind::kPromised, std::memory_order_relaxed);
   return buffer;
 }
 
 void Pool::provide(Buffer* promised) {
   // A small block is one piece with its header, so a promised buffer always gets a medium one or a large one.
   Buffer* block = allocate_big(std::max(promised->nbytes_, kSmallLimit + 1), false);
-  promised->data_ = block->data_;
   promised->charged_ = block->charged_;
   promised->size_class_ = block->size_class_;
-  promised->kind_ = block->kind_;
-  block->kind_ = Buffer::Kind::kSmall;
+  promised->kind_.store(block->kind_, std::memory_order_relaxed);
+  promised->data_.store(block->data_, std::memory_order_release);
+  block->kind_.store(Buffer::Kind::kSmall, std::memory_order_relaxed);
   block->size_class_ = 0;
-  block->data_ = reinterpret_cast<std::byte*>(block) + kHeaderBytes;
+  block->data_.store(reinterpret_cast<std::byte*>(block) + kHeaderBytes, std::memory_order_relaxed);
   release_small(block);
 }
 
 void Pool::release(Buffer* buffer) {
-  if (buffer->kind_ == Buffer::Kind::kPromised) buffer->kind_ = Buffer::Kind::kSmall;  // never got memory
+  if (buffer->kind_ == Buffer::Kind::kPromised)
+    buffer->kind_.store(Buffer::Kind::kSmall, std::memory_order_relaxed);  // never got memory
   if (buffer->kind_ == Buffer::Kind::kSmall) {
     if (__builtin_expect(buffer->size_class_ == 0, 0)) {
       // A header that served foreign memory points there; as a small block it points behind itself again.
-      buffer->data_ = reinterpret_cast<std::byte*>(buffer) + kHeaderBytes;
+      buffer->data_.store(reinterpret_cast<std::byte*>(buffer) + kHeaderBytes, std::memory_order_relaxed);
       buffer->writeable_ = true;
     }
     forbid(buffer->data_, small_class_bytes(buffer->size_class_));

@@ -28,12 +28,12 @@ struct Registry {
   void lock_all() {
     mutex.lock();
     for (Recorder* recorder : all) {
-      if (recorder->running_ != std::this_thread::get_id()) recorder->mutex_.lock();
+      if (!recorder->is_running_here()) recorder->mutex_.lock();
     }
   }
   void unlock_all() {
     for (Recorder* recorder : all) {
-      if (recorder->running_ != std::this_thread::get_id()) recorder->mutex_.unlock();
+      if (!recorder->is_running_here()) recorder->mutex_.unlock();
     }
     mutex.unlock();
   }
@@ -111,10 +111,31 @@ Recorder* Recorder::record(Instruction* instruction) {
     if (marked != nullptr && marked != this) other = marked;
   });
   if (other != nullptr) return other;
-  if (!mark(*instruction)) return this;  // somebody came in between
+  if (!mark(*instruction)) {  // somebody came in between
+    take_back(*instruction);
+    return this;
+  }
+  for_each_operand(*instruction, [&](const Operand& operand) {
+    if (operand.base && operand.base->is_pinned()) is_shown_.store(true, std::memory_order_relaxed);
+  });
   instruction->origin.order = recorded_++;
   program_.instructions.push_back(std::move(*instruction));
+  size_.store(program_.instructions.size(), std::memory_order_relaxed);
   return nullptr;
+}
+
+// With the lock held: marks without an instruction would never be taken off, and others would wait for them for ever.
+void Recorder::take_back(const Instruction& refused) {
+  std::unordered_set<Buffer*> kept;
+  for (const Instruction& instruction : program_.instructions) {
+    for_each_operand(instruction, [&](const Operand& operand) { kept.insert(operand.base.get()); });
+  }
+  for_each_operand(refused, [&](const Operand& operand) {
+    if (operand.is_number() || of(*operand.base.get()) != this || kept.contains(operand.base.get())) return;
+    operand.base->set_pending(0);
+    bytes_ -= operand.base->nbytes();
+    if (operand.base->has_memory()) joined_bytes_ -= operand.base->nbytes();
+  });
 }
 
 // With the lock held: takes what has run out of the program and its marks off the buffers.
@@ -124,6 +145,8 @@ std::vector<Instruction> Recorder::drop_finished() {
     (instruction.done ? finished : left).push_back(std::move(instruction));
   }
   program_.instructions = std::move(left);
+  size_.store(program_.instructions.size(), std::memory_order_relaxed);
+  is_shown_.store(false, std::memory_order_relaxed);
   // What is left keeps its marks without a moment in which another thread sees none.
   std::unordered_set<Buffer*> kept;
   bytes_ = 0;
@@ -183,12 +206,12 @@ void Recorder::run(Runner runner, Buffer* passing) {
   try {
     runner(program_);
   } catch (...) {
-    running_ = {};
+    running_ = std::thread::id();
     program_.passing = nullptr;
     finished = drop_finished();
     throw;
   }
-  running_ = {};
+  running_ = std::thread::id();
   finished = drop_finished();
   has_passed_ = !program_.empty();
 }

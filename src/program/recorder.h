@@ -7,6 +7,7 @@
 // thread ended, with its unfinished program, passes to the next new thread.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <mutex>
 #include <thread>
@@ -35,12 +36,17 @@ class MANYCORE_API Recorder {
   // `passing`: see Program.
   void run(Runner runner, Buffer* passing = nullptr);
 
-  bool is_running_here() const { return running_ == std::this_thread::get_id(); }
-  size_t size() const { return program_.instructions.size(); }
-  int64_t bytes() const { return bytes_; }  // of the buffers that the recorded instructions touch and so keep
+  bool is_running_here() const { return running_.load(std::memory_order_relaxed) == std::this_thread::get_id(); }
+  // These as of the last change: whoever has the program run may change them at any time.
+  size_t size() const { return size_.load(std::memory_order_relaxed); }
+  // Has memory that the program touches been shown outside while this thread waited to record? Then it may not wait.
+  bool is_shown() const { return is_shown_.load(std::memory_order_relaxed); }
+  int64_t bytes() const {
+    return bytes_.load(std::memory_order_relaxed);
+  }  // of the buffers that the recorded instructions touch and so keep
   // Of memory that nobody but the program holds any more; called when bases have joined it with `joined_bytes()` of memory.
   int64_t dead_bytes();
-  int64_t joined_bytes() const { return joined_bytes_; }
+  int64_t joined_bytes() const { return joined_bytes_.load(std::memory_order_relaxed); }
   std::string text();
 
  private:
@@ -48,16 +54,19 @@ class MANYCORE_API Recorder {
   void lock();
   bool mark(const Instruction& instruction);
   bool mark(const Operand& operand, uintptr_t kind);
+  void take_back(const Instruction& refused);
   std::vector<Instruction> drop_finished();
   std::vector<Instruction> drop_passed();
   friend struct ThreadRecorder;
   friend struct Registry;
 
   std::mutex mutex_;
-  std::thread::id running_;  // the thread inside run(), which must not come back
+  std::atomic<std::thread::id> running_;  // the thread inside run(), which must not come back
   Program program_;
-  int64_t bytes_ = 0;
-  int64_t joined_bytes_ = 0;  // memory of the bases marked since dead_bytes() was last asked
+  std::atomic<size_t> size_{0};
+  std::atomic<int64_t> bytes_{0};
+  std::atomic<bool> is_shown_{false};
+  std::atomic<int64_t> joined_bytes_{0};  // memory of the bases marked since dead_bytes() was last asked
   uint64_t recorded_ = 0;
   bool has_passed_ = false;  // the program holds nothing but what computes a passing array
 };

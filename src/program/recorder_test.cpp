@@ -111,5 +111,14 @@ TEST_F(Recording, what_computes_a_passing_array_stays_while_somebody_holds_it) {
   EXPECT_TRUE(b.is_pending());
 }
 
+TEST_F(Recording, what_has_been_shown_outside_may_not_wait) {
+  b.buffer()->pin();
+  record(assign(b, a));
+  EXPECT_TRUE(recorder.is_shown());
+  b.buffer()->unpin();
+  recorder.run(run_all);
+  EXPECT_FALSE(recorder.is_shown());
+}
+
 }  // namespace
 }  // namespace manycore::program

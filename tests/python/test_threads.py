@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -103,3 +104,68 @@ def test_options_and_counters_may_be_read_while_others_compute() -> None:
         return True
 
     assert run_together(work) == [True] * THREADS
+
+
+def test_threads_record_read_and_drop_each_others_arrays() -> None:
+    real = np.random.default_rng(6).random(LARGE // 6)
+    source = mnp.array(real)
+    made: list[Any] = [None] * THREADS
+    steps = 30
+
+    def trade(number: int) -> None:
+        for step in range(steps):
+            mine = source * (number + 1.0) + step
+            assert _core.is_pending(mine)
+            made[number] = (mine, number, step)
+            taken = made[(number + step) % THREADS]
+            if taken is None:
+                continue
+            theirs, other, then = taken
+            wanted = real * (other + 1.0) + then
+            if step % 3 == 0:
+                np.testing.assert_array_equal(np.asarray(theirs * 2.0), wanted * 2.0)
+            elif step % 3 == 1:
+                assert float((theirs + real[0]).max()) == (wanted + real[0]).max()
+            else:
+                np.testing.assert_array_equal(np.asarray(theirs[::7]), wanted[::7])
+            made[other] = None
+
+    run_together(trade)
+
+
+def test_threads_record_over_one_array() -> None:
+    shared = mnp.zeros((THREADS, LARGE // 6))
+
+    def add(number: int) -> int:
+        row, recorded = shared[number], 0
+        for step in range(ROUNDS * 5):
+            row += step
+            row *= 1.0 + number
+            recorded += _core.is_pending(row)
+            if step % 5 == number:
+                _core.evaluate()
+        return recorded
+
+    assert sum(run_together(add)) > 0
+    wanted = np.zeros((THREADS, LARGE // 6))
+    for number in range(THREADS):
+        for step in range(ROUNDS * 5):
+            wanted[number] += step
+            wanted[number] *= 1.0 + number
+    np.testing.assert_array_equal(np.asarray(shared), wanted)
+
+
+def test_what_a_thread_left_recorded_warns_when_another_records_over_it() -> None:
+    zeros = mnp.zeros(LARGE)
+    left = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        thread = threading.Thread(target=lambda: left.append(1.0 / zeros))
+        thread.start()
+        thread.join()
+        assert _core.is_pending(left[0])
+        assert not caught
+        more = left[0] + 1.0
+        assert [str(warning.message) for warning in caught] == ["divide by zero encountered in divide"]
+        assert caught[0].filename == __file__
+        np.testing.assert_array_equal(np.asarray(more), np.full(LARGE, np.inf))
