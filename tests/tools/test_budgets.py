@@ -1,6 +1,7 @@
-"""What a new thing costs is a promise: an elementwise operation is one row and one kernel line, an option is one row.
+"""What a new thing costs is a promise: an elementwise operation is one row and one kernel line, an option is one row, a fusion pass
+is one file, its declaration and its line in the list of passes.
 
-Both are added to a copy of the sources, which is built and used. It compiles the whole engine, so it runs with the long tests.
+All are added to a copy of the sources, which is built and used. It compiles the whole engine, so it runs with the long tests.
 """
 
 import os
@@ -15,6 +16,22 @@ ROOT = Path(__file__).resolve().parents[2]
 ROW = 'MANYCORE_OP(cube, 1, 1, floating, all, "bits")\n'
 KERNEL_LINE = "  map(b, Op::cube, Floats{}, [](auto x) { return x * x * x; });\n"
 OPTION_ROW = 'MANYCORE_OPTION(planted, integer, "7", "an option that a test planted")\n'
+PASS_FILE = """
+#include <cstdio>
+
+#include "fuse/pass.h"
+
+namespace manycore::fuse {
+
+void planted(Schedule& schedule) {
+  std::printf("planted: %zu instructions\\n", schedule.program.instructions.size());
+  std::fflush(stdout);
+}
+
+}  // namespace manycore::fuse
+"""
+PASS_DECLARATION = "void planted(Schedule& schedule);\n"
+PASS_LINE = '    {"planted", planted, true},\n'
 PROGRAM = """
 #include <manycore/operations.h>
 #include <cstdio>
@@ -54,6 +71,9 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     add_after(copy / "src/op/ops.def", "MANYCORE_OP(square,", ROW)
     add_after(copy / "src/kernel/arithmetic.cpp", "  map(b, Op::square, Floats{}", KERNEL_LINE)
     add_after(copy / "src/base/options.def", "MANYCORE_OPTION(", OPTION_ROW)
+    (copy / "src/fuse/planted.cpp").write_text(PASS_FILE)
+    add_after(copy / "src/fuse/pass.h", "void place_frees(", PASS_DECLARATION)
+    add_after(copy / "src/fuse/passes.cpp", '    {"find_common",', PASS_LINE)
     # What is asked is whether one line each is enough, so nothing is optimised: minutes less to compile.
     quick = ["-DCMAKE_BUILD_TYPE=Debug", "-DCMAKE_CXX_FLAGS_DEBUG=-O0", f"-DPython_EXECUTABLE={sys.executable}"]
     run("cmake", "--preset", "release", *quick, cwd=copy)
@@ -81,3 +101,12 @@ def test_an_option_is_one_row(copy: Path) -> None:
     assert "19" in run(
         *manycore, "run", "--planted", "19", "-c", "import manycore.run.info as i; print(i.text())", cwd=copy, PYTHONPATH=path
     )
+
+
+@pytest.mark.long
+def test_a_fusion_pass_is_one_file_and_one_line(copy: Path) -> None:
+    program = "import manycore.numpy as np; a = np.ones(10); print(float((a * 2.0 + 1.0)[3]))"
+    record_all = {"PYTHONPATH": str(copy / "python"), "MANYCORE_RECORD_FROM": "0"}
+    assert run(sys.executable, "-c", program, cwd=copy, **record_all).splitlines() == ["planted: 2 instructions", "3.0"]
+    left_out = run(sys.executable, "-c", program, cwd=copy, **record_all, MANYCORE_WITHOUT_PASSES="planted")
+    assert left_out.splitlines() == ["3.0"]
