@@ -3,7 +3,8 @@
 
 Checked: a folder of src/ includes only itself and the folders above it in ROOMS; only python/bindings includes CPython's,
 NumPy's or nanobind's headers; include/ stands alone; domain packages use the public API only; no file is over 800 lines, and one
-over 400 says why in a line `Long file: ...` among its first 30. Prints each breach as path:line and exits 1 where there is one.
+over 400 says why in a line `Long file: ...` among its first 30; no .cpp has an inline constant, which the linker takes for
+the one of that name in another file. Prints each breach as path:line and exits 1 where there is one.
 """
 
 import ast
@@ -101,8 +102,17 @@ def check_sizes(root: Path) -> Iterator[str]:
                 yield f"{where}:{LONG_FILE}: {len(lines)} lines; say `Long file: why` at the top or divide it"
 
 
+def check_constants(root: Path) -> Iterator[str]:
+    for path in files(root / "src", {".cpp"}):
+        before = ""
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+            if line.startswith("inline constexpr ") and not before.startswith("template"):
+                yield f"{path.relative_to(root)}:{number}: an inline constant; leave `inline` out, so that it is this file's own"
+            before = line
+
+
 def check(root: Path) -> list[str]:
-    return [*check_rooms(root), *check_public_headers(root), *check_domains(root), *check_sizes(root)]
+    return [*check_rooms(root), *check_public_headers(root), *check_domains(root), *check_sizes(root), *check_constants(root)]
 
 
 def main() -> int:

@@ -89,7 +89,7 @@ struct ToFloatForHalf {
   }
 };
 
-inline constexpr int64_t kBlock = 256;
+constexpr int64_t kBlock = 256;
 
 template <class R, class F>
 void from_half_loop(char** args, const int64_t* dims, const int64_t* steps, void*) {

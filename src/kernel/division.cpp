@@ -19,7 +19,7 @@ namespace manycore::kernel::HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
-inline constexpr int64_t kBlock = 256;
+constexpr int64_t kBlock = 256;
 
 // The part of divmod after fmod, for y != 0. Comparisons are quiet, NaN is no news.
 template <class T>
@@ -178,7 +178,7 @@ void divide_block(const T* x, const T* y, int64_t n, T* const* out) {
 
 // n elements side by side: where they lie when there is a whole block of them, else in the buffer, with ones behind them.
 template <class T>
-const T* gathered(const char* from, int64_t step, int64_t n, T* buffer) {
+static const T* gathered(const char* from, int64_t step, int64_t n, T* buffer) {
   if (step == sizeof(T) && n == kBlock) return &at<T>(from);
   for (int64_t i = 0; i < n; ++i) buffer[i] = at<T>(from + i * step);
   std::fill(buffer + n, buffer + std::min<int64_t>(kBlock, n + HWY_MAX_BYTES / sizeof(T)), T(1));

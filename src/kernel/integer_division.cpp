@@ -213,11 +213,11 @@ T divide_block(const T* x, T y, T* z, int64_t n) {
   return met;
 }
 
-inline constexpr int64_t kBlock = 512;
+constexpr int64_t kBlock = 512;
 
 // The elements as they are where they lie side by side, else gathered.
 template <class T>
-const T* gathered(const char* from, int64_t step, int64_t n, T* buffer) {
+static const T* gathered(const char* from, int64_t step, int64_t n, T* buffer) {
   if (step == sizeof(T)) return &at<T>(from);
   for (int64_t i = 0; i < n; ++i) buffer[i] = at<T>(from + i * step);
   return buffer;

@@ -37,19 +37,19 @@ using library::Pole;
 #if defined(__x86_64__) && HWY_TARGET <= HWY_AVX3
 #define MANYCORE_SLEEF(name, accuracy) Sleef_##name##d8_##accuracy##avx512f
 #define MANYCORE_SLEEF_F(name, accuracy) Sleef_##name##f16_##accuracy##avx512f
-inline constexpr int kVectorBytes = 64;
+constexpr int kVectorBytes = 64;
 #elif defined(__x86_64__) && HWY_TARGET <= HWY_AVX2
 #define MANYCORE_SLEEF(name, accuracy) Sleef_##name##d4_##accuracy##avx2
 #define MANYCORE_SLEEF_F(name, accuracy) Sleef_##name##f8_##accuracy##avx2
-inline constexpr int kVectorBytes = 32;
+constexpr int kVectorBytes = 32;
 #elif defined(__x86_64__)
 #define MANYCORE_SLEEF(name, accuracy) Sleef_##name##d2_##accuracy##sse4
 #define MANYCORE_SLEEF_F(name, accuracy) Sleef_##name##f4_##accuracy##sse4
-inline constexpr int kVectorBytes = 16;
+constexpr int kVectorBytes = 16;
 #else
 #define MANYCORE_SLEEF(name, accuracy) Sleef_##name##d2_##accuracy##advsimd
 #define MANYCORE_SLEEF_F(name, accuracy) Sleef_##name##f4_##accuracy##advsimd
-inline constexpr int kVectorBytes = 16;
+constexpr int kVectorBytes = 16;
 #endif
 
 typedef double Doubles __attribute__((vector_size(kVectorBytes)));
@@ -106,7 +106,7 @@ MANYCORE_SLEEF_BINARY(pow, u10)
 MANYCORE_SLEEF_BINARY(atan2, u10)
 MANYCORE_SLEEF_BINARY(hypot, u05)
 
-inline constexpr int kBlock = 256;
+constexpr int kBlock = 256;
 
 template <class T>
 HWY_INLINE Vector<T> load(const T* p) {
@@ -117,7 +117,7 @@ HWY_INLINE Vector<T> load(const T* p) {
 
 // Elements [0, n) of a strided run as full vectors: itself when contiguous, else a copy padded with ones.
 template <class T>
-const T* gathered(const char* p, int64_t step, int64_t n, T* buffer) {
+static const T* gathered(const char* p, int64_t step, int64_t n, T* buffer) {
   if (step == sizeof(T) && n % kLanes<T> == 0) return reinterpret_cast<const T*>(p);
   for (int64_t i = 0; i < n; ++i) buffer[i] = at<T>(p + i * step);
   for (int64_t i = n; i % kLanes<T> != 0; ++i) buffer[i] = 1;

@@ -157,6 +157,7 @@ def test_threads_record_over_one_array() -> None:
 
 def test_what_a_thread_left_recorded_warns_when_another_records_over_it() -> None:
     zeros = mnp.zeros(LARGE)
+    _core.evaluate(zeros + 1.0)  # now this thread has a program of its own, and does not inherit the other's
     left = []
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")

@@ -52,6 +52,7 @@ def test_this_project_passes() -> None:
         ("python/manycore/nn/door.py", "from .._core import add\n", "door.py:1: uses manycore._core.add"),
         ("src/base/long.h", "//\n" * 401, "src/base/long.h:400: 401 lines; say"),
         ("src/base/long.h", "// Long file: a table\n" + "//\n" * 800, "src/base/long.h:800: 801 lines, expected at most"),
+        ("src/memory/pool.cpp", "inline constexpr int kBlock = 256;\n", "src/memory/pool.cpp:1: an inline constant"),
     ],
 )
 def test_a_planted_breach_is_caught(tree: Path, path: str, text: str, message: str) -> None:
