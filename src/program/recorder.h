@@ -41,9 +41,8 @@ class MANYCORE_API Recorder {
   size_t size() const { return size_.load(std::memory_order_relaxed); }
   // Has memory that the program touches been shown outside while this thread waited to record? Then it may not wait.
   bool is_shown() const { return is_shown_.load(std::memory_order_relaxed); }
-  int64_t bytes() const {
-    return bytes_.load(std::memory_order_relaxed);
-  }  // of the buffers that the recorded instructions touch and so keep
+  // Of the buffers that the recorded instructions touch and so keep.
+  int64_t bytes() const { return bytes_.load(std::memory_order_relaxed); }
   // Of memory that nobody but the program holds any more; called when bases have joined it with `joined_bytes()` of memory.
   int64_t dead_bytes();
   int64_t joined_bytes() const { return joined_bytes_.load(std::memory_order_relaxed); }
