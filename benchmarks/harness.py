@@ -18,6 +18,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import manycore
 import numpy
 
 from benchmarks import machine
@@ -115,6 +116,18 @@ def result_of(case: Case, names: dict[str, Any]) -> Any:
     return eval(compile(case.result, "<result>", "eval"), names)
 
 
+def kept(statement: str, names: dict[str, Any], evaluated: bool) -> str:
+    """The statement, with its result kept and what it recorded run, where that is asked for."""
+    if not evaluated:
+        return statement
+    names["_evaluate"] = (lambda: None) if names["np"] is numpy else manycore.evaluate
+    try:
+        compile(statement, "<statement>", "eval")
+    except SyntaxError:
+        return f"{statement}; _evaluate()"
+    return f"_kept = ({statement}); _evaluate()"
+
+
 def measure(
     case: Case,
     ours: ModuleType,
@@ -122,11 +135,16 @@ def measure(
     rounds: int = 15,
     seconds: float = 0.0005,
     copy: tuple[Callable[[int], float], int] | None = None,
+    evaluated: bool = False,
 ) -> Measurement:
-    """Compare, then time.  `copy` is a timer of a plain copy and the bytes that one copy moves."""
+    """Compare, then time.  `copy` is a timer of a plain copy and the bytes that one copy moves.
+
+    With `evaluated` a call keeps its result and ends when nothing is left recorded: large operations may be run later.
+    """
     sides = {"numpy": namespace(numpy, case.setup), "manycore": namespace(ours, case.setup)}
     timers: dict[str, Callable[[int], float]] = {
-        side: timeit.Timer(case.statement, case.local, globals=names).timeit for side, names in sides.items()
+        side: timeit.Timer(kept(case.statement, names, evaluated), case.local, globals=names).timeit
+        for side, names in sides.items()
     }
     differs = difference(result_of(case, sides["numpy"]), result_of(case, sides["manycore"]), case.rtol)
     loops = loops_for(timers["numpy"], seconds)

@@ -36,7 +36,7 @@ def copy_timer() -> timeit.Timer:
 def summary(measured: list[Measurement]) -> str:
     """One row a group: median and worst speed, and share of the copy's bandwidth."""
     rows = []
-    for group in ("writing", "reading", "mathematics", "allocating"):
+    for group in ("writing", "reading", "mathematics", "allocating", "fused"):
         members = [m for m in measured if m.group == group]
         if not members:
             continue
@@ -83,7 +83,7 @@ def main() -> int:
     measured = []
     for case in cases(args.elements):
         if args.filter in f"{case.group} {case.name}":
-            measured.append(measure(case, ours, rounds=args.rounds, seconds=0.01, copy=copy))
+            measured.append(measure(case, ours, rounds=args.rounds, seconds=0.01, copy=copy, evaluated=True))
             print(f"  {case.group}: {case.name}", file=sys.stderr)
     print(
         markdown(

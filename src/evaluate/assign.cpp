@@ -166,7 +166,11 @@ Array empty_like(const View& source, DType dtype, CopyOrder order) {
   return make_like(source, dtype, order, [](const Dims& shape, DType type) { return Array::empty(shape, type); });
 }
 
+// Plain moves of what is there run at once, with stores past the caches; only next to recorded work can they become part of it.
+bool joins_recorded_work(const Array& array) { return array.is_pending(); }
+
 bool record_assign(const Array& destination, const Array& source, Casting casting) {
+  if (!joins_recorded_work(destination) && !joins_recorded_work(source)) return false;
   if (!worth_recording(destination.shape()) || !may_stay_recorded(destination) || !may_stay_recorded(source)) return false;
   if (!can_cast(source.dtype(), destination.dtype(), casting)) return false;
   program::Instruction instruction = assignment(destination);
@@ -177,6 +181,7 @@ bool record_assign(const Array& destination, const Array& source, Casting castin
 }
 
 bool record_fill(const Array& destination, const Scalar& value) {
+  if (!joins_recorded_work(destination)) return false;
   if (!worth_recording(destination.shape()) || !may_stay_recorded(destination)) return false;
   program::Instruction instruction = assignment(destination);
   unsigned status = 0;
@@ -187,6 +192,7 @@ bool record_fill(const Array& destination, const Scalar& value) {
 }
 
 bool record_copy(const Array& source, DType dtype, CopyOrder order, Array* result) {
+  if (!joins_recorded_work(source)) return false;
   if (!worth_recording(source.shape()) || !may_stay_recorded(source)) return false;
   program::Origin origin;
   if (!ask_to_record(&origin)) return false;
