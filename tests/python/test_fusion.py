@@ -122,7 +122,7 @@ def shifted_in_place(v: Any) -> Any:
 
 
 def reversed_in_place(v: Any) -> Any:
-    a = v.x
+    a = v.x + 1
     a[:] = a[::-1]
     return a
 
@@ -284,7 +284,7 @@ PROGRAMS: dict[str, tuple[Callable[[Any], Any], int, int]] = {
     "complex to real": (lambda v: v.np.absolute(v.z + 1) * 2, 1, F8),
     "in place": (in_place_steps, 1, 10 * F8),
     "out": (out_argument, 1, 2 * F8),
-    "fill and add": (cleared, 1, 2 * F8),
+    "fill and add": (cleared, 1, F8),
     "copy and change": (copied, 1, 3 * F8),
     "common subexpression": (common, 1, F8),
     "common subexpression whose input changed": (common_but_changed, 1, 2 * F8),
@@ -293,7 +293,7 @@ PROGRAMS: dict[str, tuple[Callable[[Any], Any], int, int]] = {
     "store into the other half": (stored_slices, 1, F8 // 2),
     "store into every other element": (stored_in_halves, 1, F8),
     "shifted in place": (shifted_in_place, 2, 2 * (F8 - 8)),
-    "reversed in place": (reversed_in_place, 2, 2 * F8),
+    "reversed in place": (reversed_in_place, 3, 3 * F8),
     "shifted read of what was computed": (crossed, 2, 2 * F8 - 8),
     "shifted read of what is kept": (crossed_kept, 2, 2 * F8 - 8),
     "shifted read of what is then overwritten": (overwritten_input, 2, 2 * F8 - 8),
