@@ -10,6 +10,8 @@ from __future__ import annotations
 import copy
 import pickle
 import random
+import sys
+import types
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -212,7 +214,10 @@ class Run:
         self.seen: list[Any] = []
         set_options({**DEFAULTS, **options})
         pool = [ThreadPoolExecutor(1) for _ in range(THREADS)]
-        space: dict[str, Any] = {"np": mnp, "numpy": numpy, "copy": copy, "pickle": pickle}
+        # Only what the code of a module does is recorded: where it stands outlives it.
+        module = sys.modules["fuzzed_program"] = types.ModuleType("fuzzed_program")
+        space: dict[str, Any] = module.__dict__
+        space.update({"np": mnp, "numpy": numpy, "copy": copy, "pickle": pickle})
         space["on_thread"] = lambda k, line: pool[k].submit(exec, line, space).result()
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
