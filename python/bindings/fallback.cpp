@@ -44,9 +44,10 @@ PyObject* call_fallback(PyObject* function, PyObject* const* args, size_t nargsf
   const Py_ssize_t count = positional + (kwnames != nullptr ? PyTuple_GET_SIZE(kwnames) : 0);
   // Refused before it runs where that is known: the operation may write into its arguments.
   if (has_array(args, count) && refuse_fallback(name, reason) < 0) return nullptr;
+  const int64_t began = fallback_begins();
   RealValues values;
   PyObject* result = call_with_real(values, function, args, count, positional, kwnames);
-  if (result != nullptr && values.crossed() && record_fallback(name, reason, values.bytes()) < 0) Py_CLEAR(result);
+  if (result != nullptr && values.crossed() && record_fallback(name, reason, values.bytes(), began) < 0) Py_CLEAR(result);
   return result;
 }
 
@@ -54,9 +55,10 @@ PyObject* retry_with_numpy(PyObject* function, PyObject* const* args, size_t nar
                            const char* reason) {
   const Py_ssize_t positional = PyVectorcall_NARGS(nargsf);
   const Py_ssize_t count = positional + (kwnames != nullptr ? PyTuple_GET_SIZE(kwnames) : 0);
+  const int64_t began = fallback_begins();
   RealValues values;
   PyObject* result = call_with_real(values, function, args, count, positional, kwnames);
-  if (result != nullptr && values.crossed() && record_fallback(name, reason, values.bytes()) < 0) Py_CLEAR(result);
+  if (result != nullptr && values.crossed() && record_fallback(name, reason, values.bytes(), began) < 0) Py_CLEAR(result);
   return result;
 }
 

@@ -100,6 +100,7 @@ bool in_parts(PyObject* generator, int64_t count, int64_t part, Fill fill) {
 // where it was, but for integers of one and two bytes, of which a call takes several from one draw.
 template <class Fill>
 PyObject* drawn(PyObject* generator, const Dims& shape, DType dtype, Fill fill) {
+  const trace::NativeTime time;
   Array made = Array::empty(shape, dtype);
   const int64_t item = item_size(dtype);
   const int64_t part = item >= 4 ? int64_t{1} << 20 : std::numeric_limits<int64_t>::max();
@@ -113,6 +114,7 @@ PyObject* drawn(PyObject* generator, const Dims& shape, DType dtype, Fill fill) 
 
 // low + range * u, by all threads where the generator can jump ahead.
 PyObject* drawn_uniform(PyObject* generator, const Dims& shape, double low, double range) {
+  const trace::NativeTime time;
   Array made = Array::empty(shape, DType::kFloat64);
   const std::span<double> values(reinterpret_cast<double*>(made.data()), static_cast<size_t>(made.size()));
   const bool filled =

@@ -1,11 +1,14 @@
 // Recorded work and Python: may an operation wait, where was it asked for, how does it warn when it has run, who else sees the memory.
 // Fills in the hooks of the engine; needs the GIL but where said otherwise.
+#include <map>
 #include <memory>
+#include <vector>
 
 #include "base/hooks.h"
 #include "bindings/errstate.h"
 #include "bindings/exchange.h"
 #include "bindings/gil.h"
+#include "bindings/recorded_site.h"
 #include "bindings/site.h"
 #include "evaluate/record.h"
 
@@ -166,6 +169,11 @@ PyObject* explain(PyObject*, PyObject*) {
   return guarded([] { return PyUnicode_FromString(evaluate::explain().c_str()); });
 }
 
+PyObject* explain_array(PyObject*, PyObject* object) {
+  return guarded(
+      [&]() -> PyObject* { return PyUnicode_FromString(is_array(object) ? evaluate::explain(array_of(object)).c_str() : ""); });
+}
+
 PyObject* is_pending(PyObject*, PyObject* object) { return PyBool_FromLong(is_array(object) && array_of(object).is_pending()); }
 
 PyMethodDef functions[] = {
@@ -173,10 +181,40 @@ PyMethodDef functions[] = {
      "evaluate(*arrays)\n--\n\nRun the recorded work that touches the arrays, or all of it, and wait.\n\n"
      "Returns the array, or a tuple of the arrays. Raises MemoryError as the operations would have."},
     {"explain_pending", explain, METH_NOARGS, "explain_pending()\n--\n\nWhat this thread has recorded, as text."},
+    {"explain", explain_array, METH_O,
+     "explain(array)\n--\n\nThe recorded program that the array waits for and its groups, as text; empty without one."},
     {"is_pending", is_pending, METH_O, "is_pending(array)\n--\n\nWhether recorded work touches the array."},
     {nullptr, nullptr, 0, nullptr}};
 
 }  // namespace
+
+namespace {
+// Code objects, kept alive, and offsets: as many as there are lines that record while a report is kept.
+std::vector<std::pair<PyObject*, int>>& recorded_lines() {
+  static auto* lines = new std::vector<std::pair<PyObject*, int>>();
+  return *lines;
+}
+}  // namespace
+
+uint64_t line_of_recorded_site(const void* site) {
+  static auto* known = new std::map<std::pair<PyObject*, int>, uint64_t>();
+  const PyGILState_STATE state = ensure_gil();
+  const auto& where = *static_cast<const RecordedSite*>(site);
+  const auto [found, fresh] = known->try_emplace({where.code, where.offset}, recorded_lines().size() + 1);
+  if (fresh) recorded_lines().emplace_back(Py_NewRef(where.code), where.offset);
+  const uint64_t line = found->second;
+  PyGILState_Release(state);
+  return line;
+}
+
+const char* place_of_recorded_site(uint64_t site, int* line) {
+  *line = 0;
+  if (site == 0) return "<unknown line>";
+  const auto& [code, offset] = recorded_lines()[site - 1];
+  auto* where = reinterpret_cast<PyCodeObject*>(code);
+  *line = PyCode_Addr2Line(where, offset);
+  return PyUnicode_AsUTF8(where->co_filename);
+}
 
 bool register_recording(PyObject* module) {
   base::Hooks& hooks = base::hooks();

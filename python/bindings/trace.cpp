@@ -12,8 +12,12 @@
 #include "base/options.h"
 #include "bindings/array_object.h"
 #include "bindings/gil.h"
+#include "bindings/group_report.h"
+#include "bindings/recorded_site.h"
 #include "bindings/site.h"
+#include "os/clock.h"
 #include "trace/counters.h"
+#include "trace/groups.h"
 
 namespace manycore::python {
 
@@ -32,6 +36,8 @@ struct SiteRow {
   std::vector<FallbackRow> fallbacks;
   int64_t native_calls = 0;
   int64_t native_bytes = 0;
+  int64_t native_nanoseconds = 0;    // of what ran at once
+  int64_t fallback_nanoseconds = 0;  // both only while groups are kept
 };
 
 // Keyed by code object (kept alive) and offset. Only touched with the GIL held.
@@ -62,16 +68,26 @@ void count_native_by_line(int64_t bytes) {
   PyGILState_Release(state);
 }
 
+// base::Hooks::timed_native.
+void time_native_by_line(int64_t nanoseconds) {
+  const PyGILState_STATE state = ensure_gil();
+  row_of(current_site()).native_nanoseconds += nanoseconds;
+  PyGILState_Release(state);
+}
+
 PyObject* trace_start(PyObject*, PyObject* args, PyObject* kwargs) {
-  static const char* names[] = {"by_line", nullptr};
-  int by_line = 0;
-  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|p:trace_start", const_cast<char**>(names), &by_line)) return nullptr;
+  static const char* names[] = {"by_line", "groups", nullptr};
+  int by_line = 0, groups = 0;
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|pp:trace_start", const_cast<char**>(names), &by_line, &groups)) return nullptr;
   base::hooks().counted_native = by_line ? count_native_by_line : nullptr;
+  base::hooks().timed_native = by_line && groups ? time_native_by_line : nullptr;
+  trace::keep_groups(groups != 0, line_of_recorded_site);
   Py_RETURN_NONE;
 }
 
 PyObject* trace_reset(PyObject*, PyObject*) {
   trace::reset_totals();
+  trace::forget_groups();
   forget_sites();
   Py_RETURN_NONE;
 }
@@ -97,6 +113,8 @@ bool append_rows(PyObject* fallbacks, PyObject* lines) {
     SiteRow& joined = by_line[{file, key.first != nullptr ? line_of({key.first, key.second}) : 0}];
     joined.native_calls += row.native_calls;
     joined.native_bytes += row.native_bytes;
+    joined.native_nanoseconds += row.native_nanoseconds;
+    joined.fallback_nanoseconds += row.fallback_nanoseconds;
     for (const FallbackRow& fallback : row.fallbacks) {
       FallbackRow* place = nullptr;
       for (FallbackRow& other : joined.fallbacks) {
@@ -121,10 +139,12 @@ bool append_rows(PyObject* fallbacks, PyObject* lines) {
       }
     }
     if (!append(lines,
-                Py_BuildValue("{s:s, s:i, s:L, s:L, s:L, s:L}", "file", file.c_str(), "line", line, "native_calls",
+                Py_BuildValue("{s:s, s:i, s:L, s:L, s:L, s:L, s:d, s:d}", "file", file.c_str(), "line", line, "native_calls",
                               static_cast<long long>(row.native_calls), "native_bytes", static_cast<long long>(row.native_bytes),
                               "fallback_calls", static_cast<long long>(fallback_calls), "fallback_bytes",
-                              static_cast<long long>(fallback_bytes)))) {
+                              static_cast<long long>(fallback_bytes), "native_seconds",
+                              static_cast<double>(row.native_nanoseconds) * 1e-9, "fallback_seconds",
+                              static_cast<double>(row.fallback_nanoseconds) * 1e-9))) {
       return false;
     }
   }
@@ -133,28 +153,41 @@ bool append_rows(PyObject* fallbacks, PyObject* lines) {
 
 PyObject* trace_snapshot(PyObject*, PyObject*) {
   const trace::Totals totals = trace::totals();
+  const std::pair<const char*, int64_t> numbers[] = {
+      {"native_calls", totals.native_calls},
+      {"native_bytes", totals.native_bytes},
+      {"fallback_calls", totals.fallback_calls},
+      {"fallback_bytes", totals.fallback_bytes},
+      {"recorded", totals.recorded},
+      {"groups", totals.groups},
+      {"grouped", totals.grouped},
+      {"materialised_bytes", totals.materialised_bytes},
+      {"saved_bytes", totals.saved_bytes},
+  };
+  PyObject* snapshot = PyDict_New();
   PyObject* fallbacks = PyList_New(0);
   PyObject* lines = PyList_New(0);
-  PyObject* snapshot = nullptr;
-  if (fallbacks != nullptr && lines != nullptr && append_rows(fallbacks, lines)) {
-    snapshot = Py_BuildValue(
-        "{s:L, s:L, s:L, s:L, s:L, s:L, s:L, s:L, s:O, s:O}", "native_calls", static_cast<long long>(totals.native_calls),
-        "native_bytes", static_cast<long long>(totals.native_bytes), "fallback_calls",
-        static_cast<long long>(totals.fallback_calls), "fallback_bytes", static_cast<long long>(totals.fallback_bytes),
-        "recorded", static_cast<long long>(totals.recorded), "groups", static_cast<long long>(totals.groups), "grouped",
-        static_cast<long long>(totals.grouped), "materialised_bytes", static_cast<long long>(totals.materialised_bytes),
-        "fallbacks", fallbacks, "lines", lines);
+  bool made = snapshot != nullptr && fallbacks != nullptr && lines != nullptr && append_rows(fallbacks, lines) &&
+              PyDict_SetItemString(snapshot, "fallbacks", fallbacks) == 0 && PyDict_SetItemString(snapshot, "lines", lines) == 0;
+  for (const auto& [name, number] : numbers) {
+    PyObject* value = made ? PyLong_FromLongLong(number) : nullptr;
+    made = value != nullptr && PyDict_SetItemString(snapshot, name, value) == 0;
+    Py_XDECREF(value);
   }
+  made = made && (!trace::keeps_groups() || add_group_report(snapshot));
   Py_XDECREF(fallbacks);
   Py_XDECREF(lines);
+  if (!made) Py_CLEAR(snapshot);
   return snapshot;
 }
 
 PyMethodDef trace_methods[] = {
     {"trace_start", reinterpret_cast<PyCFunction>(trace_start), METH_VARARGS | METH_KEYWORDS,
-     "trace_start(by_line=False): keep native bytes by line from now on, or stop doing so."},
+     "trace_start(by_line=False, groups=False): keep native bytes by line from now on, and the groups that run with the times of "
+     "all operations; or stop doing so."},
     {"trace_reset", trace_reset, METH_NOARGS, "Forget every total and every site."},
-    {"trace_snapshot", trace_snapshot, METH_NOARGS, "Totals, fallbacks by line with reason, and bytes by line, as a dict."},
+    {"trace_snapshot", trace_snapshot, METH_NOARGS,
+     "Totals, fallbacks by line with reason, bytes by line, and the groups that were kept, as a dict."},
     {"trace_user_rule", trace_user_rule, METH_O,
      "trace_user_rule(rule): rule(file name) says whether a file is the user's code; None returns to the default."},
     {nullptr, nullptr, 0, nullptr}};
@@ -170,9 +203,12 @@ int refuse_fallback(const char* name, const char* reason) {
   return -1;
 }
 
-int record_fallback(const char* name, const char* reason, int64_t bytes) {
+int64_t fallback_begins() { return base::hooks().timed_native != nullptr ? os::now_nanoseconds() : 0; }
+
+int record_fallback(const char* name, const char* reason, int64_t bytes, int64_t began) {
   trace::count_fallback(bytes);
   SiteRow& row = row_of(current_site());
+  if (began != 0) row.fallback_nanoseconds += os::now_nanoseconds() - began;
   for (FallbackRow& fallback : row.fallbacks) {
     if (fallback.name == name && fallback.reason == reason) {
       fallback.calls += 1;

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from manycore import waiting
 from manycore._core import FallbackError, __version__, evaluate
+from manycore.recording import explain
 from manycore.session import install, load_ipython_extension, uninstall, unload_ipython_extension
 
 __all__ = [
     "FallbackError",
     "__version__",
     "evaluate",
+    "explain",
     "install",
     "load_ipython_extension",
     "uninstall",

@@ -15,6 +15,8 @@ struct Hooks {
   // Bytes were processed natively; set only while a report by line is kept. Called on the thread that asked for the work,
   // with or without the GIL.
   void (*counted_native)(int64_t bytes) = nullptr;
+  // A native operation that was not recorded lasted so long; set only while groups are kept (trace/groups.h). As counted_native.
+  void (*timed_native)(int64_t nanoseconds) = nullptr;
   // May this operation be recorded, to be run later? Answers where it stands and which floating point conditions (FloatingPointStatus
   // bits) the user wants to hear of; false where conditions must rise at once. Called on the recording thread.
   bool (*may_record)(std::shared_ptr<const void>* site, unsigned* reported) = nullptr;

@@ -223,6 +223,7 @@ void assign(const View& destination, const View& source, Casting casting, unsign
 }
 
 void fill(const View& destination, const Scalar& value, unsigned* status) {
+  const trace::NativeTime time;
   Scalar element = element_of(value, destination.dtype, status);
   trace::count_native(destination.nbytes());
   if (destination.size() == 0 || fill_runs(destination, element.bytes)) return;
@@ -231,6 +232,7 @@ void fill(const View& destination, const Scalar& value, unsigned* status) {
 }
 
 Array copy(const View& source, CopyOrder order) {
+  const trace::NativeTime time;
   Array result = empty_like(source, source.dtype, order);
   trace::count_native(2 * source.nbytes());
   if (source.size() > 0) move(result.view(), source, true, nullptr);
@@ -238,6 +240,7 @@ Array copy(const View& source, CopyOrder order) {
 }
 
 Array astype(const View& source, DType dtype, CopyOrder order, unsigned* status) {
+  const trace::NativeTime time;
   Array result = empty_like(source, dtype, order);
   trace::count_native(source.nbytes() + result.nbytes());
   if (source.size() > 0) move(result.view(), source, true, status);

@@ -144,6 +144,7 @@ Scalar sum(const Scalar& start, const Scalar& step) {
 }  // namespace
 
 Array arange(const Scalar& start, const Scalar& step, int64_t count, DType dtype) {
+  const trace::NativeTime time;
   Array result = Array::empty(Dims{count}, dtype);
   trace::count_native(result.nbytes());
   if (count == 0) return result;

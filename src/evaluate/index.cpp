@@ -178,6 +178,7 @@ void scatter_single(std::byte* destination, const SingleIndex& index, const Bloc
 }  // namespace
 
 Array gather(const View& source, const AdvancedIndex& index) {
+  const trace::NativeTime time;
   SingleIndex single;
   if (index.result_axis == 0 && is_single(source, index, nullptr, &single)) {
     const Block block(source, index.axes);
@@ -204,6 +205,7 @@ Array gather(const View& source, const AdvancedIndex& index) {
 }
 
 void scatter(const View& destination, const AdvancedIndex& index, const View& given, unsigned* status) {
+  const trace::NativeTime time;
   const Offsets offsets(destination, index, &destination);
   const Block block(destination, index.axes);
   const Values values = prepare_values(given, destination, offsets, block, index.result_axis, status);

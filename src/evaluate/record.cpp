@@ -1,6 +1,7 @@
 #include "evaluate/record.h"
 
 #include <algorithm>
+#include <cstdio>
 
 #include "base/hooks.h"
 #include "base/options.h"
@@ -58,7 +59,10 @@ void run_program(program::Program& program) {
       if (!operand.is_number()) operand.view.data = operand.base->resolve(operand.view.data);
     });
   }
+  const std::string dump = base::text_option(base::Option::dump);
+  if (dump.find("program") != std::string::npos) std::fprintf(stderr, "program\n%s", program.text().c_str());
   fuse::Schedule schedule = fuse::make_schedule(program);
+  if (dump.find("groups") != std::string::npos) std::fprintf(stderr, "groups\n%s", fuse::text(schedule).c_str());
   const InOrder in_order;
   interpret::run_schedule(schedule, reports_of_run);
 }
@@ -202,7 +206,24 @@ void evaluate_everything() {
   run_and_warn([] { Recorder::run_all(run_program); });
 }
 
-std::string explain() { return Recorder::of_this_thread().text(); }
+std::string explain() {
+  std::string text;
+  Recorder::of_this_thread().look_at([&](const program::Program& program) { text = program.text(); });
+  return text;
+}
+
+std::string explain(const Array& array) {
+  std::string text;
+  Recorder* recorder = array.buffer() ? Recorder::of(*array.buffer().get()) : nullptr;
+  if (recorder == nullptr || recorder->is_running_here()) return text;  // a signal handler asks in the middle
+  recorder->look_at([&](const program::Program& program) {
+    if (program.empty()) return;
+    text = "program\n" + program.text();
+    program::Program copy{program.instructions, nullptr, &program};
+    text += "groups\n" + fuse::text(fuse::make_schedule(copy));
+  });
+  return text;
+}
 
 }  // namespace evaluate
 }  // namespace manycore

@@ -36,7 +36,10 @@ MANYCORE_API void evaluate_passing(Buffer* input);
 // Ran what this thread had recorded, after which an allocation that failed may succeed; false where there was nothing to run.
 bool gave_back_memory();
 
-// What this thread has recorded, and the groups that it would run in, as text.
+// What this thread has recorded, a line an instruction.
 MANYCORE_API std::string explain();
+// The program that `array` waits for and the groups that it would run in, with the reasons why neighbours are apart; empty where the
+// array waits for nothing.
+MANYCORE_API std::string explain(const Array& array);
 
 }  // namespace manycore::evaluate

@@ -128,6 +128,7 @@ std::span<const int64_t> tail(const Dims& dims, int from) {
 }  // namespace
 
 Array select(const View& source, const View& mask) {
+  const trace::NativeTime time;
   check_shapes(source, mask);
   const ChunkedMask chunked(mask);
   const int axes = mask.ndim();
@@ -158,6 +159,7 @@ Array select(const View& source, const View& mask) {
 }
 
 void assign_selected(const View& destination, const View& mask, const View& given, unsigned* status) {
+  const trace::NativeTime time;
   check_shapes(destination, mask);
   const bool mask_is_written = overlap(mask, destination) != Overlap::kNone;
   const Array kept_mask = mask_is_written ? copy(mask, CopyOrder::kC) : Array();
@@ -208,6 +210,7 @@ void assign_selected(const View& destination, const View& mask, const View& give
 }
 
 std::vector<Array> nonzero(const View& input) {
+  const trace::NativeTime time;
   const ChunkedMask chunked(input);
   std::vector<Array> positions;
   for (int axis = 0; axis < input.ndim(); ++axis) positions.push_back(Array::empty(Dims{chunked.count()}, DType::kInt64));

@@ -91,6 +91,7 @@ bool record_where(const Operand& condition, const Operand& x, const Operand& y, 
 }
 
 Array where(const Operand& condition, const Operand& x, const Operand& y) {
+  const trace::NativeTime time;
   Selection selection(condition, x, y);
   selection.settle();
   const Array result = selection.allocate(interpret::make_empty);

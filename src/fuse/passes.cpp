@@ -52,8 +52,10 @@ Schedule make_schedule(Program& program) {
     if (kPasses[i].optional && names(without, kPasses[i].name)) continue;
     const int64_t begin = os::now_nanoseconds();
     kPasses[i].run(schedule);
-    nanoseconds[i].fetch_add(os::now_nanoseconds() - begin, std::memory_order_relaxed);
-    runs[i].fetch_add(1, std::memory_order_relaxed);
+    if (program.original == nullptr) {  // what is only looked at is no run
+      nanoseconds[i].fetch_add(os::now_nanoseconds() - begin, std::memory_order_relaxed);
+      runs[i].fetch_add(1, std::memory_order_relaxed);
+    }
 #ifndef NDEBUG
     program.verify();
 #endif
@@ -70,7 +72,7 @@ std::vector<PassTime> pass_times() {
 std::string text(const Schedule& schedule) {
   std::string result;
   for (size_t g = 0; g < schedule.groups.size(); ++g) {
-    result += "group " + std::to_string(g) + ":";
+    result += "  " + std::to_string(g) + ":";
     for (int member : schedule.groups[g].members) {
       const Instruction& instruction = schedule.program.instructions[static_cast<size_t>(member)];
       result += std::string(" ") + program::name_of(instruction);

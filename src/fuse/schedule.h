@@ -40,7 +40,7 @@ struct PassTime {
 MANYCORE_API Schedule make_schedule(Program& program);
 MANYCORE_API std::vector<PassTime> pass_times();
 
-// "0: add multiply sum | apart: first" a line a group.
-std::string text(const Schedule& schedule);
+// "  1: add multiply sum  (apart: another shape)" a line a group.
+MANYCORE_API std::string text(const Schedule& schedule);
 
 }  // namespace manycore::fuse

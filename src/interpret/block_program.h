@@ -9,6 +9,7 @@
 #include "interpret/plan.h"
 #include "kernel/loops.h"
 #include "program/axes.h"
+#include "trace/groups.h"
 
 namespace manycore::interpret {
 
@@ -54,8 +55,9 @@ struct BlockProgram {
   std::vector<Scalar> numbers;
   std::vector<Ending> endings;
   program::Split split;  // of the endings
-  int64_t written_bytes = 0;
-  std::vector<int> kept;  // members that compute a passing array: they stay in the program
+  trace::GroupBytes bytes;
+  trace::GroupRun* run = nullptr;  // where a report is kept
+  std::vector<int> kept;           // members that compute a passing array: they stay in the program
 };
 
 // For the members of one group that run now; what those that run `later` read goes to memory. Gives memory to what is written there.

@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "interpret/block_program.h"
+#include "interpret/read_bytes.h"
 
 namespace manycore::interpret {
 namespace {
@@ -43,6 +44,7 @@ class Lowering {
 
   void run() {
     for (int member : members_) list_operands(at(member));
+    result_.bytes.read = read_.total();
     plan();
     count_reads();
     for (size_t m = 0; m < members_.size(); ++m) emit(m);
@@ -102,16 +104,23 @@ class Lowering {
 
   void list_operands(const Instruction& instruction) {
     for (int k = 0; k < instruction.input_count; ++k) {
-      if (!instruction.inputs[k].is_number() && !is_contracted(instruction.inputs[k])) list(instruction.inputs[k]);
+      const Operand& input = instruction.inputs[k];
+      if (input.is_number() || is_contracted(input)) continue;
+      const size_t known = views_.size();
+      if (list(input); views_.size() > known) read_.add(input);
     }
-    if (instruction.kind == Kind::kReduce || is_contracted(instruction.output)) return;
+    if (instruction.kind == Kind::kReduce) return;
+    if (is_contracted(instruction.output)) {
+      result_.bytes.saved += instruction.output.view.nbytes();
+      return;
+    }
     if (instruction.output.base->has_memory() && !fresh_.contains(instruction.output.base.get())) {
       result_.fresh = false;
     } else {
       fresh_[instruction.output.base.get()] = true;
     }
     list(instruction.output);
-    result_.written_bytes += instruction.output.view.nbytes();
+    result_.bytes.written += instruction.output.view.nbytes();
   }
 
   // Gives the base memory and returns the operand's number in the plan.
@@ -362,6 +371,7 @@ class Lowering {
   BlockProgram& result_;
   std::unordered_map<Buffer*, Contracted> contracted_;
   std::unordered_map<Buffer*, bool> fresh_;
+  ReadBytes read_;
   std::vector<View> views_;
   std::vector<int> free_slots_;
   std::unordered_map<int, int64_t> widths_;  // of the elements that a block has held; 0 for several

@@ -25,7 +25,7 @@ int64_t block_elements(const BlockProgram& program) {
 }
 
 BlockRunner::BlockRunner(const BlockProgram& program, int64_t block, Statuses* statuses)
-    : program_(program), block_(block), statuses_(statuses), scratch_(nullptr, std::free) {
+    : program_(program), block_(block), statuses_(statuses), scratch_(nullptr, std::free), working_(program.run) {
   // Blocks that lie a multiple of 4096 bytes apart would compete for the same lines of the cache.
   if (program.scratch_count == 0) return;
   const auto bytes = static_cast<size_t>(program.scratch_count * (block * program.scratch_item + 64) + 64);

@@ -41,6 +41,7 @@ class BlockRunner {
   int64_t block_;
   Statuses* statuses_;
   std::unique_ptr<std::byte, void (*)(void*)> scratch_;
+  trace::Working working_;
 };
 
 // Elements of a block: the scratch blocks together stay in the first-level cache.

@@ -1,5 +1,7 @@
 #include "interpret/run_group.h"
 
+#include <optional>
+
 #include "base/options.h"
 #include "interpret/run_endings.h"
 #include "sched/parallel.h"
@@ -36,8 +38,9 @@ class GroupRunner {
   // Members that are to stay in the program.
   const std::vector<int>& kept() const { return kept_; }
 
-  void run(const std::vector<int>& members) {
+  void run(const std::vector<int>& members, const char* apart) {
     kept_.clear();
+    apart_ = apart;
     bool computes = false, reduces = false;
     for (int member : members) (at(member).kind == Kind::kReduce ? reduces : computes) = true;
     if (computes && reduces && !run_once(members, {}, true)) {
@@ -46,6 +49,7 @@ class GroupRunner {
       for (int member : members) (at(member).kind == Kind::kReduce ? second : first).push_back(member);
       run_once(first, second, false);
       for (int member : first) at(member).done = true;  // what updates in place may not run twice, whatever becomes of the rest
+      apart_ = "tiles and reductions do not go together";
       run_once(second, {}, false);
     } else if (!(computes && reduces)) {
       run_once(members, {}, false);
@@ -61,6 +65,8 @@ class GroupRunner {
     if (program.tiling.count > 0 && linear) return false;
     if (!program.endings.empty()) program.tiling = {};
     const int64_t block = block_elements(program);
+    std::optional<trace::GroupRun> run;
+    if (trace::keeps_groups()) program.run = &run.emplace(traced(members), apart_);
     Statuses statuses(program.steps.size()), ending_status(program.endings.size());
     if (program.plan.size > 0) {
       if (program.endings.empty()) {
@@ -70,7 +76,8 @@ class GroupRunner {
       }
     }
     kept_.insert(kept_.end(), program.kept.begin(), program.kept.end());
-    trace::count_group(static_cast<int64_t>(members.size()), program.written_bytes);
+    trace::count_group(static_cast<int64_t>(members.size()), program.bytes.written, program.bytes.saved);
+    if (run) run->finish(program.plan.size, program.bytes);
     for (size_t s = 0; s < statuses.size();) {
       // The casts of an operation warn with it.
       const int16_t member = program.steps[s].instruction;
@@ -80,6 +87,13 @@ class GroupRunner {
     }
     for (size_t e = 0; e < ending_status.size(); ++e) report(program.endings[e].instruction, ending_status.of(e));
     return true;
+  }
+
+  std::vector<trace::GroupMember> traced(const std::vector<int>& members) {
+    std::vector<trace::GroupMember> result;
+    for (int member : members)
+      result.push_back({trace::line_of_site(at(member).origin.site.get()), program::name_of(at(member))});
+    return result;
   }
 
   void report(int member, unsigned status) {
@@ -107,6 +121,7 @@ class GroupRunner {
   std::vector<Instruction>& all_;
   std::vector<Report>* reports_;
   std::vector<int> kept_;
+  const char* apart_ = "";
 };
 
 // Lets go of a base that nobody needs any more: every operand that mentions it belongs to an instruction that has run.
@@ -125,7 +140,7 @@ void run_schedule(fuse::Schedule& schedule, std::vector<Report>* reports) {
   GroupRunner runner(schedule, reports);
   bool keeps = false;  // instructions that read what a later group would free
   for (const fuse::Group& group : schedule.groups) {
-    runner.run(group.members);
+    runner.run(group.members, group.apart);
     for (int member : group.members) all[static_cast<size_t>(member)].done = true;
     keeps |= !runner.kept().empty();
     for (int member : runner.kept()) {

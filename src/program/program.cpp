@@ -1,9 +1,13 @@
 #include "program/program.h"
 
+#include <cmath>
+#include <complex>
+#include <cstdio>
 #include <unordered_map>
 #include <unordered_set>
 
 #include "base/check.h"
+#include "type/half.h"
 
 namespace manycore::program {
 namespace {
@@ -37,14 +41,26 @@ class Printer {
   }
 
  private:
+  static std::string short_number(double value) {
+    char text[32];
+    std::snprintf(text, sizeof text, "%g", value);
+    return text;
+  }
+
+  static std::string complex_number(double real, double imaginary) {
+    return short_number(real) + (std::signbit(imaginary) ? "-" : "+") + short_number(std::fabs(imaginary)) + "j";
+  }
+
   static std::string number(const Scalar& scalar) {
     switch (kind_of(scalar.dtype)) {
       case 'f':
-        if (scalar.dtype == DType::kFloat64) return std::to_string(scalar.get<double>());
-        if (scalar.dtype == DType::kFloat32) return std::to_string(scalar.get<float>());
-        return "half";
+        if (scalar.dtype == DType::kFloat64) return short_number(scalar.get<double>());
+        if (scalar.dtype == DType::kFloat32) return short_number(scalar.get<float>());
+        return short_number(half_to_float(scalar.get<Half>()));
       case 'c':
-        return "complex";
+        if (scalar.dtype == DType::kComplex128)
+          return complex_number(scalar.get<std::complex<double>>().real(), scalar.get<std::complex<double>>().imag());
+        return complex_number(scalar.get<std::complex<float>>().real(), scalar.get<std::complex<float>>().imag());
       default: {
         int64_t value = 0;
         std::memcpy(&value, scalar.bytes, static_cast<size_t>(item_size(scalar.dtype)));
@@ -108,14 +124,21 @@ std::vector<BaseUse> base_uses(const Program& program) {
       use.last = static_cast<int>(i);
     });
   }
-  for (BaseUse& use : uses) use.is_dead = use.base->references() == use.mentions;
+  std::unordered_map<Buffer*, int> original;
+  if (program.original != nullptr) {
+    for (const BaseUse& use : base_uses(*program.original)) original[use.base] = use.mentions;
+  }
+  for (BaseUse& use : uses) {
+    const auto found = original.find(use.base);
+    use.is_dead = use.base->references() == use.mentions + (found == original.end() ? 0 : found->second);
+  }
   return uses;
 }
 
 std::string Program::text() const {
   const Printer printer(*this);
   std::string result;
-  for (const Instruction& instruction : instructions) result += printer.line(instruction) + "\n";
+  for (const Instruction& instruction : instructions) result += "  " + printer.line(instruction) + "\n";
   return result;
 }
 

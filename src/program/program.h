@@ -13,6 +13,8 @@ struct Program {
   // The base of an array that a full reduction reads and that its caller holds for the last time, it seems: (a * b).sum(). It need not
   // be written to memory; what computes it stays in the program, and is dropped when the array has indeed gone.
   Buffer* passing = nullptr;
+  // The program that this one is a copy of, made to see what the passes would do: its mentions of a base are not somebody else's.
+  const Program* original = nullptr;
 
   bool empty() const { return instructions.empty(); }
   // A line an instruction: "t2[1000,1000]f64 = add(t0, a1[1:-1,:])" with names for bases in the order they appear; bases that

@@ -225,10 +225,10 @@ void Recorder::run_all(Runner runner) {
   for (Recorder* recorder : all) recorder->run(runner);
 }
 
-std::string Recorder::text() {
+void Recorder::look_at(const std::function<void(const Program&)>& body) {
   lock();
   std::lock_guard guard(mutex_, std::adopt_lock);
-  return program_.text();
+  body(program_);
 }
 
 }  // namespace manycore::program

@@ -46,7 +46,8 @@ class MANYCORE_API Recorder {
   // Of memory that nobody but the program holds any more; called when bases have joined it with `joined_bytes()` of memory.
   int64_t dead_bytes();
   int64_t joined_bytes() const { return joined_bytes_.load(std::memory_order_relaxed); }
-  std::string text();
+  // body(program), which no other thread changes meanwhile; must not record, run or let go of a base.
+  void look_at(const std::function<void(const Program&)>& body);
 
  private:
   Recorder() = default;

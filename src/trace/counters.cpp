@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/hooks.h"
+#include "os/clock.h"
 
 namespace manycore::trace {
 namespace {
@@ -19,6 +20,7 @@ struct ThreadTotals {
   std::atomic<int64_t> groups{0};
   std::atomic<int64_t> grouped{0};
   std::atomic<int64_t> materialised_bytes{0};
+  std::atomic<int64_t> saved_bytes{0};
 };
 
 void add(std::atomic<int64_t>& counter, int64_t amount) {
@@ -47,6 +49,7 @@ void add_to(Totals& sum, const ThreadTotals& part) {
   sum.groups += part.groups.load(std::memory_order_relaxed);
   sum.grouped += part.grouped.load(std::memory_order_relaxed);
   sum.materialised_bytes += part.materialised_bytes.load(std::memory_order_relaxed);
+  sum.saved_bytes += part.saved_bytes.load(std::memory_order_relaxed);
 }
 
 struct Registration {
@@ -59,6 +62,8 @@ struct Registration {
 __attribute__((tls_model("initial-exec"))) thread_local ThreadTotals* current = nullptr;
 // Calls made of others that this thread is inside of.
 __attribute__((tls_model("initial-exec"))) thread_local int inside = 0;
+// When the outermost NativeTime of this thread began, moved on by what is counted elsewhere; 0 outside of one.
+__attribute__((tls_model("initial-exec"))) thread_local int64_t began = 0;
 
 // Where what a thread still does after its thread-local objects are gone is counted. Shared, so adds may be lost; never torn.
 ThreadTotals& late_totals() {
@@ -109,6 +114,21 @@ void count_native(int64_t bytes) {
   if (auto* const counted = base::hooks().counted_native; counted != nullptr) counted(bytes);
 }
 
+NativeTime::NativeTime() : outermost_(began == 0 && base::hooks().timed_native != nullptr) {
+  if (outermost_) began = os::now_nanoseconds();
+}
+
+NativeTime::~NativeTime() {
+  if (!outermost_) return;
+  const int64_t lasted = os::now_nanoseconds() - began;
+  began = 0;
+  if (auto* const timed = base::hooks().timed_native; timed != nullptr) timed(lasted);
+}
+
+void count_elsewhere(int64_t nanoseconds) {
+  if (began != 0) began += nanoseconds;
+}
+
 NativeCall::NativeCall() { ++inside; }
 
 NativeCall::~NativeCall() {
@@ -124,11 +144,12 @@ void count_fallback(int64_t bytes) {
 
 void count_recorded() { add(mine().recorded, 1); }
 
-void count_group(int64_t instructions, int64_t materialised_bytes) {
+void count_group(int64_t instructions, int64_t materialised_bytes, int64_t saved_bytes) {
   ThreadTotals& totals = mine();
   add(totals.groups, 1);
   add(totals.grouped, instructions);
   add(totals.materialised_bytes, materialised_bytes);
+  add(totals.saved_bytes, saved_bytes);
 }
 
 Totals totals() {
@@ -143,6 +164,7 @@ Totals totals() {
   sum.groups -= all.removed.groups;
   sum.grouped -= all.removed.grouped;
   sum.materialised_bytes -= all.removed.materialised_bytes;
+  sum.saved_bytes -= all.removed.saved_bytes;
   return sum;
 }
 

@@ -17,9 +17,24 @@ struct Totals {
   int64_t groups = 0;              // fused groups that ran
   int64_t grouped = 0;             // instructions in them
   int64_t materialised_bytes = 0;  // results that they wrote to memory
+  int64_t saved_bytes = 0;         // results that the instructions one by one would have written besides
 };
 
 MANYCORE_API void count_native(int64_t bytes);
+
+// While it lasts the thread is inside a native operation that is not recorded; the outermost one tells the hook timed_native, where
+// that is set, how long it lasted.
+class MANYCORE_API NativeTime {
+ public:
+  NativeTime();
+  ~NativeTime();
+  NativeTime(const NativeTime&) = delete;
+  NativeTime& operator=(const NativeTime&) = delete;
+
+ private:
+  bool outermost_;
+};
+MANYCORE_API void count_elsewhere(int64_t nanoseconds);  // spent meanwhile in what is counted on its own: a group of recorded instructions
 
 // A call that is made of others: while it lasts, what this thread counts natively inside it is not added, so that what the user
 // asked for counts once, whatever it is computed from. Counts nothing when count() is not reached (an exception).
@@ -32,12 +47,13 @@ class NativeCall {
   void count(int64_t bytes) { bytes_ = bytes; }
 
  private:
+  NativeTime time_;
   int64_t bytes_ = -1;
 };
 
 MANYCORE_API void count_fallback(int64_t bytes);
 MANYCORE_API void count_recorded();
-MANYCORE_API void count_group(int64_t instructions, int64_t materialised_bytes);
+MANYCORE_API void count_group(int64_t instructions, int64_t materialised_bytes, int64_t saved_bytes);
 MANYCORE_API Totals totals();  // sum over all threads so far
 MANYCORE_API void reset_totals();
 

@@ -73,6 +73,7 @@ def test_without_lines_the_totals_are_the_same(tmp_path: Path) -> None:
 GOLDEN = """\
 manycore report: program.py
   TIME s, 50.0 % of 12.8 MB of array bytes processed natively (N operations), 6.4 MB by NumPy (5 calls)
+  N operations recorded and run in 2 groups: 1.6 MB written to memory, 800 kB saved
   fallbacks by line
     program.py:9   numpy.convolve  3 calls  4.8 MB   no native implementation of numpy.convolve
     program.py:16  numpy.interp    1 call   1.6 MB   no native implementation of numpy.interp

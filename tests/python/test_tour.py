@@ -70,6 +70,23 @@ def test_a_program_that_differs_is_shown_and_ends_the_tour_with_one(tmp_path):
     assert len(programs["other"]["differences"]) == 1
 
 
+def test_the_page_has_a_bar_for_each_program_and_the_pictures_that_they_drew(tmp_path):
+    (tmp_path / "plain.py").write_text("print(1)\n")
+    (tmp_path / "other.py").write_text("import sys\nprint('manycore' in sys.modules)\n")
+    draws = (
+        "import pathlib\npathlib.Path('output').mkdir(exist_ok=True)\npathlib.Path('output/drawn.png').write_bytes(b'pixels')\n"
+    )
+    (tmp_path / "drawn.py").write_text(draws)
+    done = run_tour(tmp_path, "--page", str(tmp_path / "new" / "tour.html"))
+    page = (tmp_path / "new" / "tour.html").read_text(encoding="utf-8")
+    assert f"page: {tmp_path}/new/tour.html" in done.stdout
+    assert page.count('class="ratio"') == 3
+    assert page.count("<img ") == 1
+    assert "data:image/png;base64,cGl4ZWxz" in page
+    assert "DIFFERENT" in page
+    assert "http" not in page
+
+
 def test_a_program_that_fails_on_both_sides_alike_still_fails_the_tour(tmp_path):
     (tmp_path / "broken.py").write_text("raise SystemExit(3)\n")
     done = run_tour(tmp_path)

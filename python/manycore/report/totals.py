@@ -5,6 +5,8 @@ The JSON form (``schema`` 1) has these members; later versions only add some:
 * ``program``: the command line after ``manycore run``; ``seconds``: wall time from its start to its end;
 * ``native_share``: native bytes over all bytes, null when no array was processed; ``native_bytes``, ``native_calls``,
   ``fallback_bytes``, ``fallback_calls``: bytes of operands read plus results written, and operations;
+* ``recorded``, ``groups``: operations that were recorded, and the fused groups that they ran in; ``materialised_bytes``: results
+  that these wrote to memory, ``saved_bytes``: what the operations one by one would have written besides;
 * ``fallbacks``: for each line, function and reason: ``file``, ``line``, ``name``, ``reason``, ``calls``, ``bytes``;
 * ``lines``: for each line: ``file``, ``line``, ``native_calls``, ``native_bytes``, ``fallback_calls``, ``fallback_bytes``.
 
@@ -27,7 +29,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 SCHEMA = 1
@@ -68,6 +70,10 @@ class Report:
     native_bytes: int
     fallback_calls: int
     fallback_bytes: int
+    recorded: int
+    groups: int
+    materialised_bytes: int
+    saved_bytes: int
     fallbacks: list[Fallback]
     lines: list[Line]
 
@@ -84,22 +90,27 @@ class Report:
 def from_snapshot(snapshot: dict[str, Any], program: Sequence[str], seconds: float) -> Report:
     """A report from what ``_core.trace_snapshot()`` counted."""
     fallbacks = [Fallback(**row) for row in snapshot["fallbacks"]]
-    lines = [Line(**row) for row in snapshot["lines"]]
+    lines = [Line(**{field.name: row[field.name] for field in fields(Line)}) for row in snapshot["lines"]]
     fallbacks.sort(key=lambda row: (-row.bytes, -row.calls, row.file, row.line, row.name))
     lines.sort(
         key=lambda row: (-(row.native_bytes + row.fallback_bytes), -(row.native_calls + row.fallback_calls), row.file, row.line)
     )
-    totals = {name: int(snapshot[name]) for name in ("native_calls", "native_bytes", "fallback_calls", "fallback_bytes")}
+    totals = {field.name: int(snapshot.get(field.name, 0)) for field in fields(Report) if field.type == "int"}
     return Report(list(program), seconds, **totals, fallbacks=fallbacks, lines=lines)
 
 
 def format_report(report: Report) -> str:
     """The table for the terminal."""
     text = [f"manycore report: {' '.join(report.program)}", f"  {report.seconds:.3f} s, {_summary(report)}"]
+    if report.groups:
+        text.append(
+            f"  {_count(report.recorded, 'operation')} recorded and run in {_count(report.groups, 'group')}: "
+            f"{size(report.materialised_bytes)} written to memory, {size(report.saved_bytes)} saved"
+        )
     if report.fallbacks:
         text.append("  fallbacks by line")
         cells = [
-            (_place(row.file, row.line), row.name, _count(row.calls, "call"), size(row.bytes), row.reason)
+            (place(row.file, row.line), row.name, _count(row.calls, "call"), size(row.bytes), row.reason)
             for row in report.fallbacks[:LINES_SHOWN]
         ]
         text += _columns(cells, len(report.fallbacks))
@@ -107,7 +118,7 @@ def format_report(report: Report) -> str:
         text.append("  array bytes by line")
         lines = [
             (
-                _place(row.file, row.line),
+                place(row.file, row.line),
                 f"native {size(row.native_bytes)}",
                 f"NumPy {size(row.fallback_bytes)}",
                 _count(row.native_calls + row.fallback_calls, "operation"),
@@ -135,7 +146,8 @@ def _columns(rows: Sequence[tuple[str, ...]], total: int) -> list[str]:
     return lines if total == len(rows) else [*lines, f"    and {total - len(rows)} more"]
 
 
-def _place(file: str, line: int) -> str:
+def place(file: str, line: int) -> str:
+    """A file and line, relative to the working folder where the file lies in it."""
     near = os.path.relpath(file) if os.path.isabs(file) else file
     return f"{file if near.startswith('..') else near}:{line}"
 

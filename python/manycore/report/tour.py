@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from manycore.report.tour_page import tour_page
 from manycore.run.verify import VerifyResult, run_both
 
 COLUMNS = ("program", "plain Python", "manycore", "speed", "results", "bytes processed natively")
@@ -131,6 +132,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--quick", action="store_true", help="small sizes: are the results equal?")
     parser.add_argument("--repeats", type=int, default=1, metavar="N", help="runs of each; times are medians")
     parser.add_argument("--json", type=Path, default=None, metavar="FILE", help="write the results there as well")
+    parser.add_argument("--page", type=Path, default=None, metavar="FILE", help="write a page of bars and pictures there as well")
     options = parser.parse_args(arguments)
     try:
         scripts = select(options.examples or examples_folder(), options.names)
@@ -146,6 +148,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for difference in stops[-1].differences:
             print(f"    {difference}", flush=True)
     print(verdict(stops))
+    if options.page:
+        options.page.parent.mkdir(parents=True, exist_ok=True)
+        options.page.write_text(tour_page(stops, verdict(stops), scripts[0].parent / "output"), encoding="utf-8")
+        print(f"page: {options.page}")
     if options.json:
         content = {"summary": table(stops), "verdict": verdict(stops), "programs": [asdict(stop) for stop in stops]}
         options.json.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
