@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import manycore
 import manycore.numpy as mnp
 import numpy
 import pytest
@@ -91,9 +92,9 @@ def test_signals_are_seen_while_a_long_operation_runs(name: str) -> None:
         for size in (1 << 22, 1 << 24, 1 << 26, 1 << 27):
             seen[0] = 0
             signal.setitimer(signal.ITIMER_REAL, 0.02, 0.02)
-            LONG[name](size)
+            manycore.evaluate(LONG[name](size))
             signal.setitimer(signal.ITIMER_REAL, 0)
-            if seen[0] > 3:
+            if seen[0] > 1:
                 return
         pytest.fail(f"the handler ran {seen[0]} times")
     finally:
