@@ -89,7 +89,7 @@ def test_signals_are_seen_while_a_long_operation_runs(name: str) -> None:
     old = signal.signal(signal.SIGALRM, count)
     try:
         # As many elements as this machine needs to work on for several intervals of the timer.
-        for size in (1 << 22, 1 << 24, 1 << 26, 1 << 27):
+        for size in (1 << 22, 1 << 24, 1 << 26, 1 << 27, 1 << 28):
             seen[0] = 0
             signal.setitimer(signal.ITIMER_REAL, 0.02, 0.02)
             manycore.evaluate(LONG[name](size))
