@@ -70,7 +70,7 @@ PROGRAMS = {
         for name in ("sum", "reshape", "sort", "tolist", "__add__", "shape", "T", "__array__", "astype", "resize"):
             for f in (getattr(np.ndarray, name), getattr(a, name) if name not in ("shape", "T") else np.ndarray.shape):
                 try:
-                    print(inspect.signature(f))
+                    print(inspect.signature(f) if inspect.isroutine(f) else "an attribute")
                 except (TypeError, ValueError):
                     print("no signature")
                 print(f.__doc__, inspect.isroutine(f), inspect.isdatadescriptor(f), inspect.ismethoddescriptor(f), f.__name__)
