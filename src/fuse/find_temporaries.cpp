@@ -1,4 +1,5 @@
 #include "fuse/pass.h"
+#include "program/hazards.h"
 
 namespace manycore::fuse {
 namespace {
@@ -11,8 +12,6 @@ struct Seen {
   size_t group = 0;
   bool disqualified = false;
 };
-
-bool same_place(const View& a, const View& b) { return a.data == b.data && a.dtype == b.dtype && a.strides == b.strides; }
 
 }  // namespace
 
@@ -35,7 +34,8 @@ void find_temporaries(Schedule& schedule) {
         Seen& seen = found->second;
         if (seen.view == nullptr) {
           seen = {&operand.view, g, !writes || instruction.kind == Kind::kReduce};
-        } else if (seen.group != g || !same_place(*seen.view, operand.view) || (writes && instruction.kind == Kind::kReduce)) {
+        } else if (seen.group != g || !program::same_place(*seen.view, operand.view) ||
+                   (writes && instruction.kind == Kind::kReduce)) {
           seen.disqualified = true;
         }
       };

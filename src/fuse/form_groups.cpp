@@ -113,7 +113,7 @@ class Grouper {
 
   static void add(Joined& joined, const Operand& operand) {
     for (const Operand* other : joined.operands) {
-      if (is_same(*other, operand)) return;
+      if (program::same_place(other->view, operand.view)) return;
     }
     joined.operands.push_back(&operand);
   }
@@ -150,10 +150,6 @@ class Grouper {
     return nullptr;
   }
 
-  static bool is_same(const Operand& a, const Operand& b) {
-    return a.view.data == b.view.data && a.view.dtype == b.view.dtype && a.view.strides == b.view.strides;
-  }
-
   static bool shares(const Joined& joined, const Instruction& instruction) {
     bool found = false;
     program::for_each_operand(instruction, [&](const Operand& operand) {
@@ -168,7 +164,7 @@ class Grouper {
     program::for_each_operand(instruction, [&](const Operand& operand) {
       if (operand.is_number()) return;
       for (const Operand* other : joined.operands) {
-        if (is_same(*other, operand)) return;
+        if (program::same_place(other->view, operand.view)) return;
       }
       ++count;
     });

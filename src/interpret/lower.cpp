@@ -5,6 +5,8 @@
 #include "base/check.h"
 #include "interpret/block_program.h"
 #include "interpret/read_bytes.h"
+#include "kernel/cast_conditions.h"
+#include "program/hazards.h"
 
 namespace manycore::interpret {
 namespace {
@@ -13,15 +15,6 @@ using fuse::Instruction;
 using program::Kind;
 using program::Operand;
 using Where = Argument::Where;
-
-bool same_place(const View& a, const View& b) { return a.data == b.data && a.dtype == b.dtype && a.strides == b.strides; }
-
-// May a cast report a condition?
-bool cast_reports(DType from, DType to) {
-  if (from == to || !(is_inexact(from) || to == DType::kFloat16)) return false;
-  const auto width = [](DType dtype) { return item_size(dtype) / (is_complex(dtype) ? 2 : 1); };
-  return !is_inexact(to) || width(to) < width(from);
-}
 
 int cost_of(kernel::Cost cost) {
   switch (cost) {
@@ -129,7 +122,7 @@ class Lowering {
     View view = operand.view;
     view.data = operand.base->resolve(view.data);
     for (size_t k = 0; k < views_.size(); ++k) {
-      if (same_place(views_[k], view)) return static_cast<int>(k);
+      if (program::same_place(views_[k], view)) return static_cast<int>(k);
     }
     MANYCORE_CHECK(views_.size() < kMaxPlanOperands - 1);
     views_.push_back(std::move(view));
@@ -233,7 +226,7 @@ class Lowering {
     const Argument target{Where::kScratch, static_cast<int16_t>(slot)};
     Step& cast = add_step(member, kernel::find_cast(from, wanted));
     cast.once = *bytes == 0;
-    cast.reported = cast_reports(from, wanted) ? static_cast<uint8_t>(op::errors::all) : 0;
+    cast.reported = kernel::cast_may_report(from, wanted) ? static_cast<uint8_t>(op::errors::all) : 0;
     add_argument(cast, place, *bytes);
     add_argument(cast, target, item_size(wanted));
     *bytes = cast.once ? 0 : item_size(wanted);
@@ -260,7 +253,7 @@ class Lowering {
     } else {
       const DType from = instruction.input_dtype(0);
       loop.run = kernel::find_cast(from, instruction.output.view.dtype);
-      loop.errors = cast_reports(from, instruction.output.view.dtype) ? static_cast<uint8_t>(op::errors::all) : 0;
+      loop.errors = kernel::cast_may_report(from, instruction.output.view.dtype) ? static_cast<uint8_t>(op::errors::all) : 0;
     }
     std::vector<int> borrowed;
     Argument arguments[4];
@@ -306,7 +299,7 @@ class Lowering {
 
   void emit_store(int member, const Argument& from, DType computed, const Operand& output) {
     Step& cast = add_step(member, kernel::find_cast(computed, output.view.dtype));
-    cast.reported = cast_reports(computed, output.view.dtype) ? static_cast<uint8_t>(op::errors::all) : 0;
+    cast.reported = kernel::cast_may_report(computed, output.view.dtype) ? static_cast<uint8_t>(op::errors::all) : 0;
     add_argument(cast, from, item_size(computed));
     const Argument place = place_of(output);
     add_argument(cast, place, step_of(place, output.view.dtype));

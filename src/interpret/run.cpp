@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstring>
 
+#include "kernel/cast_conditions.h"
 #include "kernel/float_status.h"
 #include "sched/parallel.h"
 
@@ -52,12 +53,6 @@ void call(kernel::LoopFn function, std::byte* from, int64_t from_step, std::byte
   function(args, &n, steps, nullptr);
 }
 
-// May casting an array element report a condition?
-bool may_raise(DType from, DType to) {
-  if (from == to || !(is_inexact(from) || to == DType::kFloat16)) return false;
-  return !is_inexact(to) || item_size(to) < item_size(from) || to == DType::kFloat16;
-}
-
 enum class Path : uint8_t { kDirect, kBuffer };
 
 struct Runner {
@@ -82,8 +77,8 @@ struct Runner {
                              plan.strides[k][0] != item_size(job.loop_dtypes[k]);
       paths[k] = casts || job.unaligned[k] || scattered ? Path::kBuffer : Path::kDirect;
       buffered |= paths[k] == Path::kBuffer;
-      casts_raise |= may_raise(k < job.inputs ? job.array_dtypes[k] : job.loop_dtypes[k],
-                               k < job.inputs ? job.loop_dtypes[k] : job.array_dtypes[k]);
+      casts_raise |= kernel::cast_may_report(k < job.inputs ? job.array_dtypes[k] : job.loop_dtypes[k],
+                                             k < job.inputs ? job.loop_dtypes[k] : job.array_dtypes[k]);
       widest = std::max(widest, item_size(job.loop_dtypes[k]));
     }
     if (buffered) block = kBlockBytes / widest;

@@ -14,4 +14,7 @@ enum class Meeting : uint8_t {
 // How `later` depends on `earlier`.
 Meeting meet(const Instruction& earlier, const Instruction& later);
 
+// Are two views of one shape the same elements?
+inline bool same_place(const View& a, const View& b) { return a.data == b.data && a.dtype == b.dtype && a.strides == b.strides; }
+
 }  // namespace manycore::program
