@@ -23,7 +23,8 @@ enum class Order : uint8_t { kC, kF };
 class MANYCORE_API Array {
  public:
   Array() = default;
-  Array(BufferRef buffer, View view) : buffer_(std::move(buffer)), view_(std::move(view)) {}
+  Array(BufferRef buffer, View&& view) : buffer_(std::move(buffer)), view_(std::move(view)) {}
+  Array(BufferRef buffer, const View& view) : buffer_(std::move(buffer)), view_(view) {}
 
   // New memory. Throws UserError(kValue) for negative or too large shapes, ResourceError when the memory account is full.
   static Array empty(const Dims& shape, DType dtype, Order order = Order::kC);

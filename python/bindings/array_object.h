@@ -29,6 +29,7 @@ inline Array& array_of(PyObject* object) { return reinterpret_cast<ArrayObject*>
 // New references. wrap() takes a freshly computed array (it owns its memory); wrap_view() one that shares `parent`'s.
 PyObject* wrap(Array array);
 PyObject* wrap_view(Array array, PyObject* parent);
+PyObject* wrap_view(View&& view, PyObject* parent);  // the same over the parent's buffer
 // A zero-dimensional result becomes a NumPy scalar, as NumPy's functions return; others as wrap().
 PyObject* wrap_or_scalar(Array array);
 PyObject* scalar_from(const std::byte* element, DType dtype);  // a NumPy scalar object (numpy.float64, ...)

@@ -21,7 +21,8 @@ int free_count = 0;
 ArrayObject* allocate_object() {
   PyObject* object;
   if (free_count > 0) {
-    object = PyObject_Init(free_objects[--free_count], &ArrayType);
+    object = free_objects[--free_count];
+    _Py_NewReference(object);  // its type is still there
   } else {
     object = PyObject_Init(static_cast<PyObject*>(PyObject_Malloc(sizeof(ArrayObject))), &ArrayType);
     if (!object) return nullptr;
@@ -29,10 +30,12 @@ ArrayObject* allocate_object() {
   return reinterpret_cast<ArrayObject*>(object);
 }
 
-ArrayObject* make_object(Array&& array, PyObject* base, bool writeable) {
+// `parts` are what the array is made from, in place.
+template <class... Parts>
+ArrayObject* make_object(PyObject* base, bool writeable, Parts&&... parts) {
   ArrayObject* self = allocate_object();
   if (!self) return nullptr;
-  new (&self->array) Array(std::move(array));
+  new (&self->array) Array(std::forward<Parts>(parts)...);
   self->base = Py_XNewRef(base);
   self->weak_references = nullptr;
   self->numpy_view = nullptr;
@@ -233,11 +236,16 @@ void fill_slots() {
 
 PyTypeObject ArrayType = blank_type();
 
-PyObject* wrap(Array array) { return reinterpret_cast<PyObject*>(make_object(std::move(array), nullptr, true)); }
+PyObject* wrap(Array array) { return reinterpret_cast<PyObject*>(make_object(nullptr, true, std::move(array))); }
 
 PyObject* wrap_view(Array array, PyObject* parent) {
   auto* owner = reinterpret_cast<ArrayObject*>(parent);
-  return reinterpret_cast<PyObject*>(make_object(std::move(array), root_array(owner), owner->writeable));
+  return reinterpret_cast<PyObject*>(make_object(root_array(owner), owner->writeable, std::move(array)));
+}
+
+PyObject* wrap_view(View&& view, PyObject* parent) {
+  auto* owner = reinterpret_cast<ArrayObject*>(parent);
+  return reinterpret_cast<PyObject*>(make_object(root_array(owner), owner->writeable, owner->array.buffer(), std::move(view)));
 }
 
 PyObject* wrap_or_scalar(Array array) {

@@ -40,10 +40,24 @@ PyObject* array_item(PyObject* self, Py_ssize_t position);
 // destination[...] = value for any Python value, with NumPy's conversions, errors and warnings. 0, or -1 with an exception.
 int store_value(const Array& destination, PyObject* value);
 
+// The value of an exact Python integer of one digit, as nearly every index is; false for longer ones.
+inline bool read_compact(PyObject* integer, Py_ssize_t* value) {
+  const auto* number = reinterpret_cast<PyLongObject*>(integer);
+#if PY_VERSION_HEX >= 0x030C0000
+  if (!PyUnstable_Long_IsCompact(number)) return false;
+  *value = PyUnstable_Long_CompactValue(number);
+#else
+  const Py_ssize_t size = Py_SIZE(number);
+  if (size < -1 || size > 1) return false;
+  *value = size * static_cast<Py_ssize_t>(number->ob_digit[0]);
+#endif
+  return true;
+}
+
 // An exact Python integer as a position on an axis of `extent`, negative from its end; false when it lies outside.
 inline bool position_on_axis(PyObject* integer, int64_t extent, int64_t* position) {
-  int64_t at = PyLong_AsSsize_t(integer);
-  if (at == -1 && PyErr_Occurred()) {
+  Py_ssize_t at;
+  if (!read_compact(integer, &at) && (at = PyLong_AsSsize_t(integer)) == -1 && PyErr_Occurred()) {
     PyErr_Clear();
     return false;
   }

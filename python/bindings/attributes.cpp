@@ -87,7 +87,7 @@ PyObject* get_matrix_transposed(PyObject* self, void*) {
     const int last = view.ndim() - 1;
     std::swap(view.shape[last], view.shape[last - 1]);
     std::swap(view.strides[last], view.strides[last - 1]);
-    return wrap_view(array.with_view(std::move(view)), self);
+    return wrap_view(std::move(view), self);
   });
 }
 

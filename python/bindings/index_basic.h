@@ -12,6 +12,11 @@ inline bool is_integer_index(PyObject* object) {
   return PyLong_CheckExact(object) || Py_TYPE(object) == &PyLongArrType_Type || PyArray_IsScalar(object, Integer);
 }
 
+// No number and no array: asked first, since what a number is takes longer to find out.
+inline bool is_slice_or_tuple(PyObject* index) {
+  return PySlice_Check(index) || PyTuple_CheckExact(index) || index == Py_Ellipsis || index == Py_None;
+}
+
 // Such an integer as a position on an axis of `extent`; false when it lies outside.
 inline bool place_on_axis(PyObject* integer, int64_t extent, int64_t* position) {
   if (Py_TYPE(integer) != &PyLongArrType_Type) {

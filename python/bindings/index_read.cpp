@@ -29,7 +29,7 @@ PyObject* row(PyObject* self, int64_t position) {
     rest.dtype = view.dtype;
     rest.shape = Dims(std::span<const int64_t>(view.shape).subspan(1));
     rest.strides = Dims(std::span<const int64_t>(view.strides).subspan(1));
-    return wrap_view(array.with_view(std::move(rest)), self);
+    return wrap_view(std::move(rest), self);
   });
 }
 
@@ -172,19 +172,21 @@ static PyObject* element(const Array& array, const std::byte* place) {
 
 PyObject* array_subscript(PyObject* self, PyObject* index) {
   const Array& array = array_of(self);
-  int64_t position;
-  if (is_integer_index(index) && array.ndim() > 0 && place_on_axis(index, array.shape()[0], &position))
-    return row(self, position);
-  if (is_array(index)) {
-    PyObject* result = read_by_one_array(self, index);
-    if (result || PyErr_Occurred()) return result;
+  if (!is_slice_or_tuple(index)) {
+    int64_t position;
+    if (is_integer_index(index) && array.ndim() > 0 && place_on_axis(index, array.shape()[0], &position))
+      return row(self, position);
+    if (is_array(index)) {
+      PyObject* result = read_by_one_array(self, index);
+      if (result || PyErr_Occurred()) return result;
+    }
   }
   View view;
   switch (basic_index(array.described(), index, &view)) {
     case BasicIndex::kElement:
       return element(array, view.data);
     case BasicIndex::kView:
-      return guarded([&] { return wrap_view(array.with_view(std::move(view)), self); });
+      return guarded([&] { return wrap_view(std::move(view), self); });
     case BasicIndex::kOther:
       break;
   }
@@ -197,7 +199,7 @@ PyObject* array_subscript(PyObject* self, PyObject* index) {
       return element(array, plan.view.data);
     case IndexKind::kView:
       if (plan.copies) return guarded([&] { return wrap(evaluate::copy(array.with_view(plan.view).view_to_read())); });
-      return guarded([&] { return wrap_view(array.with_view(std::move(plan.view)), self); });
+      return guarded([&] { return wrap_view(std::move(plan.view), self); });
     default: {
       const std::ptrdiff_t offset = plan.view.data - array.described().data;
       if (guarded([&] { return plan.view.data = array.view_to_read().data + offset, 0; }) < 0) return nullptr;

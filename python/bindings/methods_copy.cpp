@@ -145,7 +145,7 @@ MANYCORE_METHOD(method_view) {
     return guarded([&]() -> PyObject* {
       View view = array.described();
       view.dtype = dtype;
-      return wrap_view(array.with_view(std::move(view)), self);
+      return wrap_view(std::move(view), self);
     });
   }
   return call_real_method_wrapped(self, "view", call);

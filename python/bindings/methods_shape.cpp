@@ -48,7 +48,7 @@ PyObject* flat_view(PyObject* self, const Array& array) {
   view.dtype = array.dtype();
   view.shape = Dims{array.size()};
   view.strides = Dims{item_size(array.dtype())};
-  return wrap_view(array.with_view(std::move(view)), self);
+  return wrap_view(std::move(view), self);
 }
 
 PyObject* flat_copy(Array array) {
@@ -70,7 +70,7 @@ MANYCORE_METHOD(method_reshape) {
   if (!plain) return call_real_method_wrapped(self, "reshape", call);
   return guarded([&]() -> PyObject* {
     View view;
-    if (try_reshape(array.described(), shape, false, &view)) return wrap_view(array.with_view(std::move(view)), self);
+    if (try_reshape(array.described(), shape, false, &view)) return wrap_view(std::move(view), self);
     Array copied;
     {
       ReleaseGil released(array.size());
@@ -111,7 +111,7 @@ MANYCORE_METHOD(method_swapaxes) {
     View view = array.described();
     std::swap(view.shape[static_cast<int>(first)], view.shape[static_cast<int>(second)]);
     std::swap(view.strides[static_cast<int>(first)], view.strides[static_cast<int>(second)]);
-    return wrap_view(array.with_view(std::move(view)), self);
+    return wrap_view(std::move(view), self);
   });
 }
 
@@ -138,7 +138,7 @@ MANYCORE_METHOD(method_squeeze) {
       view.shape.push_back(array.shape()[i]);
       view.strides.push_back(array.strides()[i]);
     }
-    return wrap_view(array.with_view(std::move(view)), self);
+    return wrap_view(std::move(view), self);
   });
 }
 
