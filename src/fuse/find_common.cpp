@@ -102,6 +102,7 @@ class Finder {
     if (!later.is_dead || later.writes.size() != 1) return false;
     int last_read = i;
     for (int read : later.reads) {
+      if (read <= i) continue;  // what an update in place overwrote
       for (int k = 0; k < at(read).input_count; ++k) {
         const Operand& input = at(read).inputs[k];
         if (!input.is_number() && input.base.get() == at(i).output.base.get() && !same(input.view, at(i).output.view))
@@ -117,6 +118,7 @@ class Finder {
     earlier.echoes.push_back(later.origin);
     for (const program::Origin& origin : later.echoes) earlier.echoes.push_back(origin);
     for (int read : uses_[later.output.base.get()].reads) {
+      if (read <= i) continue;
       for (int k = 0; k < at(read).input_count; ++k) {
         Operand& input = at(read).inputs[k];
         if (!input.is_number() && input.base.get() == later.output.base.get()) {

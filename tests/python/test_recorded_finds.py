@@ -99,6 +99,29 @@ def two_chains_that_meet(np: Any) -> Any:
     return left * right - a, c
 
 
+def common_value_written_over_its_input(np: Any) -> Any:
+    """The second division was replaced by the first one's result, also where the first one reads."""
+    a, b = np.arange(1.0, 50_001), np.arange(50_000) % 7 + 1
+    if np is not numpy:
+        manycore.evaluate()
+    quotient = a / b
+    np.divide(a, b, out=a)
+    del a
+    return quotient
+
+
+def common_value_written_over_its_input_and_read(np: Any) -> Any:
+    a, b = np.arange(1.0, 50_001), np.arange(50_000) % 7 + 1
+    if np is not numpy:
+        manycore.evaluate()
+    before = a * 3
+    quotient = a / b
+    np.divide(a, b, out=a)
+    after = a + before
+    del a, before
+    return quotient, after
+
+
 PROGRAMS: list[Callable[[Any], Any]] = [
     rewritten_after_its_last_reading,
     cast_column_in_a_sum,
@@ -108,6 +131,8 @@ PROGRAMS: list[Callable[[Any], Any]] = [
     copies_through_other_views,
     narrow_result_in_a_wide_block,
     two_chains_that_meet,
+    common_value_written_over_its_input,
+    common_value_written_over_its_input_and_read,
 ]
 
 
