@@ -91,3 +91,12 @@ def test_a_wrong_environment_variable_is_one_clear_line(variable: str, value: st
     assert done.stdout == ""
     assert done.stderr.startswith(f"manycore: {variable}: expected ")
     assert done.stderr.count("\n") == 1
+
+
+def test_options_that_list_names_are_read_as_they_were_set() -> None:
+    assert _core.get_option("without_passes") == ""
+    _core.set_option("without_passes", "find_common,drop_unused")
+    try:
+        assert _core.get_option("without_passes") == "find_common,drop_unused"
+    finally:
+        _core.set_option("without_passes", "")
