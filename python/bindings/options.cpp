@@ -12,7 +12,8 @@ namespace {
 
 PyObject* option_value(base::Option option, const char* type) {
   const std::string kind = type;
-  if (kind == "text" || kind.starts_with("choice") || kind.starts_with("any_of")) return PyUnicode_FromString(base::text_option(option).c_str());
+  if (kind == "text" || kind.starts_with("choice") || kind.starts_with("any_of"))
+    return PyUnicode_FromString(base::text_option(option).c_str());
   const int64_t value = base::integer_option(option);
   return kind == "boolean" ? PyBool_FromLong(value != 0) : PyLong_FromLongLong(value);
 }

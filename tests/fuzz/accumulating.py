@@ -1,8 +1,8 @@
 """Programs whose work accumulates: nothing looks at an array for many lines, so that what was recorded is fused and reordered.
 
-Each runs twice under manycore, every operation at once and recorded with settings drawn from its seed (blocks of a few elements, one
-to seven threads, passes left out), and both must end with the same bits, the same exceptions and the same warnings. That what runs at
-once is what NumPy gives is the matter of the other programs.
+Each runs twice under manycore, every operation at once on one thread and recorded with settings drawn from its seed (blocks of a few
+elements, one to seven threads, passes left out), and both must end with the same bits, the same exceptions and the same warnings. That
+what runs at once is what NumPy gives is the matter of the other programs.
 """
 
 from __future__ import annotations
@@ -10,8 +10,6 @@ from __future__ import annotations
 import copy
 import pickle
 import random
-import sys
-import types
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -21,13 +19,23 @@ import manycore.numpy as mnp
 import numpy
 from manycore import _core
 
-from tests.fuzz.random_program import SCALARS, ProgramWriter, arrays_of
+from tests.fuzz.random_program import SCALARS, ProgramWriter, arrays_of, module_space
 
-SHAPES = [(5,), (40,), (700,), (7, 11), (64, 40), (40, 64), (3, 4, 5), (2, 36, 40), (200, 3), (33, 1), (20000,), (150, 170)]
+SHAPES = [(5,), (40,), (700,), (7, 11), (64, 40), (40, 64), (3, 4, 5), (2, 36, 40), (200, 3), (33, 1), (40000,), (210, 170)]
 PASSES = ["find_common", "drop_unused", "insert_frees", "place_frees"]
 OPERATORS = ["+", "-", "*", "/", "+", "-", "*", "<", ">=", "=="]
 FUNCTIONS = "sqrt exp absolute negative floor isfinite sin log square sign".split()
 STATES = ["all='ignore'", "all='raise'", "divide='raise'", "over='ignore'", "invalid='ignore', divide='warn'"]
+EXPORTS = ["numpy.asarray({})", "numpy.from_dlpack({})", "numpy.asarray(memoryview({}))", "{}.__array__()"]
+try:
+    import torch  # shares the memory like the others; too large to ask of everybody (CONTRIBUTING.md)
+except ModuleNotFoundError:
+    torch = None
+else:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.from_numpy(numpy.broadcast_to(0, 3))  # it warns of memory that may not be written, once in a process
+    EXPORTS += ["torch.from_numpy(numpy.asarray({}))", "torch.from_dlpack({})"]
 THREADS = 3
 
 
@@ -54,7 +62,7 @@ class AccumulatingWriter(ProgramWriter):
         else:
             makers = [self.chain, self.chain, self.chain, self.overlapping, self.overlapping, self.stencil, self.steps]
             makers += [self.ending, self.ending, self.view_of_view, self.copied, self.export, self.written_outside, self.errors]
-            makers += [self.refused, self.select, self.into, self.into]
+            makers += [self.refused, self.select, self.into, self.into, self.along_rows, self.reshaped, self.together]
             line = self.random.choice(makers)()
         if self.random.random() < 0.06:
             return f"on_thread({self.random.randrange(THREADS)}, {line!r})"
@@ -124,6 +132,11 @@ class AccumulatingWriter(ProgramWriter):
         )
         return f"for _ in range({self.random.choice([2, 3, 8])}): {body}"
 
+    def product(self) -> str:
+        """Of small arrays: how BLAS adds up large ones depends on its threads."""
+        small = [name for name, array in self.arrays.items() if array.size <= 5000]
+        return f"{self.name()} = {self.random.choice(small)} @ {self.random.choice(small)}" if small else self.chain()
+
     def select(self) -> str:
         a = self.pick()
         return f"{self.name()} = " + self.random.choice(
@@ -133,6 +146,36 @@ class AccumulatingWriter(ProgramWriter):
                 f"np.maximum({a}, {self.matching(a)}).astype('f4')",
             ]
         )
+
+    def along_rows(self) -> str:
+        a, r = self.pick(), self.random
+        name = r.choice(["max", "min", "sum", "mean", "any"])
+        rows = f"{a} {r.choice('-/*')} {a}.{name}(axis={r.choice(['-1', '0'])}, keepdims=True)"
+        return f"{self.name()} = " + r.choice(
+            [rows, f"np.exp({rows})", f"({rows}).sum(axis=-1)", f"({rows}) * {self.matching(a)}"]
+        )
+
+    def reshaped(self) -> str:
+        a, r = self.pick(), self.random
+        shape, flat = self.arrays[a].shape, self.arrays[a].size
+        # Large columns would meet large rows, and the results not fit into any memory.
+        to = r.choice(["-1", f"{shape}", f"{shape[::-1]}", *([f"({flat}, 1)", f"(1, {flat})"] if flat <= 1000 else [])])
+        return f"{self.name()} = " + r.choice(
+            [
+                f"{self.expression()}.reshape({to})",
+                f"({a} + 1).reshape({to}) * {a}.reshape({to})",
+                f"({a} * 2).reshape(-1).sum()",
+                f"({a} + 1).reshape({to}).reshape({shape}) - {a}",
+            ]
+        )
+
+    def together(self) -> str:
+        """At the same time on several threads: they read what all see, and each makes an array of its own."""
+        lines = [self.random.choice([self.chain_of_own, self.ending])() for _ in range(self.random.choice([2, 3]))]
+        return f"together({lines!r})"
+
+    def chain_of_own(self) -> str:
+        return f"{self.name()} = {self.expression()}"
 
     def view_of_view(self) -> str:
         a = self.pick()
@@ -158,9 +201,7 @@ class AccumulatingWriter(ProgramWriter):
     def export(self) -> str:
         self.held += 1
         a = self.pick()
-        export = self.random.choice(
-            ["numpy.asarray({})", "numpy.from_dlpack({})", "numpy.asarray(memoryview({}))", "{}.__array__()"]
-        )
+        export = self.random.choice(EXPORTS)
         return f"e{self.held} = {export.format(a)}"
 
     def written_outside(self) -> str:
@@ -171,7 +212,10 @@ class AccumulatingWriter(ProgramWriter):
 
     def errors(self) -> str:
         line = self.random.choice([self.chain, self.overlapping, self.into, self.ending])()
-        return f"with np.errstate({self.random.choice(STATES)}): {line}"
+        if self.random.random() < 0.6:
+            return f"with np.errstate({self.random.choice(STATES)}): {line}"
+        lines = [line, self.chain(), self.overlapping(), self.chain() if self.random.random() < 0.7 else self.refused()]
+        return f"with np.errstate({self.random.choice(STATES)}):\n    " + "\n    ".join(lines)
 
     def refused(self) -> str:
         a = self.pick()
@@ -189,7 +233,7 @@ class AccumulatingWriter(ProgramWriter):
 def settings_of(seed: int) -> dict[str, Any]:
     r = random.Random(seed * 7 + 1)
     return {
-        "record_from": 0 if r.random() < 0.85 else 16384,
+        "record_from": 0 if r.random() < 0.85 else 32768,
         "block_elements": r.choice([0, 0, 1, 3, 16, 100]),
         "chunk_elements": r.choice([0, 1, 5, 64, 1000]),
         "threads": r.choice([1, 2, 2, 3, 7]),
@@ -197,7 +241,7 @@ def settings_of(seed: int) -> dict[str, Any]:
     }
 
 
-DEFAULTS = {"record_from": 16384, "block_elements": 0, "chunk_elements": 0, "threads": 0, "without_passes": "", "eager": False}
+DEFAULTS = {name: _core.get_option(name) for name in (*settings_of(0), "eager")}  # what the environment asked for
 
 
 def set_options(options: dict[str, Any]) -> None:
@@ -213,12 +257,11 @@ class Run:
         self.errors: list[str] = []
         self.seen: list[Any] = []
         set_options({**DEFAULTS, **options})
-        pool = [ThreadPoolExecutor(1) for _ in range(THREADS)]
-        # Only what the code of a module does is recorded: where it stands outlives it.
-        module = sys.modules["fuzzed_program"] = types.ModuleType("fuzzed_program")
-        space: dict[str, Any] = module.__dict__
-        space.update({"np": mnp, "numpy": numpy, "copy": copy, "pickle": pickle})
+        pool = [ThreadPoolExecutor(1) for _ in range(2 * THREADS)]
+        space = module_space()
+        space.update({"np": mnp, "numpy": numpy, "torch": torch, "copy": copy, "pickle": pickle})
         space["on_thread"] = lambda k, line: pool[k].submit(exec, line, space).result()
+        space["together"] = lambda own: run_together(pool[THREADS:], own, space)
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             for number, line in enumerate(lines):
@@ -240,6 +283,15 @@ class Run:
             executor.shutdown()
         space.clear()
         set_options(DEFAULTS)
+
+
+def run_together(pool: list[ThreadPoolExecutor], lines: list[str], space: dict[str, Any]) -> None:
+    """Each line on a thread of its own; the first one's exception, if several raise."""
+    running = [executor.submit(exec, line, space) for executor, line in zip(pool, lines, strict=False)]
+    raised = [done.exception() for done in running]
+    for error in raised:
+        if error is not None:
+            raise error
 
 
 def value_of(value: Any) -> Any:
@@ -265,7 +317,7 @@ def run_accumulating(lines: list[str], seed: int) -> str:
     settings, r = settings_of(seed), random.Random(seed * 7 + 2)
     often = r.choice([0.0, 0.0, 0.05, 0.2])
     looks = {number: r.randrange(1000) for number in range(len(lines)) if r.random() < often}
-    at_once, recorded = Run(lines, looks, {"eager": True, "threads": settings["threads"]}), Run(lines, looks, settings)
+    at_once, recorded = Run(lines, looks, {"eager": True, "threads": 1}), Run(lines, looks, settings)
     for number, (expected, got) in enumerate(zip(at_once.errors, recorded.errors, strict=True)):
         if expected != got:
             return f"line {number + 1}: {lines[number]}\n  at once: {expected or 'no error'}\n  recorded: {got or 'no error'}\n  {settings}"

@@ -14,6 +14,7 @@ import pickle
 import random
 import sys
 import time
+import types
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -21,6 +22,8 @@ from typing import Any
 import manycore.numpy as mnp
 import numpy
 from manycore import _core
+
+from tests.fuzz.counted import Counted
 
 DTYPES = "bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 float32 float64 complex64 complex128".split()
 COMMON = "bool int32 int64 uint8 float32 float64 float64 complex128".split()
@@ -32,6 +35,15 @@ CALLS = "maximum minimum fmax add subtract multiply logical_and hypot arctan2 co
 REDUCTIONS = "sum prod min max any all mean var argmin argmax cumsum".split()
 FALLBACKS = [f"np.{name}" for name in ("unique({a})", "argsort({a}, axis=None, kind='stable')", "median({a})", "pad({a}, 1)")]
 SCALARS = ["0", "1", "2", "3", "-1", "0.5", "-2.5", "True", "2j", "np.float32(1.5)", "np.int8(3)", "100", "1000"]
+# Subnormal, infinite, not a number, both zeros and the largest; real numbers only: what complex products of them give depends on
+# the order of operations.
+ODD = "numpy.nan, numpy.inf, -numpy.inf, 0.0, -0.0, 1.5, -2.0, 3.0"
+SPECIAL = {
+    "float16": f"[{ODD}, 6e-8, -5e-7, 65504.0]",
+    "float32": f"[{ODD}, 1e-45, -1e-40, 3e38]",
+    "float64": f"[{ODD}, 5e-324, -1e-310, 1.7e308]",
+}
+SPECIAL_SHARE = 0.15
 MOST_LIVE = 10
 LINES = 25
 
@@ -86,7 +98,7 @@ class ProgramWriter:
     def shape(self) -> tuple[int, ...]:
         r = self.random
         if r.random() < 0.05:
-            return (r.choice([3000, 20000]),)
+            return (r.choice([3000, 40000]),)
         return tuple(r.choice([0, 1, 2, 3, 3, 4, 5, 9]) if r.random() < 0.9 else 1 for _ in range(r.choice([0, 1, 1, 2, 2, 3])))
 
     def create(self) -> str:
@@ -96,6 +108,8 @@ class ProgramWriter:
         source = f"numpy.random.default_rng({k}).integers({low}, 9, {shape})"
         if numpy.dtype(dtype).kind in "fc" and self.random.random() < 0.7:
             source = f"({source} / 3)"
+        if numpy.dtype(dtype).kind == "f" and self.random.random() < SPECIAL_SHARE:
+            source = f"numpy.random.default_rng({k}).choice({SPECIAL[dtype]}, {shape})"
         order = ", order='F'" if self.random.random() < 0.2 else ""
         return f"{self.name()} = np.array({source}.astype('{dtype}'){order})"
 
@@ -258,16 +272,24 @@ def difference(theirs: Any, ours: Any) -> str:
     return f"expected {expected!r}, got {got!r}, first at {where[:1].tolist()}"
 
 
+def module_space() -> dict[str, Any]:
+    """The names of a module: only what the code of one does is recorded, where it stands outlives it."""
+    module = sys.modules["fuzzed_program"] = types.ModuleType("fuzzed_program")
+    return module.__dict__
+
+
 def run_program(lines: list[str]) -> str:
     """Empty, or what went wrong and where."""
-    spaces = [{"np": numpy, "numpy": numpy}, {"np": mnp, "numpy": numpy}]
+    ours = module_space()
+    ours.update({"np": mnp, "numpy": numpy})
+    spaces: list[dict[str, Any]] = [{"np": numpy, "numpy": numpy}, ours]
     for number, line in enumerate(lines):
         errors = [run_line(line, space) for space in spaces]
         if errors[0] != errors[1]:
             return f"line {number + 1}: {line}\n  NumPy: {errors[0] or 'no error'}\n  manycore: {errors[1] or 'no error'}"
-        ours = arrays_of(spaces[1])
+        made = arrays_of(ours)
         for name, value in arrays_of(spaces[0]).items():
-            found = difference(value, ours[name])
+            found = difference(value, made[name])
             if found:
                 return f"line {number + 1}: {line}\n  {name}: {found}"
     return ""
@@ -278,6 +300,7 @@ def write_program(seed: int, writer: ProgramWriter | None = None, length: int = 
     lines: list[str] = []
     space: dict[str, Any] = {"np": numpy, "numpy": numpy, "copy": copy, "pickle": pickle}
     space["on_thread"] = lambda _, line: exec(line, space)
+    space["together"] = lambda own: [exec(line, space) for line in own]
     for _ in range(length):
         line = writer.line()
         lines.append(line)
@@ -314,10 +337,12 @@ def main() -> int:
     parser.add_argument("--kind", choices=("both", "lines", "accumulating"), default="both")
     parser.add_argument("--failures", type=int, default=1, help="go on until this many failures were found")
     options = parser.parse_args()
-    end, seed, failures = time.monotonic() + options.seconds, options.seed, 0
+    end, seed, failures, counted = time.monotonic() + options.seconds, options.seed, 0, Counted()
+    record_from = _core.get_option("record_from")
     while time.monotonic() < end and (not options.programs or seed < options.seed + options.programs):
         lines, run = of_seed(seed, options.kind)
         problem = run(lines)
+        counted.add("lines" if run is run_program else "accumulating")
         if problem:
             failures += 1
             short = shorten(lines, run)
@@ -327,9 +352,12 @@ def main() -> int:
         seed += 1
     snapshot = _core.trace_snapshot()
     calls = f"{snapshot['native_calls']} native calls, {snapshot['fallback_calls']} fallbacks"
-    calls += f", {snapshot['grouped']} operations in {snapshot['groups']} groups"
+    calls += f", {snapshot['recorded']} operations recorded, {snapshot['grouped']} in {snapshot['groups']} groups"
     print(f"{seed - options.seed} programs, {calls}, {failures} failures")
-    return 1 if failures else 0
+    few = counted.too_few(record_from)
+    if few:
+        print(few)
+    return 1 if failures or few else 0
 
 
 if __name__ == "__main__":

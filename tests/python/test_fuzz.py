@@ -12,9 +12,9 @@ import pytest
 CHECKOUT = Path(__file__).resolve().parents[2]
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "tests.fuzz.random_program", *arguments]
-    environment = dict(os.environ)
+    environment = {**os.environ, **variables}
     if "PYTHONPATH" in environment:  # it may be relative to the folder that the tests were started in
         environment["PYTHONPATH"] = os.pathsep.join(os.path.abspath(p) for p in environment["PYTHONPATH"].split(os.pathsep))
     return subprocess.run(command, capture_output=True, text=True, cwd=CHECKOUT, env=environment, check=False)
@@ -24,6 +24,25 @@ def test_random_programs_agree_with_numpy_after_every_line() -> None:
     result = run("--seed", "1", "--programs", "400", "--seconds", "300")
     assert result.returncode == 0, result.stdout + result.stderr
     assert result.stdout.startswith("400 programs")
+
+
+EVERYTHING = {"MANYCORE_RECORD_FROM": "0", "MANYCORE_BLOCK_ELEMENTS": "3", "MANYCORE_CHUNK_ELEMENTS": "5"}
+
+
+@pytest.mark.parametrize("threads", ["1", "2", "7"])
+def test_random_programs_agree_when_everything_is_recorded_and_cut_small(threads: str) -> None:
+    result = run(
+        "--kind", "lines", "--seed", threads, "--programs", "150", "--seconds", "300", MANYCORE_THREADS=threads, **EVERYTHING
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert result.stdout.startswith("150 programs")
+
+
+def test_a_run_that_recorded_nothing_fails() -> None:
+    """Nothing differs, but nothing was tried either."""
+    result = run("--kind", "accumulating", "--programs", "60", "--seconds", "300", MANYCORE_EAGER="1")
+    assert result.returncode == 1, result.stdout + result.stderr
+    assert result.stdout.endswith("accumulating: 0 operations recorded by 60 programs, expected 10 a program\n")
 
 
 def test_a_planted_difference_is_found_and_shortened() -> None:
