@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include "bindings/fallback.h"
 #include "bindings/numpy_random.h"
@@ -59,6 +60,30 @@ bool has_implementation(FunctionObject* function) {
   return function->implementation != nullptr;
 }
 
+// The code of an implementation asks for arrays of ours: a real one in front becomes ours, and what has no dtype of ours is
+// NumPy's alone.
+PyObject* call_implementation(const FunctionObject& function, PyObject* const* args, size_t nargsf, PyObject* kwnames) {
+  PyObject* result = nullptr;
+  if (PyVectorcall_NARGS(nargsf) > 0 && is_real_array(args[0])) {
+    PyObject* first = from_numpy(args[0]);
+    if (first == nullptr) return nullptr;
+    if (is_array(first)) {
+      const Py_ssize_t count = PyVectorcall_NARGS(nargsf) + (kwnames != nullptr ? PyTuple_GET_SIZE(kwnames) : 0);
+      std::vector<PyObject*> given(args, args + count);
+      given[0] = first;
+      const auto positional = static_cast<size_t>(PyVectorcall_NARGS(nargsf));
+      result = PyObject_Vectorcall(function.implementation, given.data(), positional, kwnames);
+      Py_DECREF(first);
+    } else {
+      Py_DECREF(first);
+      return call_fallback(function.real, args, nargsf, kwnames, function.name.c_str(), "dtype is none of the engine's");
+    }
+  } else {
+    result = PyObject_Vectorcall(function.implementation, args, nargsf, kwnames);
+  }
+  return result != nullptr ? result : raise_as_numpy(function, args, nargsf, kwnames);
+}
+
 PyObject* call_function(PyObject* self, PyObject* const* args, size_t nargsf, PyObject* kwnames) {
   FunctionObject& function = *self_of(self);
   if (function.native != nullptr) {
@@ -80,10 +105,7 @@ PyObject* call_function(PyObject* self, PyObject* const* args, size_t nargsf, Py
       return call_fallback(function.real, args, nargsf, kwnames, function.name.c_str(), call.declined);
     }
   }
-  if (has_implementation(&function)) {
-    PyObject* result = PyObject_Vectorcall(function.implementation, args, nargsf, kwnames);
-    return result != nullptr ? result : raise_as_numpy(function, args, nargsf, kwnames);
-  }
+  if (has_implementation(&function)) return call_implementation(function, args, nargsf, kwnames);
   if (PyErr_Occurred() != nullptr) return nullptr;
   if (!function.is_counted) return finished(function, call_numpy(function.real, args, nargsf, kwnames));
   return call_fallback(function.real, args, nargsf, kwnames, function.name.c_str(), function.reason.c_str());

@@ -103,6 +103,8 @@ PyObject* copyto(FunctionCall& call) {
   }
   const evaluate::Operand& source = inputs.operands()[0];
   if (!storable(source, destination.dtype(), casting) || casting == Casting::kUnsafe) return call.decline("casting");
+  // Where nothing may change, a bare number counts as NumPy's default dtype of its kind.
+  if (!source.view && source.scalar.weak != Weak::kStrong && casting <= Casting::kEquiv) return call.decline("casting");
   const bool masked = values[3] != nullptr && values[3] != Py_True;
   if (masked && (take_array(values[3], &mask) != 1 || mask.dtype() != DType::kBool)) {
     return PyErr_Occurred() != nullptr ? nullptr : call.decline("argument where");

@@ -95,6 +95,7 @@ PyObject* concatenate(FunctionCall& call) {
     if (const int taken = take_output(values[2], &output); taken != 1) return taken == 0 ? call.decline("argument out") : nullptr;
     options.outputs[0] = &output;
   }
+  if (!not_given(values[2]) && !not_given(values[3])) return call.decline("arguments out and dtype");
   DType dtype;
   if (!not_given(values[3])) {
     if (!dtype_from_descr(values[3], &dtype)) return call.decline("argument dtype");

@@ -4,6 +4,7 @@
 #include "bindings/methods.h"
 
 #include "bindings/operators.h"
+#include "bindings/real_numpy.h"
 
 namespace manycore::python {
 
@@ -37,7 +38,26 @@ MANYCORE_METHOD(function) {
   return call_native_function(native, self, kName.characters, {args, nargs, keywords});
 }
 
-PyObject* array_namespace(PyObject*, PyObject*, PyObject*) { return PyImport_ImportModule("manycore.numpy"); }
+// NumPy says which versions of the standard there are.
+PyObject* array_namespace(PyObject* self, PyObject* args, PyObject* kwargs) {
+  if (PyTuple_GET_SIZE(args) > 0 || kwargs != nullptr) {
+    PyObject* real = to_numpy(self);
+    PyObject* ask = real != nullptr ? PyObject_GetAttrString(real, "__array_namespace__") : nullptr;
+    PyObject* answer = ask != nullptr ? PyObject_Call(ask, args, kwargs) : nullptr;
+    Py_XDECREF(real);
+    Py_XDECREF(ask);
+    if (answer == nullptr) return nullptr;
+    Py_DECREF(answer);
+  }
+  return PyImport_ImportModule("manycore.numpy");
+}
+
+// ndarray[shape, dtype]; NumPy words what is wrong with other numbers of arguments.
+PyObject* generic_alias(PyObject* type, PyObject* arguments) {
+  const bool wrong = PyTuple_Check(arguments) && (PyTuple_GET_SIZE(arguments) < 1 || PyTuple_GET_SIZE(arguments) > 2);
+  return wrong ? PyObject_CallMethod(reinterpret_cast<PyObject*>(real_numpy().ndarray), "__class_getitem__", "(O)", arguments)
+               : Py_GenericAlias(type, arguments);
+}
 
 template <class Function>
 PyCFunction as_method(Function function) {
@@ -134,7 +154,7 @@ PyMethodDef array_methods[] = {
     MANYCORE_NUMPY("__format__"),
     MANYCORE_NUMPY("__dlpack__"),
     MANYCORE_NUMPY("__dlpack_device__"),
-    {"__class_getitem__", as_method(Py_GenericAlias), METH_O | METH_CLASS, nullptr},
+    {"__class_getitem__", as_method(generic_alias), METH_O | METH_CLASS, nullptr},
     {nullptr, nullptr, 0, nullptr},
 };
 

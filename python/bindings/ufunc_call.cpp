@@ -69,7 +69,8 @@ bool spread_outputs(PyObject* out, int count, PyObject** outputs) {
 }
 
 // Arguments for which NumPy warns or raises in ways of its own.
-const char* numpys_own_case(const UfuncObject& ufunc, const Inputs& inputs, const evaluate::ElementwiseOptions& options) {
+const char* numpys_own_case(const UfuncObject& ufunc, const Inputs& inputs, const evaluate::ElementwiseOptions& options,
+                            bool has_out) {
   const auto operands = inputs.operands();
   if (ufunc.operation == op::Op::ldexp) {
     // NumPy's loop reads a bare exponent as a C int.
@@ -78,6 +79,7 @@ const char* numpys_own_case(const UfuncObject& ufunc, const Inputs& inputs, cons
     if (bare && exponent.scalar.get<int64_t>() != exponent.scalar.get<int32_t>()) return "exponent beyond a C int";
   }
   if (options.where != nullptr) {
+    if (!has_out) return "argument where without out";
     // It buffers the output, which discards imaginary parts on the way in, and warns.
     for (const Array* output : options.outputs) {
       if (output != nullptr && is_complex(output->dtype())) return "argument where with a complex output";
@@ -104,6 +106,10 @@ PyObject* call_native(const UfuncObject& ufunc, PyObject* const* args, Py_ssize_
   Keywords keywords;
   if (kwnames != nullptr) keywords = read_keywords(args + nargs, kwnames);
   if (keywords.declined != nullptr) return decline(keywords.declined);
+
+  // NumPy tells users who mean the maximum of three; it takes out there as before.
+  const bool is_extreme = ufunc.operation == op::Op::maximum || ufunc.operation == op::Op::minimum;
+  if (is_extreme && nargs > ufunc.inputs) return decline("output by position");
 
   Inputs inputs;
   if (const int taken = inputs.add_all(args, ufunc.inputs); taken != 1) {
@@ -137,7 +143,8 @@ PyObject* call_native(const UfuncObject& ufunc, PyObject* const* args, Py_ssize_
     options.dtype = dtype;
   }
   if (keywords.casting != nullptr && !casting_from(keywords.casting, &options.casting)) return decline("argument casting");
-  if (const char* reason = numpys_own_case(ufunc, inputs, options)) return decline(reason);
+  if (const char* reason = numpys_own_case(ufunc, inputs, options, keywords.out != nullptr || nargs > ufunc.inputs))
+    return decline(reason);
   return run_operation(ufunc.operation, inputs, options, outputs, ufunc.name.c_str(), refusal);
 }
 

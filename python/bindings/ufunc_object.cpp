@@ -76,7 +76,29 @@ PyMethodDef meta_methods[] = {{"__instancecheck__", instance_check, METH_O, null
                               {nullptr, nullptr, 0, nullptr}};
 PyTypeObject UfuncMetaType{};
 
+// What only NumPy's type has, as documentation: numpy.ufunc.identity, resolve_dtypes and the like.
+PyObject* type_attribute(PyObject* type, PyObject* name) {
+  PyObject* found = PyType_Type.tp_getattro(type, name);
+  if (found != nullptr || !PyErr_ExceptionMatches(PyExc_AttributeError)) return found;
+  PyErr_Clear();
+  return PyObject_GetAttr(reinterpret_cast<PyObject*>(real_numpy().ufunc), name);
+}
+
+// help() and signatures of the methods are NumPy's.
+void take_texts() {
+  for (PyMethodDef& method : methods) {
+    if (method.ml_name == nullptr) break;
+    PyObject* real = PyObject_GetAttrString(reinterpret_cast<PyObject*>(real_numpy().ufunc), method.ml_name);
+    if (real != nullptr && Py_TYPE(real) == &PyMethodDescr_Type) {
+      method.ml_doc = reinterpret_cast<PyMethodDescrObject*>(real)->d_method->ml_doc;
+    }
+    Py_XDECREF(real);
+    PyErr_Clear();
+  }
+}
+
 PyObject* module_ufunc(PyObject*, PyObject* real) {
+  if (is_ufunc(real)) return Py_NewRef(real);
   if (!PyObject_TypeCheck(real, real_numpy().ufunc)) {
     PyErr_Format(PyExc_TypeError, "ufunc: wrong argument, expected a numpy.ufunc, got %.200s", Py_TYPE(real)->tp_name);
     return nullptr;
@@ -108,6 +130,8 @@ bool prepare_types() {
   UfuncMetaType.tp_base = &PyType_Type;
   UfuncMetaType.tp_flags = Py_TPFLAGS_DEFAULT;
   UfuncMetaType.tp_methods = meta_methods;
+  UfuncMetaType.tp_getattro = type_attribute;
+  take_texts();
   if (PyType_Ready(&UfuncMetaType) < 0) return false;
   Py_SET_TYPE(&UfuncType, &UfuncMetaType);
   UfuncType.tp_name = "numpy.ufunc";

@@ -59,6 +59,8 @@ PyObject* through_numpy(PyObject* function, PyObject* args, Py_ssize_t skip, PyO
   return result;
 }
 
+bool is_real_ufunc(PyObject* object) { return PyObject_TypeCheck(object, real_numpy().ufunc); }
+
 bool is_known_type(PyObject* type) {
   return type == reinterpret_cast<PyObject*>(&ArrayType) ||
          (PyType_Check(type) && PyType_IsSubtype(reinterpret_cast<PyTypeObject*>(type), real_numpy().ndarray));
@@ -67,7 +69,7 @@ bool is_known_type(PyObject* type) {
 }  // namespace
 
 PyObject* array_ufunc(PyObject*, PyObject* args, PyObject* kwargs) {
-  if (PyTuple_GET_SIZE(args) < 2 || !PyObject_TypeCheck(PyTuple_GET_ITEM(args, 0), real_numpy().ufunc) ||
+  if (PyTuple_GET_SIZE(args) < 2 || !(is_ufunc(PyTuple_GET_ITEM(args, 0)) || is_real_ufunc(PyTuple_GET_ITEM(args, 0))) ||
       !PyUnicode_Check(PyTuple_GET_ITEM(args, 1))) {
     PyErr_SetString(PyExc_TypeError, "__array_ufunc__: wrong arguments, expected a ufunc and the name of a method first");
     return nullptr;
@@ -76,7 +78,8 @@ PyObject* array_ufunc(PyObject*, PyObject* args, PyObject* kwargs) {
   PyObject* out = kwargs != nullptr ? PyDict_GetItemString(kwargs, "out") : nullptr;
   if (out != nullptr && PyTuple_Check(out)) kind = strongest(out, 0, kind);
   if (kind == Participant::kOverride) Py_RETURN_NOTIMPLEMENTED;
-  UfuncObject* ufunc = ufunc_for(PyTuple_GET_ITEM(args, 0));
+  PyObject* called = PyTuple_GET_ITEM(args, 0);
+  UfuncObject* ufunc = is_ufunc(called) ? reinterpret_cast<UfuncObject*>(called) : ufunc_for(called);
   if (ufunc == nullptr) return nullptr;
   PyObject* method = PyTuple_GET_ITEM(args, 1);
   if (kind == Participant::kSubclass) {

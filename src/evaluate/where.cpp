@@ -31,7 +31,9 @@ struct Selection {
         views[i] = *given[i]->view;
         bytes += views[i].nbytes();
       } else {
-        scalars[i] = cast_scalar(given[i]->scalar, i == 0 ? DType::kBool : dtype);
+        unsigned status = 0;
+        scalars[i] = cast_scalar(given[i]->scalar, i == 0 ? DType::kBool : dtype, &status);
+        if (status != 0) throw UserError(ErrorKind::kNotImplemented, "where: the cast of a number reports a condition");
         views[i].data = scalars[i].bytes;
         views[i].dtype = scalars[i].dtype;
       }

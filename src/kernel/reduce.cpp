@@ -12,6 +12,8 @@ const ReduceLoops* loops_of(const FoldTable& table, DType from) {
 
 const ReduceLoops* sum_loops(DType from, DType to) {
   const SumTable& table = find_sum_table();
+  // A byte of memory that NumPy calls bool may hold more than 1; each counts once.
+  if (from == DType::kBool && to == DType::kInt64) return loops_of(find_logic_table(Reduction::kCountNonzero), from);
   const bool widens = kind_of(from) == 'u' ? to == DType::kUInt64 : to == DType::kInt64;
   if (from != to && from <= DType::kUInt64 && widens) return &table.widening[static_cast<int>(from)];
   return from == to ? &table.same[static_cast<int>(to)] : nullptr;

@@ -75,11 +75,13 @@ def find(name: str, value: Any) -> Any:
 
 
 class NumpyModule(types.ModuleType):
-    """A module that stands for one of NumPy's. What the user sets in it is set in NumPy's too, where libraries look."""
+    """A module that stands for one of NumPy's. What the user sets in it is set in NumPy's too, where libraries and pickle look:
+    names of NumPy, and names that it has not (`np.float = float` for an old library)."""
 
     def __setattr__(self, name: str, value: Any) -> None:
         real = sys.modules.get(self.__name__)
-        if real is not None and name in vars(real) and not isinstance(value, types.ModuleType):
+        is_shared = real is not None and (name in vars(real) or not name.startswith("__"))
+        if is_shared and not isinstance(value, types.ModuleType):
             setattr(real, name, _core.to_real(value))
         super().__setattr__(name, value)
 
@@ -130,11 +132,11 @@ class SubmoduleFinder:
 
     def exec_module(self, module: types.ModuleType) -> None:
         real = sys.modules["numpy." + module.__name__.removeprefix(PACKAGE + ".")]
+        # Programs look into modules (vars, star imports), so what NumPy's holds lies in ours; what comes later follows on demand.
+        names = {name: value for name, value in vars(real).items() if not (name.startswith("__") and name.endswith("__"))}
+        vars(module).update({n: ours_for(v) for n, v in names.items() if not isinstance(v, types.ModuleType)})
         if hasattr(real, "__all__"):
             vars(module)["__all__"] = list(real.__all__)
-        else:  # a star import takes what lies in the module
-            public = {name: value for name, value in vars(real).items() if not name.startswith("_")}
-            vars(module).update({n: ours_for(v) for n, v in public.items() if not isinstance(v, types.ModuleType)})
         if hasattr(real, "__path__"):
             vars(module)["__path__"] = []
         pose_as(module, real)

@@ -25,6 +25,8 @@ MAX_ROUNDS = 20
 # NumPy's classes whose objects are NumPy's own here too: what their methods and attributes give has to become ours.
 NUMPY_OBJECTS = ("numpy.polynomial", "numpy.poly1d", "numpy.ma", "numpy.rec", "numpy.matrix", "numpy.asmatrix", "numpy.bmat",
                  "numpy.memmap", "numpy.recarray")  # fmt: skip
+# Compiled classes of NumPy's that take real arrays only, as seeds.
+SEEDED = frozenset(f"numpy.random.{name}" for name in "BitGenerator MT19937 PCG64 PCG64DXSM Philox SFC64 SeedSequence".split())
 
 
 class Flow:
@@ -142,7 +144,9 @@ class Flow:
 
     def crosses(self, node: ast.Call, scope: Scope) -> bool:
         """Does this call go into a library?"""
-        return self.is_foreign(node.func, scope) or self._calls_base_class(node.func, scope)
+        if self.is_foreign(node.func, scope) or self._calls_base_class(node.func, scope):
+            return True
+        return self.imported_as(node.func, scope) in SEEDED
 
     def _makes_numpy_object(self, callee: ast.expr, scope: Scope) -> bool:
         name = self.imported_as(callee, scope)

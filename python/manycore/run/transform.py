@@ -24,7 +24,7 @@ from manycore.run.arrivals import Arrivals, Callback, callbacks
 from manycore.run.binding import Function, Scope
 from manycore.run.flow import Flow
 
-VERSION = 4  # of the rewriting; stands in the name of cached bytecode
+VERSION = 5  # of the rewriting; stands in the name of cached bytecode
 CALL = "__manycore_call__"
 CALLEE = "__manycore_callee__"
 MODULE = "__manycore_module__"
