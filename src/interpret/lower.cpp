@@ -226,6 +226,7 @@ class Lowering {
     const Argument target{Where::kScratch, static_cast<int16_t>(slot)};
     Step& cast = add_step(member, kernel::find_cast(from, wanted));
     cast.once = *bytes == 0;
+    if (cast.once) widths_[slot] = 0;  // it lies at the block's beginning in every piece
     cast.reported = kernel::cast_may_report(from, wanted) ? static_cast<uint8_t>(op::errors::all) : 0;
     add_argument(cast, place, *bytes);
     add_argument(cast, target, item_size(wanted));
@@ -307,8 +308,8 @@ class Lowering {
   }
 
   // A free block, but not one that an input of another width lies in: a loop may write exactly where it reads, and nowhere else
-  // into its inputs. What is folded piles up piece by piece, so a block that held elements of another width would be written where
-  // earlier pieces lie.
+  // into its inputs. What is folded piles up piece by piece, so a block that held elements of another width, or one for a whole
+  // piece, would be written where earlier pieces lie.
   int fitting_slot(const Argument* arguments, const int64_t* bytes, int inputs, DType dtype, bool folded = false) {
     for (size_t f = free_slots_.size(); f-- > 0;) {
       bool fits = !folded || widths_.at(free_slots_[f]) == item_size(dtype);
@@ -367,7 +368,7 @@ class Lowering {
   ReadBytes read_;
   std::vector<View> views_;
   std::vector<int> free_slots_;
-  std::unordered_map<int, int64_t> widths_;  // of the elements that a block has held; 0 for several
+  std::unordered_map<int, int64_t> widths_;  // of the elements that a block has held; 0 for several, or one for a whole piece
   int skipped_ = -1;
 };
 

@@ -122,6 +122,12 @@ def common_value_written_over_its_input_and_read(np: Any) -> Any:
     return quotient, after
 
 
+def cast_column_whose_block_the_sum_piles_up_in(np: Any) -> Any:
+    """The next row's column, cast once at the block's beginning, overwrote the first element of what was to be summed."""
+    a, column = np.arange(680_000.0).reshape(400, 1700) % 2, np.arange(400).reshape(400, 1) % 3 == 1
+    return np.sum((column == a) * 3), np.count_nonzero((column == a) + np.arange(400).reshape(400, 1))
+
+
 PROGRAMS: list[Callable[[Any], Any]] = [
     rewritten_after_its_last_reading,
     cast_column_in_a_sum,
@@ -133,6 +139,7 @@ PROGRAMS: list[Callable[[Any], Any]] = [
     two_chains_that_meet,
     common_value_written_over_its_input,
     common_value_written_over_its_input_and_read,
+    cast_column_whose_block_the_sum_piles_up_in,
 ]
 
 
