@@ -61,7 +61,8 @@ bool site_now(std::shared_ptr<const void>* site) {
 bool warnings_are_shown_plainly() {
   static PyObject* module = PyImport_ImportModule("warnings");
   static PyObject* plain = module ? PyObject_GetAttrString(module, "_showwarning_orig") : nullptr;
-  PyObject* shown = module ? PyObject_GetAttrString(module, "showwarning") : nullptr;
+  static PyObject* name = PyUnicode_InternFromString("showwarning");
+  PyObject* shown = module && name ? PyObject_GetAttr(module, name) : nullptr;
   if (PyErr_Occurred()) PyErr_Clear();
   Py_XDECREF(shown);
   return !plain || shown == plain;

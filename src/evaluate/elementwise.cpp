@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "base/options.h"
 #include "evaluate/assign.h"
 #include "evaluate/record.h"
 #include "evaluate/weak.h"
@@ -298,6 +299,20 @@ bool compares_beyond(Call& call, std::span<Array> results) {
   return false;
 }
 
+// False where the result has too few elements to be recorded and no operand waits; found out before anything is resolved, since
+// an operation on few elements that is not small_elementwise()'s comes here too.
+bool may_be_large(std::span<const Operand> inputs, const ElementwiseOptions& options) {
+  const int64_t least = base::integer_option(base::Option::record_from);
+  if (options.outputs[0] && options.outputs[0]->size() >= least) return true;
+  int64_t most = 1;  // elements of the result, however the operands broadcast
+  for (const Operand& input : inputs) {
+    if (!input.view) continue;
+    if (input.array && will_be_written(*input.array)) return true;
+    if (__builtin_mul_overflow(most, input.view->size(), &most)) return true;
+  }
+  return most >= least;
+}
+
 }  // namespace
 
 void elementwise(Op operation, std::span<const Operand> inputs, std::span<Array> results, const ElementwiseOptions& options) {
@@ -315,6 +330,7 @@ void elementwise(Op operation, std::span<const Operand> inputs, std::span<Array>
 }
 
 bool record_elementwise(Op operation, std::span<const Operand> inputs, Array* result, const ElementwiseOptions& options) {
+  if (!may_be_large(inputs, options)) return false;
   Call call(operation, inputs, options);
   if (options.where || call.info.outputs != 1) return false;
   call.resolve();

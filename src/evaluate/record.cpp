@@ -6,6 +6,7 @@
 #include "base/hooks.h"
 #include "base/options.h"
 #include "fuse/schedule.h"
+#include "interpret/run_alone.h"
 #include "interpret/run_group.h"
 #include "memory/account.h"
 #include "memory/pool.h"
@@ -60,6 +61,7 @@ void run_program(program::Program& program) {
     });
   }
   const std::string dump = base::text_option(base::Option::dump);
+  if (dump.empty() && interpret::run_alone(program, reports_of_run)) return;
   if (dump.find("program") != std::string::npos) std::fprintf(stderr, "program\n%s", program.text().c_str());
   fuse::Schedule schedule = fuse::make_schedule(program);
   if (dump.find("groups") != std::string::npos) std::fprintf(stderr, "groups\n%s", fuse::text(schedule).c_str());
@@ -87,13 +89,15 @@ class Released {
   void* state_;
 };
 
+// body(&finished): what it has run is let go of with the interpreter's lock, which what belongs to Python would else wait for.
 template <class F>
 void run_and_warn(F&& body) {
   std::vector<Report> reports;
+  std::vector<program::Instruction> finished;
   std::vector<Report>* outer = std::exchange(reports_of_run, &reports);
   try {
     Released released;
-    body();
+    body(&finished);
   } catch (...) {
     reports_of_run = outer;
     warn(reports);
@@ -121,7 +125,7 @@ bool same_shape_elsewhere(const program::Operand& input, const program::Operand&
          (overlap(input.view, output.view) == Overlap::kSame && input.view.dtype != output.view.dtype);
 }
 
-void append(program::Instruction instruction) {
+void append(program::Instruction&& instruction) {
   Recorder& own = Recorder::of_this_thread();
   while (Recorder* first = own.record(&instruction)) evaluate::run(*first);
   trace::count_recorded();
@@ -130,7 +134,7 @@ void append(program::Instruction instruction) {
 }  // namespace
 
 void run(Recorder& recorder) {
-  run_and_warn([&] { recorder.run(run_program); });
+  run_and_warn([&](std::vector<program::Instruction>* finished) { recorder.run(run_program, nullptr, finished); });
 }
 
 Array promise(const Dims& shape, DType dtype) {
@@ -168,7 +172,7 @@ bool ask_to_record(program::Origin* origin) {
   return ask == nullptr || ask(&origin->site, &origin->reported);
 }
 
-void record(program::Instruction instruction, int64_t bytes) {
+void record(program::Instruction&& instruction, int64_t bytes) {
   for (int i = 0; i < instruction.input_count; ++i) {
     program::Operand& input = instruction.inputs[i];
     if (!same_shape_elsewhere(input, instruction.output)) continue;
@@ -192,7 +196,7 @@ void evaluate_pending() { run(Recorder::of_this_thread()); }
 
 void evaluate_passing(Buffer* passing) {
   Recorder& recorder = Recorder::of_this_thread();
-  run_and_warn([&] { recorder.run(run_program, passing); });
+  run_and_warn([&](std::vector<program::Instruction>* finished) { recorder.run(run_program, passing, finished); });
 }
 
 bool gave_back_memory() {
@@ -203,7 +207,7 @@ bool gave_back_memory() {
 }
 
 void evaluate_everything() {
-  run_and_warn([] { Recorder::run_all(run_program); });
+  run_and_warn([](std::vector<program::Instruction>* finished) { Recorder::run_all(run_program, finished); });
 }
 
 std::string explain() {

@@ -22,7 +22,7 @@ bool ask_to_record(program::Origin* origin);
 
 // Takes the instruction into this thread's program; an input that shares memory with the output other than element by element is
 // copied first. `bytes` is what the operation reads and writes, for the counters.
-void record(program::Instruction instruction, int64_t bytes);
+void record(program::Instruction&& instruction, int64_t bytes);
 
 // Runs what this thread has recorded, or what any thread has recorded that touches `array`, and warns of the conditions met. Throws
 // ResourceError and Interrupted; what has not run then stays recorded.

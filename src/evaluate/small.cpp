@@ -74,7 +74,12 @@ bool convert_number(const Scalar& number, DType dtype, std::byte* element) {
     std::memcpy(element, number.bytes, static_cast<size_t>(item_size(dtype)));
     return true;
   }
-  if (number.weak == Weak::kComplex || number.dtype == DType::kUInt64) return false;
+  if (number.weak == Weak::kComplex) {
+    if (dtype != DType::kComplex128) return false;
+    std::memcpy(element, number.bytes, 16);
+    return true;
+  }
+  if (number.dtype == DType::kUInt64) return false;
   const bool whole = number.weak == Weak::kInteger;
   const double value = whole ? static_cast<double>(number.get<int64_t>()) : number.get<double>();
   switch (dtype) {

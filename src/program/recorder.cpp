@@ -2,7 +2,10 @@
 
 #include <pthread.h>
 
+#include <algorithm>
+#include <iterator>
 #include <unordered_set>
+#include <utility>
 
 #include "base/check.h"
 #include "base/hooks.h"
@@ -141,10 +144,14 @@ void Recorder::take_back(const Instruction& refused) {
 // With the lock held: takes what has run out of the program and its marks off the buffers.
 std::vector<Instruction> Recorder::drop_finished() {
   std::vector<Instruction> finished, left;
-  for (Instruction& instruction : program_.instructions) {
-    (instruction.done ? finished : left).push_back(std::move(instruction));
+  if (std::ranges::all_of(program_.instructions, &Instruction::done)) {
+    finished = std::exchange(program_.instructions, {});
+  } else {
+    for (Instruction& instruction : program_.instructions) {
+      (instruction.done ? finished : left).push_back(std::move(instruction));
+    }
+    program_.instructions = std::move(left);
   }
-  program_.instructions = std::move(left);
   size_.store(program_.instructions.size(), std::memory_order_relaxed);
   is_shown_.store(false, std::memory_order_relaxed);
   // What is left keeps its marks without a moment in which another thread sees none.
@@ -190,13 +197,22 @@ std::vector<Instruction> Recorder::drop_passed() {
   return drop_finished();
 }
 
-void Recorder::run(Runner runner, Buffer* passing) {
+static void append(std::vector<Instruction> instructions, std::vector<Instruction>* to) {
+  if (to->empty()) {
+    *to = std::move(instructions);
+  } else {
+    to->insert(to->end(), std::make_move_iterator(instructions.begin()), std::make_move_iterator(instructions.end()));
+  }
+}
+
+void Recorder::run(Runner runner, Buffer* passing, std::vector<Instruction>* result) {
   if (is_running_here()) {
     throw ResourceError(
         "evaluate: a signal handler asks for an array that is being computed right now; read it outside the handler");
   }
   // Released after the lock: a base may belong to Python, where letting go can run anything.
-  std::vector<Instruction> finished, passed;
+  std::vector<Instruction> own, passed;
+  std::vector<Instruction>& finished = result ? *result : own;
   lock();
   std::lock_guard guard(mutex_, std::adopt_lock);
   passed = drop_passed();
@@ -208,21 +224,21 @@ void Recorder::run(Runner runner, Buffer* passing) {
   } catch (...) {
     running_ = std::thread::id();
     program_.passing = nullptr;
-    finished = drop_finished();
+    append(drop_finished(), &finished);
     throw;
   }
   running_ = std::thread::id();
-  finished = drop_finished();
+  append(drop_finished(), &finished);
   has_passed_ = !program_.empty();
 }
 
-void Recorder::run_all(Runner runner) {
+void Recorder::run_all(Runner runner, std::vector<Instruction>* finished) {
   std::vector<Recorder*> all;
   {
     std::lock_guard lock(Registry::instance().mutex);
     all = Registry::instance().all;
   }
-  for (Recorder* recorder : all) recorder->run(runner);
+  for (Recorder* recorder : all) recorder->run(runner, nullptr, finished);
 }
 
 void Recorder::look_at(const std::function<void(const Program&)>& body) {

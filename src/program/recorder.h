@@ -27,14 +27,14 @@ class MANYCORE_API Recorder {
     return reinterpret_cast<Recorder*>(buffer.pending() & ~static_cast<uintptr_t>(Buffer::kPendingBits));
   }
   // Runs what every thread has recorded.
-  static void run_all(Runner runner);
+  static void run_all(Runner runner, std::vector<Instruction>* finished = nullptr);
 
   // Takes the instruction and returns null; or takes nothing and returns whose program must run first, because it touches the same
   // buffers: two recorders never wait for each other, so the caller, who holds no lock, runs it and asks again.
   [[nodiscard]] Recorder* record(Instruction* instruction);
   // Instructions that were not done when `runner` throws stay recorded.
-  // `passing`: see Program.
-  void run(Runner runner, Buffer* passing = nullptr);
+  // `passing`: see Program. What has run goes to the end of `finished`, for the caller to let go of, also when it throws.
+  void run(Runner runner, Buffer* passing = nullptr, std::vector<Instruction>* finished = nullptr);
 
   bool is_running_here() const { return running_.load(std::memory_order_relaxed) == std::this_thread::get_id(); }
   // These as of the last change: whoever has the program run may change them at any time.
