@@ -96,26 +96,42 @@ struct Items {
   bool integers_only() const { return slices + new_axes == 0 && !has_ellipsis; }
 };
 
-bool build(const Items& counted, PyObject* const* items, Py_ssize_t number, const View& view, Builder* builder) {
+// Of what makes build() fail: an integer outside its axis is an error, anything else is not for here.
+BasicIndex refused(PyObject* item, int axis, int64_t extent) {
+  Py_ssize_t position;
+  if (!PyLong_CheckExact(item) || !read_compact(item, &position)) return BasicIndex::kOther;
+  set_index_error(position, axis, extent);
+  return BasicIndex::kError;
+}
+
+// kView when it succeeds.
+BasicIndex build(const Items& counted, PyObject* const* items, Py_ssize_t number, const View& view, Builder* builder) {
   const int ndim = view.ndim();
   int axis = 0;
   for (Py_ssize_t i = 0; i < number; ++i) {
     PyObject* item = items[i];
     if (PySlice_Check(item)) {
-      if (!builder->take_slice(item, axis++)) return false;
+      if (!builder->take_slice(item, axis++)) return BasicIndex::kOther;
     } else if (item == Py_None) {
       builder->put(1, 0);
     } else if (item == Py_Ellipsis) {
       for (int hidden = ndim - counted.axes_used(); hidden > 0; --hidden) builder->keep(axis++);
-    } else if (!builder->take_integer(item, axis++)) {
-      return false;
+    } else if (!builder->take_integer(item, axis)) {
+      return refused(item, axis, view.shape[axis]);
+    } else {
+      ++axis;
     }
   }
   while (axis < ndim) builder->keep(axis++);
-  return true;
+  return BasicIndex::kView;
 }
 
 }  // namespace
+
+void set_index_error(Py_ssize_t position, int axis, int64_t extent) {
+  PyErr_Format(PyExc_IndexError, "index %zd is out of bounds for axis %d with size %zd", position, axis,
+               static_cast<Py_ssize_t>(extent));
+}
 
 BasicIndex basic_index(const View& view, PyObject* index, View* result) {
   PyObject* const* items = &index;
@@ -131,7 +147,7 @@ BasicIndex basic_index(const View& view, PyObject* index, View* result) {
   result->shape.resize(ndim);
   result->strides.resize(ndim);
   Builder builder{view.data, view.shape.data(), view.strides.data(), result->shape.data(), result->strides.data()};
-  if (!build(counted, items, number, view, &builder)) return BasicIndex::kOther;
+  if (const BasicIndex built = build(counted, items, number, view, &builder); built != BasicIndex::kView) return built;
   result->data = builder.data;
   result->dtype = view.dtype;
   return counted.integers_only() && ndim == 0 ? BasicIndex::kElement : BasicIndex::kView;

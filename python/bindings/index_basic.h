@@ -31,10 +31,13 @@ inline bool place_on_axis(PyObject* integer, int64_t extent, int64_t* position) 
   return *position >= 0 && *position < extent;
 }
 
-enum class BasicIndex : unsigned char { kOther, kElement, kView };
+// IndexError in NumPy's words.
+void set_index_error(Py_ssize_t position, int axis, int64_t extent);
 
-// kElement: an integer for every axis; result->data points at the element and the rest of `result` is not set.
-// kView: `result` is the view. kOther: not for here, no exception set.
+enum class BasicIndex : unsigned char { kOther, kElement, kView, kError };
+
+// kElement: an integer for every axis; result->data points at the element. kView: `result` is the view. kOther: not for here, no
+// exception set. kError: a plain integer lies outside its axis, which loops provoke often enough to be told at once; IndexError is set.
 BasicIndex basic_index(const View& view, PyObject* index, View* result);
 
 }  // namespace manycore::python

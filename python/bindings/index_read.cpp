@@ -154,8 +154,7 @@ PyObject* array_item(PyObject* self, Py_ssize_t position) {
   }
   if (position < 0) position += array.shape()[0];
   if (position < 0 || position >= array.shape()[0]) {
-    PyErr_Format(PyExc_IndexError, "index %zd is out of bounds for axis 0 with size %zd", position,
-                 static_cast<Py_ssize_t>(array.shape()[0]));
+    set_index_error(position, 0, array.shape()[0]);
     return nullptr;
   }
   return row(self, position);
@@ -187,6 +186,8 @@ PyObject* array_subscript(PyObject* self, PyObject* index) {
       return element(array, view.data);
     case BasicIndex::kView:
       return guarded([&] { return wrap_view(std::move(view), self); });
+    case BasicIndex::kError:
+      return nullptr;
     case BasicIndex::kOther:
       break;
   }

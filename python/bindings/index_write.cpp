@@ -186,6 +186,7 @@ int array_assign_subscript(PyObject* self, PyObject* index, PyObject* value) {
   const Array& array = object->array;
   View view;
   const BasicIndex basic = basic_index(array.described(), index, &view);
+  if (basic == BasicIndex::kError) return -1;
   if (is_array(index) && is_array_kind(array, array_of(index))) return write_by_one_array(self, index, value);
   if (basic == BasicIndex::kElement) {
     const std::ptrdiff_t offset = view.data - array.described().data;

@@ -96,7 +96,7 @@ PyMethodDef array_methods[] = {
     MANYCORE_ROW("fill", method_fill),
     MANYCORE_ROW("item", method_item),
     MANYCORE_ROW("setflags", method_setflags),
-    MANYCORE_NUMPY("tolist"),
+    MANYCORE_ROW("tolist", method_tolist),
     MANYCORE_NUMPY("tobytes"),
     MANYCORE_NUMPY("tofile"),
     MANYCORE_NUMPY("dump"),

@@ -24,6 +24,9 @@ MANYCORE_METHOD(method_round);
 MANYCORE_METHOD(method_nonzero);
 MANYCORE_METHOD(method_conjugate);
 
+// methods_tolist.cpp
+MANYCORE_METHOD(method_tolist);
+
 // methods_function.cpp: methods that are a native module-level function with the array in front.
 const void* find_native_function(const char* name);  // "sum"; null when NumPy's function has no native implementation
 PyObject* call_native_function(const void* native, PyObject* self, const char* name, const Call& call);

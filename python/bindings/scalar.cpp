@@ -207,6 +207,7 @@ bool scalar_from_python(PyObject* object, Scalar* scalar) {
 }
 
 PyObject* python_number_from(const std::byte* element, DType dtype) {
+  if (dtype == DType::kFloat64) return PyFloat_FromDouble(load<double>(element));  // first: most are
   switch (kind_of(dtype)) {
     case 'b':
       return PyBool_FromLong(load<uint8_t>(element) != 0);
@@ -235,7 +236,6 @@ PyObject* python_number_from(const std::byte* element, DType dtype) {
     default:
       break;
   }
-  if (dtype == DType::kFloat64) return PyFloat_FromDouble(load<double>(element));
   if (dtype == DType::kFloat32) return PyFloat_FromDouble(load<float>(element));
   if (dtype == DType::kComplex128) {
     const auto value = load<std::complex<double>>(element);

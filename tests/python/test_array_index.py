@@ -310,3 +310,27 @@ def test_index_reads_and_writes_do_not_fall_back() -> None:
     ours[ours > 5] = 0.0
     ours[:, [1, 2]] += 1.0
     assert _core.trace_snapshot()["fallback_calls"] == before
+
+
+def test_positions_outside_an_axis_are_numpys_errors() -> None:
+    theirs = np.arange(24.0).reshape(2, 3, 4)
+    ours = ours_of(theirs)
+    big = 2**40
+    outside = [2, -3, big, -big, 2**70, (0, 3), (1, -4, 0), (slice(None), 3), (..., 4), (0, None, big), (0, 0, 0, 0), np.int64(2)]
+    for index in outside:
+        assert not same_outcome(Outcome(lambda i=index: theirs[i]), Outcome(lambda i=index: ours[i])), index
+        expected = Outcome(lambda i=index: operator.setitem(theirs, i, 1.0))
+        assert expected.error is not None
+        assert not same_outcome(expected, Outcome(lambda i=index: operator.setitem(ours, i, 1.0))), index
+
+
+def test_slices_with_every_bound_equal_numpy() -> None:
+    theirs = np.arange(5.0)
+    ours = ours_of(theirs)
+    bounds = [None, -(2**70), -(2**40), -7, -5, -2, -1, 0, 1, 4, 5, 9, 2**40, 2**70]
+    for start in bounds:
+        for stop in bounds:
+            for step in (None, 1, 2, -1, -3, 2**40, -(2**40)):
+                index = slice(start, stop, step)
+                expected, got = theirs[index], ours[index]
+                assert np.array_equal(expected, np.asarray(got)) and expected.strides == got.strides, index

@@ -311,3 +311,10 @@ def test_flags_read_as_numpys() -> None:
         ours[:].flags.writeable = True
     assert frozen.flags.writeable
     ours.flags.writeable = True
+
+
+def test_tolist_of_waiting_and_strided_elements_equals_numpy() -> None:
+    theirs = np.arange(80_000.0).reshape(400, 200)
+    ours = mnp.array(theirs)
+    assert (ours * 2.0)[::-7, 3::50].tolist() == (theirs * 2.0)[::-7, 3::50].tolist()
+    assert ours[:0].tolist() == [] and ours[:2, :0].tolist() == [[], []]
