@@ -10,7 +10,6 @@
 #include "evaluate/weak.h"
 #include "interpret/run.h"
 #include "kernel/stream.h"
-#include "os/topology.h"
 #include "sched/parallel.h"
 #include "trace/counters.h"
 
@@ -45,18 +44,12 @@ bool same_layout(const View& a, const View& b) {
   return (a.is_c_contiguous() && b.is_c_contiguous()) || (a.is_f_contiguous() && b.is_f_contiguous());
 }
 
-// Destinations from here on are written past the caches.
-int64_t streaming_bytes() {
-  static const int64_t threshold = std::max<int64_t>(int64_t{4} << 20, os::topology().l3_bytes / 2);
-  return threshold;
-}
-
 void copy_bytes(std::byte* to, const std::byte* from, int64_t bytes, bool fresh) {
   if (bytes < 2 * kCopyGrain) {
     std::memcpy(to, from, bytes);
     return;
   }
-  const int64_t threshold = streaming_bytes();
+  const int64_t threshold = kernel::streaming_bytes();
   sched::parallel_for(
       bytes, kCopyGrain,
       [&](int64_t begin, int64_t end) {
@@ -91,7 +84,7 @@ void move(const View& destination, const View& source, bool fresh, unsigned* sta
   }
   make_plan(views, 2, 1, &job.plan);
   if (destination.dtype == source.dtype && !job.unaligned[0] && !job.unaligned[1] &&
-      transposed_copy(job.plan, item_size(destination.dtype), destination.nbytes() >= streaming_bytes(), fresh)) {
+      transposed_copy(job.plan, item_size(destination.dtype), destination.nbytes() >= kernel::streaming_bytes(), fresh)) {
     return;
   }
   const unsigned met = interpret::run(job);

@@ -20,11 +20,11 @@ struct Argument {
 };
 
 struct Step {
-  kernel::LoopFn run = nullptr;
+  kernel::LoopFn run = nullptr;  // null: a scratch block leaves for memory past the caches
   void* data = nullptr;
   bool scalar_unit = false;
   bool once = false;     // its input stands still along the innermost axis: one element is enough
-  uint8_t reported = 0;  // conditions that go to its instruction
+  uint8_t reported = 0;  // conditions that go to its instruction, where somebody wants to hear of them
   int16_t instruction = 0;
   int8_t count = 0;  // of arguments, the output last
   Argument arguments[4];
@@ -46,8 +46,12 @@ struct Ending {
 
 struct BlockProgram {
   Plan plan;
-  Tiling tiling{};    // count 0: no tiles
-  bool fresh = true;  // writes only memory that nobody has seen
+  Tiling tiling{};           // count 0: no tiles
+  bool fresh = true;         // writes only memory that nobody has seen
+  bool repeatable = true;    // reads no memory that it writes, so a block may run twice
+  bool scalar_unit = false;  // some step may raise conditions there
+  uint8_t reported = 0;      // conditions of all steps
+  int streamed = -1;         // an operand that steps write past the caches
   int scratch_count = 0;
   int64_t scratch_item = 1;  // bytes of the largest element in scratch
   int cost = 0;              // of an element, in kernel::Cost::kMemory loops

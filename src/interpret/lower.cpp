@@ -5,7 +5,9 @@
 #include "base/check.h"
 #include "interpret/block_program.h"
 #include "interpret/read_bytes.h"
+#include "interpret/scratch_slots.h"
 #include "kernel/cast_conditions.h"
+#include "kernel/stream.h"
 #include "program/hazards.h"
 
 namespace manycore::interpret {
@@ -41,6 +43,13 @@ class Lowering {
     plan();
     count_reads();
     for (size_t m = 0; m < members_.size(); ++m) emit(m);
+    result_.scratch_count = slots_.count();
+    result_.scratch_item = slots_.widest();
+    for (Step& step : result_.steps) {
+      step.reported &= static_cast<uint8_t>(at(step.instruction).wanted_conditions());
+      result_.reported |= step.reported;
+      result_.scalar_unit |= step.scalar_unit;
+    }
   }
 
  private:
@@ -99,6 +108,7 @@ class Lowering {
     for (int k = 0; k < instruction.input_count; ++k) {
       const Operand& input = instruction.inputs[k];
       if (input.is_number() || is_contracted(input)) continue;
+      uses_[input.base.get()].reads += 1;
       const size_t known = views_.size();
       if (list(input); views_.size() > known) read_.add(input);
     }
@@ -112,6 +122,7 @@ class Lowering {
     } else {
       fresh_[instruction.output.base.get()] = true;
     }
+    uses_[instruction.output.base.get()].writes += 1;
     list(instruction.output);
     result_.bytes.written += instruction.output.view.nbytes();
   }
@@ -144,6 +155,18 @@ class Lowering {
     views[views_.size()] = order;
     make_plan(views, static_cast<int>(views_.size()) + 1, static_cast<int>(views_.size()), &result_.plan);
     result_.tiling = choose_tiling(&result_.plan, static_cast<int>(views_.size()));
+    for (const auto& [base, use] : uses_) result_.repeatable &= use.reads == 0 || use.writes == 0;
+  }
+
+  // Worth writing past the caches: far larger than them, in long dense runs, written once and read by nobody here.
+  bool streams(const Operand& output, int operand) const {
+    const int64_t item = item_size(output.view.dtype), threshold = kernel::streaming_bytes();
+    if (output.view.nbytes() < threshold || result_.tiling.count > 0) return false;
+    const int64_t long_run = std::min<int64_t>(2048, threshold);
+    const Plan& plan = result_.plan;
+    if (plan.strides[operand][0] != item || plan.shape[0] * item < long_run) return false;
+    const Use& use = uses_.at(output.base.get());
+    return use.reads == 0 && use.writes == 1;
   }
 
   void count_reads() {
@@ -156,24 +179,6 @@ class Lowering {
       }
     }
   }
-
-  // ---- scratch blocks
-
-  int take_slot(DType dtype) {
-    result_.scratch_item = std::max(result_.scratch_item, item_size(dtype));
-    if (!free_slots_.empty()) {
-      const int slot = free_slots_.back();
-      free_slots_.pop_back();
-      return use_slot(slot, dtype);
-    }
-    return use_slot(result_.scratch_count++, dtype);
-  }
-  int use_slot(int slot, DType dtype) {
-    const auto [found, fresh] = widths_.try_emplace(slot, item_size(dtype));
-    if (!fresh && found->second != item_size(dtype)) found->second = 0;
-    return slot;
-  }
-  void release_slot(int slot) { free_slots_.push_back(slot); }
 
   // ---- steps
 
@@ -221,12 +226,12 @@ class Lowering {
     *bytes = step_of(place, from);
     const bool scattered = dear && place.where == Where::kMemory && *bytes != 0 && *bytes != item_size(from);
     if (from == wanted && !scattered) return place;
-    const int slot = take_slot(wanted);
+    const int slot = slots_.take(wanted);
     borrowed->push_back(slot);
     const Argument target{Where::kScratch, static_cast<int16_t>(slot)};
     Step& cast = add_step(member, kernel::find_cast(from, wanted));
     cast.once = *bytes == 0;
-    if (cast.once) widths_[slot] = 0;  // it lies at the block's beginning in every piece
+    if (cast.once) slots_.spoil(slot);  // written again at its beginning by every piece
     cast.reported = kernel::cast_may_report(from, wanted) ? static_cast<uint8_t>(op::errors::all) : 0;
     add_argument(cast, place, *bytes);
     add_argument(cast, target, item_size(wanted));
@@ -238,7 +243,7 @@ class Lowering {
   // A scratch block is free again after the last reading of what it holds; a base that is written once more gets another.
   void release_read(const Operand& operand) {
     const auto found = contracted_.find(operand.base.get());
-    if (found != contracted_.end() && --found->second.reads == 0) release_slot(std::exchange(found->second.slot, -1));
+    if (found != contracted_.end() && --found->second.reads == 0) slots_.release(std::exchange(found->second.slot, -1));
   }
 
   void emit(size_t m) {
@@ -263,27 +268,41 @@ class Lowering {
     for (int k = 0; k < inputs; ++k) {
       arguments[k] = input(member, k, loop.cost == kernel::Cost::kTranscendental, &bytes[k], &borrowed);
     }
-    for (int slot : borrowed) release_slot(slot);
+    std::vector<ScratchSlots::Input> read;
+    for (int k = 0; k < inputs; ++k) {
+      if (arguments[k].where == Where::kScratch) read.push_back({arguments[k].index, bytes[k]});
+    }
+    for (int slot : borrowed) slots_.release(slot);
     for (int k = 0; k < inputs; ++k) release_read(instruction.inputs[k]);
     const DType computed = instruction.output_dtype();
     const Operand* output = &instruction.output;
     if (const Operand* target = stored_at_once(m)) output = target;
     const DType stored = output->view.dtype;
     const auto found = contracted_.find(output->base.get());
-    Argument target;
+    Argument target, place;
     int cast_slot = -1;
     if (found != contracted_.end()) {
-      if (found->second.slot < 0) found->second.slot = fitting_slot(arguments, bytes, inputs, stored, found->second.folded);
+      if (found->second.slot < 0) found->second.slot = slots_.take_beside(read, stored, found->second.folded);
       target = {Where::kScratch, static_cast<int16_t>(found->second.slot)};
     } else if (computed != stored) {
-      cast_slot = fitting_slot(arguments, bytes, inputs, computed);
+      cast_slot = slots_.take_beside(read, computed);
       target = {Where::kScratch, static_cast<int16_t>(cast_slot)};
     } else {
       target = place_of(*output);
+      if (streams(*output, target.index)) {
+        place = target;
+        cast_slot = slots_.take_beside(read, computed);
+        target = {Where::kScratch, static_cast<int16_t>(cast_slot)};
+      }
+    }
+    if (place.where == Where::kMemory && instruction.kind == Kind::kAssign && arguments[0].where == Where::kMemory &&
+        instruction.inputs[0].view.dtype == stored && bytes[0] == item_size(stored)) {
+      slots_.release(cast_slot);
+      return emit_stream(member, arguments[0], place, stored);
     }
     // A scratch block of a base in another dtype than the loop's: computed beside it, cast into it.
     if (found != contracted_.end() && computed != stored) {
-      cast_slot = take_slot(computed);
+      cast_slot = slots_.take(computed);
       target = {Where::kScratch, static_cast<int16_t>(cast_slot)};
     }
     Step& step = add_step(member, loop.run);
@@ -293,9 +312,13 @@ class Lowering {
     for (int k = 0; k < inputs; ++k) add_argument(step, arguments[k], bytes[k]);
     add_argument(step, target, step_of(target, computed));
     result_.cost += cost_of(loop.cost);
-    if (cast_slot >= 0) emit_store(member, target, computed, *output);
-    if (cast_slot >= 0) release_slot(cast_slot);
-    if (found != contracted_.end() && found->second.reads == 0) release_slot(std::exchange(found->second.slot, -1));
+    if (place.where == Where::kMemory) {
+      emit_stream(member, target, place, stored);
+    } else if (cast_slot >= 0) {
+      emit_store(member, target, computed, *output);
+    }
+    if (cast_slot >= 0) slots_.release(cast_slot);
+    if (found != contracted_.end() && found->second.reads == 0) slots_.release(std::exchange(found->second.slot, -1));
   }
 
   void emit_store(int member, const Argument& from, DType computed, const Operand& output) {
@@ -307,23 +330,11 @@ class Lowering {
     result_.cost += 1;
   }
 
-  // A free block, but not one that an input of another width lies in: a loop may write exactly where it reads, and nowhere else
-  // into its inputs. What is folded piles up piece by piece, so a block that held elements of another width, or one for a whole
-  // piece, would be written where earlier pieces lie.
-  int fitting_slot(const Argument* arguments, const int64_t* bytes, int inputs, DType dtype, bool folded = false) {
-    for (size_t f = free_slots_.size(); f-- > 0;) {
-      bool fits = !folded || widths_.at(free_slots_[f]) == item_size(dtype);
-      for (int k = 0; k < inputs; ++k) {
-        if (arguments[k].where == Where::kScratch && arguments[k].index == free_slots_[f]) fits &= bytes[k] == item_size(dtype);
-      }
-      if (!fits) continue;
-      const int slot = free_slots_[f];
-      free_slots_.erase(free_slots_.begin() + static_cast<ptrdiff_t>(f));
-      result_.scratch_item = std::max(result_.scratch_item, item_size(dtype));
-      return use_slot(slot, dtype);
-    }
-    result_.scratch_item = std::max(result_.scratch_item, item_size(dtype));
-    return use_slot(result_.scratch_count++, dtype);
+  void emit_stream(int member, const Argument& from, const Argument& place, DType dtype) {
+    Step& stream = add_step(member, nullptr);
+    add_argument(stream, from, item_size(dtype));
+    add_argument(stream, place, item_size(dtype));
+    result_.streamed = place.index;
   }
 
   // The result is read by nothing but the assignment that follows: it goes where that would put it.
@@ -364,11 +375,14 @@ class Lowering {
   const std::vector<int>& members_;
   BlockProgram& result_;
   std::unordered_map<Buffer*, Contracted> contracted_;
+  struct Use {
+    int reads = 0, writes = 0;
+  };
+  std::unordered_map<Buffer*, Use> uses_;  // of memory
   std::unordered_map<Buffer*, bool> fresh_;
   ReadBytes read_;
   std::vector<View> views_;
-  std::vector<int> free_slots_;
-  std::unordered_map<int, int64_t> widths_;  // of the elements that a block has held; 0 for several, or one for a whole piece
+  ScratchSlots slots_;
   int skipped_ = -1;
 };
 

@@ -2,8 +2,10 @@
 // raised. Internal to interpret/.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <memory>
+#include <vector>
 
 #include "interpret/block_program.h"
 
@@ -34,17 +36,35 @@ class BlockRunner {
   const std::byte* values(const Ending& ending, int64_t begin) const;
 
  private:
+  // An argument's place is places_[index] + offset * advance.
+  struct Place {
+    int32_t index = 0;
+    int32_t advance = 0;
+  };
+  using Places = std::array<Place, 4>;
+
   void run_piece(std::byte* const* data, int64_t offset, int64_t n);
-  void run_step(size_t number, std::byte* const* data, int64_t done, int64_t offset, int64_t n);
+  void run_block(int64_t offset, int64_t n);
+  void run_block_watching(int64_t offset, int64_t n);
+  void run_step(size_t number, int64_t offset, int64_t n) const;
+  int64_t first_part(int64_t n) const;
+  unsigned met() const;
+  void forget() const;
 
   const BlockProgram& program_;
   int64_t block_;
+  int64_t run_;  // elements of a call of a step
   Statuses* statuses_;
+  bool watches_;  // asks after each step what it met
   std::unique_ptr<std::byte, void (*)(void*)> scratch_;
+  std::vector<Places> arguments_;   // of each step
+  std::vector<std::byte*> places_;  // the plan's operands, the scratch blocks, the numbers
   trace::Working working_;
 };
 
 // Elements of a block: the scratch blocks together stay in the first-level cache.
 int64_t block_elements(const BlockProgram& program);
+// Elements that a step does before the next one is called, a block or less.
+int64_t run_elements(const BlockProgram& program, int64_t block);
 
 }  // namespace manycore::interpret

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "base/options.h"
+#include "kernel/float_status.h"
 #include "program/by_hand.h"
 #include "trace/counters.h"
 
@@ -135,6 +136,47 @@ TEST_P(Running, a_passing_operand_whose_source_is_overwritten_later_is_written) 
   EXPECT_TRUE(program.instructions[0].done);
   EXPECT_EQ(at(passing, 998), 1996.0);
   EXPECT_EQ(at(a, 998), 999.0);
+}
+
+// Results that leave past the caches: any size, any alignment, the same bytes.
+TEST_P(Running, results_that_are_streamed_arrive) {
+  base::set_option("stream_from", "1");
+  const Array a = counted({40, 37}), sums = promised({40, 37}), flags = promised({40, 37}, DType::kBool);
+  const Array inside = promised({1500});
+  add(elementwise(Op::add, sums, operand(a), number(1)));
+  add(elementwise(Op::greater, flags, operand(a), number(700)));
+  View part = inside.described();  // not at the beginning of a line
+  part.data += 3 * 8;
+  part.shape = {40, 37};
+  part.strides = {37 * 8, 8};
+  Instruction into = elementwise(Op::multiply, inside, operand(a), number(3));
+  into.output.view = part;
+  add(std::move(into));
+  const Ran ran(program);
+  base::set_option("stream_from", "0");
+  for (int64_t i = 0; i < 1480; ++i) {
+    ASSERT_EQ(at(sums, i), double(i + 1));
+    ASSERT_EQ(at(inside, i + 3), double(3 * i));
+    bool flag;
+    std::memcpy(&flag, flags.buffer()->resolve(flags.described().data) + i, 1);
+    ASSERT_EQ(flag, i > 700) << i;
+  }
+}
+
+// Only the step that met something is told, though a block asks once for all its steps.
+TEST_P(Running, what_one_step_of_a_block_met_is_told_of_that_step) {
+  const Array a = counted({1000}), result = promised({1000});
+  {
+    const Array first = promised({1000}), second = promised({1000});
+    add(elementwise(Op::add, first, operand(a), number(1)));
+    add(elementwise(Op::multiply, second, operand(first), number(1e308)));
+    add(elementwise(Op::subtract, result, operand(second), number(1)));
+    for (Instruction& instruction : program.instructions) instruction.origin.reported = 15;
+  }
+  const Ran ran(program);
+  ASSERT_EQ(ran.reports.size(), 1U);
+  EXPECT_STREQ(ran.reports[0].operation, "multiply");
+  EXPECT_EQ(ran.reports[0].status, kernel::kOverflowBit);
 }
 
 }  // namespace

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/options.h"
 #include "kernel/targets.h"
+#include "os/topology.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernel/stream.cpp"
@@ -41,5 +43,11 @@ namespace manycore::kernel {
 HWY_EXPORT(streams);
 void fill_stream(Builder& builder) { HWY_DYNAMIC_DISPATCH(streams)(builder); }
 void finish_stream() { hwy::FlushStream(); }
+
+int64_t streaming_bytes() {
+  const int64_t asked = base::integer_option(base::Option::stream_from);
+  static const int64_t threshold = std::max<int64_t>(int64_t{4} << 20, os::topology().l3_bytes / 2);
+  return asked > 0 ? asked : threshold;
+}
 }  // namespace manycore::kernel
 #endif

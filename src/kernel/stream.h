@@ -10,4 +10,7 @@ namespace manycore::kernel {
 inline void stream_copy(std::byte* to, const std::byte* from, int64_t bytes) { table().stream(to, from, bytes); }
 void finish_stream();
 
+// Results from this size on are worth it.
+int64_t streaming_bytes();
+
 }  // namespace manycore::kernel

@@ -49,6 +49,13 @@ struct Instruction {
   std::vector<Origin> echoes;  // other places where the same was asked for: what it meets is reported there too
   bool done = false;           // it has run, or a pass found that it need not
 
+  // Conditions that somebody wants to hear of.
+  unsigned wanted_conditions() const {
+    unsigned conditions = origin.reported;
+    for (const Origin& echo : echoes) conditions |= echo.reported;
+    return conditions;
+  }
+
   const Dims& shape() const { return kind == Kind::kReduce ? inputs[0].view.shape : output.view.shape; }
   // What the loop reads; operands of other dtypes are cast on the way.
   DType input_dtype(int i) const {

@@ -236,6 +236,7 @@ def settings_of(seed: int) -> dict[str, Any]:
         "record_from": 0 if r.random() < 0.85 else 32768,
         "block_elements": r.choice([0, 0, 1, 3, 16, 100]),
         "chunk_elements": r.choice([0, 1, 5, 64, 1000]),
+        "stream_from": r.choice([0, 1]),
         "threads": r.choice([1, 2, 2, 3, 7]),
         "without_passes": ",".join(name for name in PASSES if r.random() < 0.08),
     }

@@ -1,0 +1,66 @@
+// ScratchSlots: which scratch blocks of a group are taken while its steps are listed. A block is used again as soon as what it
+// held has been read for the last time. Internal to interpret/.
+#pragma once
+
+#include <algorithm>
+#include <span>
+#include <unordered_map>
+#include <vector>
+
+#include "manycore/dtype.h"
+
+namespace manycore::interpret {
+
+class ScratchSlots {
+ public:
+  // An input of the loop that is to write: where it lies and how far its elements are apart, 0 where it stands still.
+  struct Input {
+    int slot;
+    int64_t bytes;
+  };
+
+  int count() const { return count_; }
+  int64_t widest() const { return widest_; }  // bytes of the largest element
+
+  int take(DType dtype) {
+    if (free_.empty()) return use(count_++, dtype);
+    const int slot = free_.back();
+    free_.pop_back();
+    return use(slot, dtype);
+  }
+
+  // A free block, but not one that an input of another width lies in: a loop may write exactly where it reads, and nowhere else
+  // into its inputs. What is folded piles up piece by piece, so a block that held elements of another width would be written where
+  // earlier pieces lie.
+  int take_beside(std::span<const Input> inputs, DType dtype, bool folded = false) {
+    const int64_t width = item_size(dtype);
+    const auto fits = [&](int slot) {
+      if (folded && widths_.at(slot) != width) return false;
+      return std::ranges::none_of(inputs, [&](const Input& input) { return input.slot == slot && input.bytes != width; });
+    };
+    const auto found = std::find_if(free_.rbegin(), free_.rend(), fits);
+    if (found == free_.rend()) return use(count_++, dtype);
+    const int slot = *found;
+    free_.erase(std::next(found).base());
+    return use(slot, dtype);
+  }
+
+  void release(int slot) { free_.push_back(slot); }
+  // Its beginning is written by every piece, so nothing may pile up in it.
+  void spoil(int slot) { widths_[slot] = 0; }
+
+ private:
+  int use(int slot, DType dtype) {
+    widest_ = std::max(widest_, item_size(dtype));
+    const auto [found, fresh] = widths_.try_emplace(slot, item_size(dtype));
+    if (!fresh && found->second != item_size(dtype)) found->second = 0;
+    return slot;
+  }
+
+  int count_ = 0;
+  int64_t widest_ = 1;
+  std::vector<int> free_;
+  std::unordered_map<int, int64_t> widths_;  // of the elements that a block has held; 0 for several
+};
+
+}  // namespace manycore::interpret
