@@ -5,6 +5,7 @@
 
 #include "kernel/cast_conditions.h"
 #include "kernel/float_status.h"
+#include "kernel/stream.h"
 #include "sched/parallel.h"
 
 namespace manycore::interpret {
@@ -12,7 +13,8 @@ namespace {
 
 using kernel::Cost;
 
-constexpr int64_t kBlockBytes = 8192;  // five of them fit L1 beside what the loop reads
+constexpr int64_t kBlockBytes = 8192;     // five of them fit L1 beside what the loop reads
+constexpr int64_t kStreamedBytes = 2048;  // short, so that reading goes on while results leave (see run_blocks.cpp)
 
 // Elements a thread takes at a time. A chunk of 32768 additions lasts some 10 us, ten times what handing it over costs.
 int64_t grain_of(Cost cost) {
@@ -63,6 +65,7 @@ struct Runner {
   bool buffered = false;     // some operand goes through a buffer
   bool casts_raise = false;  // casts report what they meet, also where the loop reports nothing
   bool tiled = false;
+  bool streamed = false;  // results leave past the caches
   Tiling tiling{};
   int64_t block = INT64_MAX;  // longest run
   int64_t loop_steps[kMaxOperands];
@@ -81,16 +84,30 @@ struct Runner {
                                              k < job.inputs ? job.loop_dtypes[k] : job.array_dtypes[k]);
       widest = std::max(widest, item_size(job.loop_dtypes[k]));
     }
-    if (buffered) block = kBlockBytes / widest;
+    for (int k = job.inputs; k < count && !buffered; ++k) streamed |= streams(k);
+    if (streamed) std::fill(paths + job.inputs, paths + count, Path::kBuffer);
+    buffered |= streamed;
+    if (buffered) block = (streamed ? kStreamedBytes : kBlockBytes) / widest;
     for (int k = 0; k < count; ++k) {
       const int64_t step = plan.strides[k][0];
       loop_steps[k] = paths[k] == Path::kDirect ? step : step == 0 && k < job.inputs ? 0 : item_size(job.loop_dtypes[k]);
     }
   }
 
+  // Worth writing past the caches: large, in long dense runs, and not what is read.
+  bool streams(int k) const {
+    const int64_t item = item_size(job.loop_dtypes[k]), threshold = kernel::streaming_bytes();
+    if (plan.size * item < threshold || tiled || job.masked || job.outputs > 1) return false;
+    for (int input = 0; input < job.inputs; ++input) {
+      if (plan.data[input] == plan.data[k]) return false;
+    }
+    return plan.strides[k][0] == item && plan.shape[0] * item >= std::min<int64_t>(2048, threshold);
+  }
+
   void move(int k, std::byte* array, std::byte* buffer, int64_t n, bool in) const {
     const DType from = in ? job.array_dtypes[k] : job.loop_dtypes[k], to = in ? job.loop_dtypes[k] : job.array_dtypes[k];
     const int64_t step = plan.strides[k][0], packed = item_size(job.loop_dtypes[k]);
+    if (streamed && !in) return kernel::stream_copy(array, buffer, n * packed);
     const kernel::LoopFn cast = kernel::find_cast(from, to);
     if (!job.unaligned[k]) {
       return in ? call(cast, array, step, buffer, packed, n) : call(cast, buffer, packed, array, step, n);
@@ -163,6 +180,7 @@ struct Runner {
     const auto piece = [this](std::byte* const* data, int64_t n) { job.masked ? run_masked_piece(data, n) : run_piece(data, n); };
     if (tiled) return walk_tiles(plan, tiling, begin, end, piece);
     walk(plan, begin, end, INT64_MAX, piece);
+    if (streamed) kernel::finish_stream();
   }
 
   // Elements, or tiles, [begin, end).
