@@ -13,6 +13,8 @@
 HWY_BEFORE_NAMESPACE();
 namespace manycore::kernel::HWY_NAMESPACE {
 
+namespace hn = hwy::HWY_NAMESPACE;
+
 // Exponents that are those of normal numbers make it one product with a power of two, which rounds once as ldexp does.
 template <class T, class F>
 void ldexp_loop(char** args, const int64_t* dims, const int64_t* steps, void*) {
@@ -66,16 +68,51 @@ void exponents(Builder& b, Types<T...>) {
   (b.set(op::Op::frexp, slot_of<T>, &unary_pair_loop<T, T, int32_t, decltype(split)>), ...);
 }
 
+// GCC rounds element by element, so vectors are spelled out; the instructions and hence the bits are the same.
+#define MANYCORE_ROUNDING(name, scalar, vector) \
+  struct name {                                 \
+    template <class T>                          \
+    T operator()(T x) const {                   \
+      return scalar(x);                         \
+    }                                           \
+    template <class V>                          \
+    static HWY_INLINE V of(V x) {               \
+      return vector(x);                         \
+    }                                           \
+  };
+MANYCORE_ROUNDING(Floor, std::floor, hn::Floor)
+MANYCORE_ROUNDING(Ceil, std::ceil, hn::Ceil)
+MANYCORE_ROUNDING(Trunc, std::trunc, hn::Trunc)
+MANYCORE_ROUNDING(Rint, std::rint, hn::Round)
+#undef MANYCORE_ROUNDING
+
+template <class T, class F>
+void rounding_loop(char** args, const int64_t* dims, const int64_t* steps, void* data) {
+  if (steps[0] != sizeof(T) || steps[1] != sizeof(T)) return unary_loop<T, T, F>(args, dims, steps, data);
+  const hn::ScalableTag<T> tag;
+  const auto lanes = static_cast<int64_t>(hn::Lanes(tag));
+  const T* x = reinterpret_cast<const T*>(args[0]);
+  T* y = reinterpret_cast<T*>(args[1]);
+  int64_t i = 0;
+  for (; i + lanes <= dims[0]; i += lanes) hn::StoreU(F::of(hn::LoadU(tag, x + i)), tag, y + i);
+  for (; i < dims[0]; ++i) y[i] = F{}(x[i]);
+}
+
+template <class F, class... T>
+void map_rounding(Builder& b, op::Op op, Types<T...>) {
+  (b.set(op, slot_of<T>, &rounding_loop<T, F>), ...);
+}
+
 void parts(Builder& b) {
   using op::Op;
   for (Op op : {Op::floor, Op::ceil, Op::trunc}) {
     map(b, op, Truths{}, [](auto x) { return Truth(bool(x)); });
     map_bits(b, op, Unsigned{}, [](auto x) { return x; });
   }
-  map(b, Op::floor, Floats{}, [](auto x) { return std::floor(x); });
-  map(b, Op::ceil, Floats{}, [](auto x) { return std::ceil(x); });
-  map(b, Op::trunc, Floats{}, [](auto x) { return std::trunc(x); });
-  map(b, Op::rint, Floats{}, [](auto x) { return std::rint(x); });
+  map_rounding<Floor>(b, Op::floor, Floats{});
+  map_rounding<Ceil>(b, Op::ceil, Floats{});
+  map_rounding<Trunc>(b, Op::trunc, Floats{});
+  map_rounding<Rint>(b, Op::rint, Floats{});
   map2(b, Op::copysign, Floats{}, [](auto x, auto y) { return std::copysign(x, y); });
   map2(b, Op::heaviside, Floats{}, [](auto x, auto y) {
     using T = decltype(x);
