@@ -6,6 +6,7 @@ import json
 import re
 from pathlib import Path
 
+from manycore import _core
 from manycore.report.totals import from_snapshot
 from test_run_program import run, write
 
@@ -58,6 +59,9 @@ def test_the_json_report_names_three_fallbacks_with_line_and_reason(tmp_path: Pa
     assert by_line[9]["fallback_bytes"] == found["convolve"]["bytes"]
     totals = {key: report[key] for key in ("native_bytes", "fallback_bytes", "native_calls", "fallback_calls")}
     assert totals["fallback_calls"] == 5 and totals["native_calls"] >= 3  # type: ignore[operator]
+    # Two arrays of 800 kB were alive at once besides those that NumPy made, and the limit is what the engine went by.
+    assert 2 * 800_000 <= report["peak_bytes"] < report["limit_bytes"]  # type: ignore[operator]
+    assert report["limit_bytes"] == _core.machine()["memory_limit"]
     total = totals["native_bytes"] + totals["fallback_bytes"]  # type: ignore[operator]
     assert report["native_share"] == totals["native_bytes"] / total  # type: ignore[operator]
 
@@ -74,6 +78,7 @@ GOLDEN = """\
 manycore report: program.py
   TIME s, 50.0 % of 12.8 MB of array bytes processed natively (N operations), 6.4 MB by NumPy (5 calls)
   N operations recorded and run in 2 groups: 1.6 MB written to memory, 800 kB saved
+  memory of arrays: SIZE at the peak, SIZE allowed
   fallbacks by line
     program.py:9   numpy.convolve  3 calls  4.8 MB   no native implementation of numpy.convolve
     program.py:16  numpy.interp    1 call   1.6 MB   no native implementation of numpy.interp
@@ -94,6 +99,7 @@ def test_the_terminal_report_is_the_golden_one(tmp_path: Path) -> None:
     assert done.returncode == 0 and done.stdout.startswith("(100000,) (10,)\n")
     # How many operations the engine makes of a line is its own affair, and so is time; files, lines, names, calls, bytes are not.
     shown = re.sub(r"\b\d+ operations?\b", "N operations", re.sub(r"\b\d+\.\d{3} s,", "TIME s,", done.stderr))
+    shown = re.sub(r"[\d.]+ [MG]B (at the peak|allowed)", r"SIZE \1", shown)
     assert shown == GOLDEN
 
 

@@ -99,6 +99,7 @@ def test_fallbacks_totals_timeline_and_passes_stand_there(text: str) -> None:
     (fallback,) = rows(page, "Fallbacks")
     assert fallback[:3] == ["program.py:6", "numpy.convolve", "1"]
     assert "4 → 2" in text and "16 MB" in text
+    assert re.search(r"<b>(2[4-9]|3\d)[.\d]* MB</b><span>memory of arrays at the peak, of [\d.]+ GB</span>", text)
     assert sum(tag == "rect" for tag, _ in page.tags) >= 3
     assert [row[0] for row in rows(page, "Passes")][:2] == ["find_common", "drop_unused"]
 

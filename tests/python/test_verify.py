@@ -95,6 +95,23 @@ def test_the_command_prints_times_and_fails_on_a_difference(tmp_path: Path) -> N
     assert module.returncode == 0 and "rtol=0.5" in module.stdout
 
 
+def test_the_peak_of_memory_is_each_process_own(tmp_path: Path) -> None:
+    """Of a chain NumPy holds an intermediate result besides the input and the result; fused it is never there."""
+    script = write(tmp_path, "chain.py", "import numpy as np\na = np.full(8_000_000, 0.5)\nb = np.sqrt(np.sin(a))\nprint(b[7])\n")
+    held = bytearray(b"x") * 400_000_000  # what the process that compares holds does not count
+    result = run_both([script], cwd=tmp_path, tolerance=Tolerance(rtol=1e-12))
+    assert len(held) == 400_000_000 and result.equal, result.differences
+    array = 64_000_000
+    assert 3 * array < result.plain_peak_bytes < 5 * array
+    assert 2 * array < result.manycore_peak_bytes < result.plain_peak_bytes - 0.8 * array
+    assert "peak memory: plain Python 2" in format_result(result)
+
+
+def test_a_program_that_dies_of_a_signal_is_compared_too(tmp_path: Path) -> None:
+    result = run_both(["-c", "import os; os.kill(os.getpid(), 9)"], cwd=tmp_path)
+    assert result.equal and result.exit_codes == (-9, -9)
+
+
 def test_both_sides_run_the_same_interpreter(tmp_path: Path) -> None:
     result = run_both(["-c", "import sys; print(sys.executable)"], cwd=tmp_path)
     assert result.equal and result.plain_stdout.strip() == sys.executable

@@ -54,10 +54,15 @@ def start(where: str, program: Sequence[str], is_user_file: Callable[[str], bool
 
 def current(program: Sequence[str], seconds: float) -> Report:
     """The report of what was counted so far."""
-    snapshot: dict[str, Any] = _core.trace_snapshot()
+    snapshot = _snapshot()
     if not _core.get_option("report_by_line"):
         snapshot["lines"] = []  # without native bytes they would show the fallbacks once more, as if nothing else had run
     return from_snapshot(snapshot, program, seconds)
+
+
+def _snapshot() -> dict[str, Any]:
+    machine = _core.machine()
+    return {**_core.trace_snapshot(), "peak_bytes": machine["memory_peak"], "limit_bytes": machine["memory_limit"]}
 
 
 def write(report: Report, path: str | None) -> None:
@@ -72,7 +77,7 @@ def write_page(program: Sequence[str], seconds: float, path: str) -> None:
     """What was counted so far as one page of HTML, beside what a copy reaches on this machine now."""
     from manycore.report.page import page
 
-    snapshot = {**_core.trace_snapshot(), "version": _core.__version__}
+    snapshot = {**_snapshot(), "version": _core.__version__}
     _core.trace_start()
     _write_text(path, page(from_snapshot(snapshot, program, seconds), snapshot, copy_bandwidth()))
 

@@ -127,6 +127,7 @@ def _tiles(report: Report, copy_bandwidth: float | None) -> str:
         (f"{report.recorded:,} → {report.groups:,}", "recorded operations → groups"),
         (size(report.materialised_bytes), "written to memory by groups"),
         (size(report.saved_bytes), "saved: never written"),
+        (size(report.peak_bytes), f"memory of arrays at the peak, of {size(report.limit_bytes)}"),
         (f"{size(report.fallback_bytes)}", f"by NumPy in {report.fallback_calls:,} calls"),
     ]
     if copy_bandwidth:

@@ -7,6 +7,8 @@ The JSON form (``schema`` 1) has these members; later versions only add some:
   ``fallback_bytes``, ``fallback_calls``: bytes of operands read plus results written, and operations;
 * ``recorded``, ``groups``: operations that were recorded, and the fused groups that they ran in; ``materialised_bytes``: results
   that these wrote to memory, ``saved_bytes``: what the operations one by one would have written besides;
+* ``peak_bytes``: the most memory that arrays of the engine held at once, free blocks that are kept for reuse included and results
+  of fallbacks, which NumPy allocates, not; ``limit_bytes``: what they may hold;
 * ``fallbacks``: for each line, function and reason: ``file``, ``line``, ``name``, ``reason``, ``calls``, ``bytes``;
 * ``lines``: for each line: ``file``, ``line``, ``native_calls``, ``native_bytes``, ``fallback_calls``, ``fallback_bytes``.
 
@@ -74,6 +76,8 @@ class Report:
     groups: int
     materialised_bytes: int
     saved_bytes: int
+    peak_bytes: int
+    limit_bytes: int
     fallbacks: list[Fallback]
     lines: list[Line]
 
@@ -107,6 +111,8 @@ def format_report(report: Report) -> str:
             f"  {_count(report.recorded, 'operation')} recorded and run in {_count(report.groups, 'group')}: "
             f"{size(report.materialised_bytes)} written to memory, {size(report.saved_bytes)} saved"
         )
+    if report.peak_bytes:
+        text.append(f"  memory of arrays: {size(report.peak_bytes)} at the peak, {size(report.limit_bytes)} allowed")
     if report.fallbacks:
         text.append("  fallbacks by line")
         cells = [

@@ -34,6 +34,8 @@ class Stop:
     tolerance: str
     differences: list[str]
     native_share: float | None
+    plain_peak_bytes: int
+    manycore_peak_bytes: int
 
     @property
     def cells(self) -> tuple[str, ...]:
@@ -85,6 +87,8 @@ def visit(script: Path, *, quick: bool = False, repeats: int = 1) -> Stop:
         tolerance=str(result.tolerance),
         differences=_differences(result),
         native_share=result.native_share,
+        plain_peak_bytes=result.plain_peak_bytes,
+        manycore_peak_bytes=result.manycore_peak_bytes,
     )
 
 

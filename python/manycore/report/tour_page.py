@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from manycore.report.page_style import STYLE
+from manycore.report.totals import size
 
 if TYPE_CHECKING:
     from manycore.report.tour import Stop
@@ -52,7 +53,8 @@ def _bar(stop: Stop, longest: float) -> str:
         f'<div class="ratio"><span>{escape(stop.name)}</span><div class="bar"><i style="width:{width:.1f}%;'
         f'background:var(--group)"></i><u style="left:{100 / longest:.1f}%"></u></div>'
         f'<b class="n">{f"{stop.ratio:.2f}x" if right else "-"}</b>'
-        f"<small>{stop.plain_seconds:.2f} s → {stop.manycore_seconds:.2f} s, {escape(results)}{native}</small></div>"
+        f"<small>{stop.plain_seconds:.2f} s → {stop.manycore_seconds:.2f} s, peak memory {size(stop.plain_peak_bytes)} → "
+        f"{size(stop.manycore_peak_bytes)}, {escape(results)}{native}</small></div>"
     )
 
 

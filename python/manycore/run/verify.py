@@ -15,11 +15,12 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from manycore.report.totals import size
+from manycore.run import measured
 from manycore.run.compare import EXACT, Tolerance, compare_files, compare_text, script_tolerance
 from manycore.run.written_files import WatchedFolders, put_back
 
@@ -37,10 +38,11 @@ class Difference:
 
 @dataclass
 class Run:
-    """One run of the program: seconds of wall time for the whole process, and what it left behind."""
+    """One run of the program: seconds of wall time, the memory of its largest process at its peak, and what it left behind."""
 
     seconds: float
     exit_code: int
+    peak_bytes: int
     stdout: str
     stderr: str
     files: dict[Path, Path] = field(default_factory=dict)
@@ -53,6 +55,8 @@ class VerifyResult:
 
     plain_seconds: float
     manycore_seconds: float
+    plain_peak_bytes: int
+    manycore_peak_bytes: int
     differences: list[Difference]
     tolerance: Tolerance
     native_share: float | None
@@ -86,8 +90,8 @@ def run_both(
     """Run ``python *argv`` and ``manycore run *argv`` in turn, ``repeats`` times each, and compare.
 
     ``argv`` is what would follow ``python``: a script and its arguments, ``-m module ...`` or ``-c code ...``. Without
-    ``tolerance`` the script's own ``# tolerance:`` line decides, else results must be exactly equal. The seconds are
-    medians of the repeats; files and output are compared after the first.
+    ``tolerance`` the script's own ``# tolerance:`` line decides, else results must be exactly equal. Seconds and peaks of
+    memory are medians of the repeats; files and output are compared after the first.
     """
     if not argv:
         raise ValueError("verify: no program given, expected a script, -m MODULE or -c CODE")
@@ -109,11 +113,11 @@ def run_both(
         our_command = [sys.executable, "-m", "manycore", "run", *run_options]
         plains, ours = [], []
         for number in range(repeats):
-            plains.append(_run(plain_command, folder, env))
+            plains.append(_run(plain_command, folder, env, kept))
             _collect(plains[-1], watched, kept / "plain" / str(number))
             report = kept / "manycore" / f"report-{number}.json"
             extra = {"MANYCORE_REPORT": str(report), "MANYCORE_REPORT_BY_LINE": "0"}
-            ours.append(_run([*our_command, *argv], folder, {**env, **extra}))
+            ours.append(_run([*our_command, *argv], folder, {**env, **extra}, kept))
             ours[-1].native_share = _native_share(report)
             _collect(ours[-1], watched, kept / "manycore" / str(number))
         differences = _differences(plains[0], ours[0], folder, tolerance)
@@ -123,6 +127,8 @@ def run_both(
     return VerifyResult(
         plain_seconds=_median([run.seconds for run in plains]),
         manycore_seconds=_median([run.seconds for run in ours]),
+        plain_peak_bytes=int(_median([run.peak_bytes for run in plains])),
+        manycore_peak_bytes=int(_median([run.peak_bytes for run in ours])),
         differences=differences,
         tolerance=tolerance,
         native_share=ours[0].native_share,
@@ -148,11 +154,16 @@ def _roots(argv: Sequence[str], folder: Path, script: Path | None) -> list[Path]
     return roots
 
 
-def _run(command: list[str], folder: Path, environment: dict[str, str]) -> Run:
-    start = time.perf_counter()
+def _run(command: list[str], folder: Path, environment: dict[str, str], kept: Path) -> Run:
+    result = kept / "measured.json"
+    command = [sys.executable, "-I", "-S", measured.__file__, str(result), *command]
     done = subprocess.run(command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, check=False)
-    seconds = time.perf_counter() - start
-    return Run(seconds, done.returncode, done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace"))
+    stdout, stderr = done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace")
+    if not result.exists():
+        raise RuntimeError(f"verify: could not run {command[5:]}, got: {stderr.strip()}")
+    found = json.loads(result.read_text())
+    result.unlink()
+    return Run(found["seconds"], found["exit_code"], found["peak_bytes"], stdout, stderr)
 
 
 def _collect(run: Run, watched: WatchedFolders, into: Path) -> None:
@@ -200,7 +211,7 @@ def _shown(path: Path, folder: Path) -> str:
     return os.path.relpath(path, folder.resolve())
 
 
-def _median(values: list[float]) -> float:
+def _median(values: Sequence[float]) -> float:
     ordered = sorted(values)
     middle = len(ordered) // 2
     return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
@@ -218,6 +229,10 @@ def format_result(result: VerifyResult) -> str:
     lines.extend(f"note: {note}" for note in result.notes)
     lines.append(
         f"plain Python {result.plain_seconds:.3f} s, manycore {result.manycore_seconds:.3f} s, ratio {result.ratio:.2f}x"
+    )
+    lines.append(
+        f"peak memory: plain Python {size(result.plain_peak_bytes)}, manycore {size(result.manycore_peak_bytes)} "
+        "(the largest process of each)"
     )
     if result.native_share is not None:
         lines.append(f"array bytes processed natively: {100 * result.native_share:.1f} %")
