@@ -4,6 +4,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include "bindings/gil.h"
+
 namespace manycore::python {
 
 std::vector<MemoryObject*>& cached_views();
@@ -125,7 +127,7 @@ PyObject* base_for(PyArrayObject* real, PyObject* root) {
 
 void release_owner(PyObject* owner) {
   if (!Py_IsInitialized()) return;
-  if (PyGILState_Check()) {
+  if (holds_gil()) {
     Py_DECREF(owner);
     return;
   }

@@ -12,6 +12,12 @@ namespace manycore::python {
   while (true) pause();
 }
 
+// Does this thread hold it? PyGILState_Check answers yes to everybody once there was another interpreter in the process.
+inline bool holds_gil() {
+  const PyThreadState* current = _PyThreadState_UncheckedGet();
+  return current != nullptr && current == PyGILState_GetThisThreadState();
+}
+
 inline void take_gil(PyThreadState* state) {
   try {
     PyEval_RestoreThread(state);

@@ -69,7 +69,7 @@ bool warnings_are_shown_plainly() {
 }
 
 bool may_record(std::shared_ptr<const void>* site, unsigned* reported) {
-  if (!PyGILState_Check()) return false;
+  if (!holds_gil()) return false;
   if (!deferred_conditions(reported)) return false;
   return *reported == 0 || (!warnings_are_errors() && warnings_are_shown_plainly() && site_now(site));
 }
@@ -138,19 +138,19 @@ void warn(const void* site, const char* operation, unsigned status) {
   PyGILState_Release(state);
 }
 
-void* release_interpreter() { return PyGILState_Check() ? PyEval_SaveThread() : nullptr; }
+void* release_interpreter() { return holds_gil() ? PyEval_SaveThread() : nullptr; }
 void take_interpreter(void* released) { take_gil(static_cast<PyThreadState*>(released)); }
 
 // The owner is a real array that NumPy made for itself; its references are the buffer's and the cached view's.
 bool is_private(void* owner) {
   auto* object = static_cast<PyObject*>(owner);
-  if (!PyGILState_Check() || !PyArray_CheckExact(object) || Py_REFCNT(object) > 2) return false;
+  if (!holds_gil() || !PyArray_CheckExact(object) || Py_REFCNT(object) > 2) return false;
   auto* real = reinterpret_cast<PyArrayObject*>(object);
   return PyArray_BASE(real) == nullptr && PyArray_CHKFLAGS(real, NPY_ARRAY_OWNDATA) &&
          reinterpret_cast<PyArrayObject_fields*>(real)->weakreflist == nullptr;
 }
 
-bool unpin_idle(void* buffer) { return PyGILState_Check() && drop_idle_views(static_cast<Buffer*>(buffer)); }
+bool unpin_idle(void* buffer) { return holds_gil() && drop_idle_views(static_cast<Buffer*>(buffer)); }
 
 PyObject* evaluate_arrays(PyObject*, PyObject* const* args, Py_ssize_t count) {
   return guarded([&]() -> PyObject* {

@@ -6,10 +6,15 @@
 
 from __future__ import annotations
 
-from manycore import waiting
-from manycore._core import FallbackError, __version__, evaluate
-from manycore.recording import explain
-from manycore.session import install, load_ipython_extension, uninstall, unload_ipython_extension
+from manycore import main_interpreter
+
+main_interpreter.refuse_others()
+
+# What is below loads the extension, which must not happen in another interpreter.
+from manycore import waiting  # noqa: E402
+from manycore._core import FallbackError, __version__, evaluate  # noqa: E402
+from manycore.recording import explain  # noqa: E402
+from manycore.session import install, load_ipython_extension, uninstall, unload_ipython_extension  # noqa: E402
 
 __all__ = [
     "FallbackError",

@@ -61,7 +61,9 @@ class ProgramWriter:
         return f"a{self.count}"
 
     def pick(self) -> str:
-        return self.random.choice(list(self.arrays))
+        # Of a long column and a long row the results would not fit into any memory.
+        fits = [n for n, a in self.arrays.items() if a.size <= 5000 or 1 not in a.shape]
+        return self.random.choice(fits or list(self.arrays))
 
     def operand(self) -> str:
         return self.random.choice(SCALARS) if self.random.random() < 0.25 else self.pick()
@@ -76,7 +78,7 @@ class ProgramWriter:
         if not self.arrays or (len(self.arrays) < 3 and self.random.random() < 0.7):
             return self.create()
         if len(self.arrays) > MOST_LIVE:
-            return f"del {self.pick()}"
+            return f"del {self.random.choice(list(self.arrays))}"
         makers: list[tuple[int, Callable[[], str]]] = [
             (2, self.create),
             (6, self.view),
