@@ -16,8 +16,9 @@ struct Pass {
 };
 
 constexpr Pass kPasses[] = {
-    {"find_common", find_common, true},  {"drop_unused", drop_unused, true},           {"insert_frees", insert_frees, true},
-    {"form_groups", form_groups, false}, {"find_temporaries", find_temporaries, true}, {"place_frees", place_frees, true},
+    {"find_common", find_common, true},   {"drop_unused", drop_unused, true},  {"insert_frees", insert_frees, true},
+    {"align_shapes", align_shapes, true}, {"form_groups", form_groups, false}, {"find_temporaries", find_temporaries, true},
+    {"place_frees", place_frees, true},
 };
 constexpr int kPassCount = sizeof kPasses / sizeof kPasses[0];
 

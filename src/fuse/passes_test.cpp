@@ -78,6 +78,23 @@ TEST_F(Passes, chains_do_not_become_one_across_a_group_that_needs_the_whole_of_o
   EXPECT_EQ(groups_of(make_schedule(program)), (Groups{{0}, {1, 2}}));
 }
 
+TEST_F(Passes, instructions_on_whole_arrays_take_the_shape_of_those_that_may_not_change) {
+  const Array flat = promised({10000}), other = promised({10000}), rows = promised({200});
+  add(elementwise(Op::add, flat, operand(other), number(1)));
+  add(sum_of_rows(rows, flat.reshape(kShape)));
+  EXPECT_EQ(groups_of(make_schedule(program)), (Groups{{0, 1}}));
+  EXPECT_EQ(program.instructions[0].shape(), kShape);
+  EXPECT_EQ(program.instructions[0].inputs[0].view.strides, c_strides(kShape, 8));
+}
+
+TEST_F(Passes, an_instruction_that_reads_scattered_elements_keeps_its_shape) {
+  const Array flat = promised({10000}), twice = promised({20000}), rows = promised({200});
+  add(elementwise(Op::add, flat, operand(twice.slice(0, std::nullopt, std::nullopt, 2)), number(1)));
+  add(sum_of_rows(rows, flat.reshape(kShape)));
+  EXPECT_EQ(groups_of(make_schedule(program)), (Groups{{0}, {1}}));
+  EXPECT_EQ(program.instructions[0].shape(), Dims({10000}));
+}
+
 TEST_F(Passes, what_nobody_holds_or_reads_is_dropped_unless_it_may_warn) {
   add(elementwise(Op::add, promised(kShape), operand(a), number(1)));
   add(elementwise(Op::divide, promised(kShape), operand(a), number(0)));

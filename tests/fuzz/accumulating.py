@@ -22,7 +22,7 @@ from manycore import _core
 from tests.fuzz.random_program import SCALARS, ProgramWriter, arrays_of, module_space
 
 SHAPES = [(5,), (40,), (700,), (7, 11), (64, 40), (40, 64), (3, 4, 5), (2, 36, 40), (200, 3), (33, 1), (40000,), (210, 170)]
-PASSES = ["find_common", "drop_unused", "insert_frees", "place_frees"]
+PASSES = ["find_common", "drop_unused", "insert_frees", "align_shapes", "place_frees"]
 OPERATORS = ["+", "-", "*", "/", "+", "-", "*", "<", ">=", "=="]
 FUNCTIONS = "sqrt exp absolute negative floor isfinite sin log square sign".split()
 STATES = ["all='ignore'", "all='raise'", "divide='raise'", "over='ignore'", "invalid='ignore', divide='warn'"]

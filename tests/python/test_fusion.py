@@ -243,6 +243,16 @@ def transposed_with_plain(v: Any) -> Any:
     return a + a.T
 
 
+def reshaped_and_kept(v: Any) -> Any:
+    a = v.x * 2
+    return a, a.reshape(ROWS, COLUMNS).sum(axis=1)
+
+
+def two_shapes(v: Any) -> Any:
+    a = v.x * 2
+    return a.reshape(ROWS, COLUMNS).sum(axis=0), a.reshape(30, -1).sum(axis=1)
+
+
 def squared_differences(v: Any) -> Any:
     a, b = v.x, v.xx
     return ((a - b) * (a - b)).sum()
@@ -324,6 +334,12 @@ PROGRAMS: dict[str, tuple[Callable[[Any], Any], int, int]] = {
     "sum over the first two of three axes": (lambda v: (v.c * 2).sum(axis=(0, 1)), 1, 0),
     "sum over an axis too short to be worth it": (lambda v: (v.c * 2).sum(axis=0), 1, F8),
     "minimum and maximum over axis 0": (two_sums, 1, 0),
+    "columns of a reshaped chain": (lambda v: (v.x * v.xx + 1).reshape(ROWS, COLUMNS).sum(axis=0), 1, 0),
+    "rows of a reshaped chain": (lambda v: (v.x * v.xx + 1).reshape(ROWS, COLUMNS).max(axis=1), 1, 0),
+    "reshaped and back": (lambda v: (v.t.reshape(-1) * 2 + v.x).reshape(ROWS, COLUMNS) - v.t, 1, F8),
+    "reshaped twice": (lambda v: ((v.x * 2).reshape(30, -1) + 1).reshape(ROWS, COLUMNS) * v.t[0], 1, F8),
+    "reshaped and kept": (reshaped_and_kept, 1, F8),
+    "seen in two shapes that cannot change": (two_shapes, 2, F8),
     "less the mean of rows": (mean_and_spread, 3, F8 + F8 + ROWS * 8),
     "less the maximum of rows": (softmax, 1, F8),
 }
