@@ -1,5 +1,6 @@
 #include "evaluate/small.h"
 
+#include <algorithm>
 #include <atomic>
 #include <bit>
 #include <cmath>
@@ -124,6 +125,28 @@ Array new_result(const View& model, int64_t count, DType dtype) {
   return Array(std::move(buffer), std::move(view));
 }
 
+// The bytes from element to element of an operand of the model's shape in C order, or along its one dimension. False for other layouts,
+// and where a loop wants its elements packed.
+bool find_step(const View& view, const View& model, const kernel::Loop& loop, int64_t* step) {
+  if (!(view.shape == model.shape) || !view.is_aligned()) return false;
+  *step = item_size(view.dtype);
+  if (view.is_c_contiguous()) return true;
+  if (view.ndim() != 1 || loop.cost == kernel::Cost::kTranscendental) return false;
+  *step = view.strides[0];
+  return true;
+}
+
+// May an input be read while the output is written? It is the output element by element, or lies apart; another place in the same memory
+// takes the long way.
+bool may_be_read(const View& input, int64_t input_step, const View& output, int64_t output_step, int64_t elements) {
+  if (input.data == output.data) return input_step == output_step && item_size(input.dtype) == item_size(output.dtype);
+  const auto first = [&](const View& view, int64_t step) { return view.data + std::min<int64_t>(0, (elements - 1) * step); };
+  const auto last = [&](const View& view, int64_t step) {
+    return view.data + std::max<int64_t>(0, (elements - 1) * step) + item_size(view.dtype);
+  };
+  return last(input, input_step) <= first(output, output_step) || last(output, output_step) <= first(input, input_step);
+}
+
 }  // namespace
 
 bool small_elementwise(op::Op operation, std::span<const Operand> inputs, const Array* output, Array* result, unsigned* status) {
@@ -139,6 +162,7 @@ bool small_elementwise(op::Op operation, std::span<const Operand> inputs, const 
   if (state == Entry::kUnknown) state = resolve_entry(operation, first, second, &entry);
   if (state != Entry::kReady) return false;
 
+  const kernel::Loop& loop = kernel::find_loop(operation, entry.slot);
   alignas(16) std::byte numbers[2][16];
   char* args[3];
   int64_t steps[3];
@@ -150,10 +174,9 @@ bool small_elementwise(op::Op operation, std::span<const Operand> inputs, const 
         if (will_be_written(*inputs[i].array)) return false;  // recorded with what it waits for
         inputs[i].settle();
       }
-      if (!(view->shape == model->shape) || !view->is_c_contiguous() || !view->is_aligned()) return false;
+      if (!find_step(*view, *model, loop, &steps[i])) return false;
       args[i] = reinterpret_cast<char*>(view->data);
-      steps[i] = item_size(entry.inputs[i]);
-      bytes += elements * steps[i];
+      bytes += elements * item_size(entry.inputs[i]);
     } else {
       if (!convert_number(inputs[i].scalar, entry.inputs[i], numbers[i])) return false;
       args[i] = reinterpret_cast<char*>(numbers[i]);
@@ -162,25 +185,17 @@ bool small_elementwise(op::Op operation, std::span<const Operand> inputs, const 
   }
   if (output) {
     const View& view = output->view();
-    if (view.dtype != entry.output || !(view.shape == model->shape)) return false;
-    // An input may be the output itself; another place in the same memory takes the long way.
+    if (view.dtype != entry.output || !find_step(view, *model, loop, &steps[count]) || steps[count] == 0) return false;
     for (int i = 0; i < count; ++i) {
-      if (inputs[i].view && inputs[i].view->data != view.data) {
-        const std::byte* begin = inputs[i].view->data;
-        if (begin < view.data + elements * item_size(entry.output) && view.data < begin + elements * steps[i]) return false;
-      } else if (inputs[i].view && steps[i] != item_size(entry.output)) {
-        return false;
-      }
+      if (inputs[i].view && !may_be_read(*inputs[i].view, steps[i], view, steps[count], elements)) return false;
     }
-    if (!view.is_c_contiguous() || !view.is_aligned()) return false;
     *result = *output;
   } else {
     *result = new_result(*model, elements, entry.output);
+    steps[count] = item_size(entry.output);
   }
   args[count] = reinterpret_cast<char*>(result->data());
-  steps[count] = item_size(entry.output);
 
-  const kernel::Loop& loop = kernel::find_loop(operation, entry.slot);
   if (loop.errors == 0) {
     loop.run(args, &elements, steps, loop.data);
   } else {

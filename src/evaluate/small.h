@@ -1,5 +1,5 @@
-// small_elementwise: the short way for what most calls in a program's loops are - one or two operands of one shape in C order, or
-// a number, few elements, a loop that needs no cast. A call costs less than NumPy's: one table look-up instead of resolution,
+// small_elementwise: the short way for what most calls in a program's loops are - one or two operands of one shape, in C order
+// or of one dimension, or a number, few elements, a loop that needs no cast. A call costs less than NumPy's: one table look-up instead of resolution,
 // no plan, no heap beyond the result. Everything else goes through elementwise(), which gives the same bits.
 #pragma once
 
