@@ -60,27 +60,38 @@ bool has_implementation(FunctionObject* function) {
   return function->implementation != nullptr;
 }
 
-// The code of an implementation asks for arrays of ours: a real one in front becomes ours, and what has no dtype of ours is
-// NumPy's alone.
-PyObject* call_implementation(const FunctionObject& function, PyObject* const* args, size_t nargsf, PyObject* kwnames) {
-  PyObject* result = nullptr;
-  if (PyVectorcall_NARGS(nargsf) > 0 && is_real_array(args[0])) {
-    PyObject* first = from_numpy(args[0]);
-    if (first == nullptr) return nullptr;
-    if (is_array(first)) {
-      const Py_ssize_t count = PyVectorcall_NARGS(nargsf) + (kwnames != nullptr ? PyTuple_GET_SIZE(kwnames) : 0);
-      std::vector<PyObject*> given(args, args + count);
-      given[0] = first;
-      const auto positional = static_cast<size_t>(PyVectorcall_NARGS(nargsf));
-      result = PyObject_Vectorcall(function.implementation, given.data(), positional, kwnames);
-      Py_DECREF(first);
-    } else {
-      Py_DECREF(first);
-      return call_fallback(function.real, args, nargsf, kwnames, function.name.c_str(), "dtype is none of the engine's");
-    }
-  } else {
-    result = PyObject_Vectorcall(function.implementation, args, nargsf, kwnames);
+// The code of an implementation asks for arrays of ours: real ones become ours. Subclasses, and what has no dtype of ours, are
+// NumPy's alone: then null, with `*reason` filled or an exception set.
+PyObject* call_over_ours(const FunctionObject& function, PyObject* const* args, size_t nargsf, PyObject* kwnames,
+                         const char** reason) {
+  const Py_ssize_t positional = PyVectorcall_NARGS(nargsf);
+  std::vector<PyObject*> given(args, args + positional + (kwnames != nullptr ? PyTuple_GET_SIZE(kwnames) : 0));
+  std::vector<PyObject*> made;
+  bool failed = false;
+  for (Py_ssize_t i = 0; i < positional && !failed; ++i) {
+    if (!PyObject_TypeCheck(args[i], real_numpy().ndarray)) continue;
+    PyObject* ours = is_real_array(args[i]) ? from_numpy(args[i]) : nullptr;
+    if (ours != nullptr) made.push_back(ours);
+    failed = ours == nullptr || !is_array(ours);
+    if (!is_real_array(args[i]))
+      *reason = "operand is a subclass of ndarray";
+    else if (failed && ours != nullptr)
+      *reason = "dtype is none of the engine's";
+    given[static_cast<size_t>(i)] = ours;
   }
+  PyObject* result =
+      failed ? nullptr : PyObject_Vectorcall(function.implementation, given.data(), static_cast<size_t>(positional), kwnames);
+  for (PyObject* ours : made) Py_DECREF(ours);
+  return result;
+}
+
+PyObject* call_implementation(const FunctionObject& function, PyObject* const* args, size_t nargsf, PyObject* kwnames) {
+  bool has_real = false;
+  for (Py_ssize_t i = 0; i < PyVectorcall_NARGS(nargsf); ++i) has_real |= PyObject_TypeCheck(args[i], real_numpy().ndarray) != 0;
+  const char* reason = nullptr;
+  PyObject* result = has_real ? call_over_ours(function, args, nargsf, kwnames, &reason)
+                              : PyObject_Vectorcall(function.implementation, args, nargsf, kwnames);
+  if (reason != nullptr) return call_fallback(function.real, args, nargsf, kwnames, function.name.c_str(), reason);
   return result != nullptr ? result : raise_as_numpy(function, args, nargsf, kwnames);
 }
 

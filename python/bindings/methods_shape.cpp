@@ -189,9 +189,9 @@ MANYCORE_METHOD(method_resize) {
     static Parameters<1> parameters(0, {"refcheck"});
     PyObject* values[1];
     if (!parameters.match({args + nargs, 0, keywords}, values)) {
-      PyErr_SetString(PyExc_TypeError, "resize() got an unexpected keyword argument");
-      return nullptr;
+      return call_real_method_wrapped(self, "resize", {args, nargs, keywords});  // NumPy words the error
     }
+    if (values[0] && !PyIndex_Check(values[0])) return call_real_method_wrapped(self, "resize", {args, nargs, keywords});
     const int checked = values[0] ? PyObject_IsTrue(values[0]) : 1;
     if (checked < 0) return nullptr;
     check_references = checked != 0;

@@ -12,7 +12,11 @@ PyObject* module_attribute(PyObject* self, PyObject* name) {
   if (real == nullptr) return nullptr;
   PyObject* ours = PyObject_CallFunctionObjArgs(PyTuple_GET_ITEM(self, 1), name, real, nullptr);
   Py_DECREF(real);
-  if (ours != nullptr && PyDict_SetItem(PyTuple_GET_ITEM(self, 2), name, ours) < 0) Py_CLEAR(ours);
+  // What NumPy's own __getattr__ makes each time (deprecated names, with their warning) is asked for each time.
+  PyObject* names = PyModule_GetDict(PyTuple_GET_ITEM(self, 0));
+  const int is_kept = names != nullptr ? PyDict_Contains(names, name) : -1;
+  if (ours != nullptr && (is_kept < 0 || (is_kept > 0 && PyDict_SetItem(PyTuple_GET_ITEM(self, 2), name, ours) < 0)))
+    Py_CLEAR(ours);
   return ours;
 }
 

@@ -10,7 +10,7 @@
 namespace manycore::python {
 namespace {
 
-std::unordered_map<PyObject*, UfuncObject*> known_ufuncs;
+std::unordered_map<PyObject*, UfuncObject*> known_ufuncs;  // borrowed; deallocate() takes them out
 UfuncObject* by_operation[op::kOpCount];
 
 std::optional<evaluate::Reduction> reduction_of(const std::string& name) {
@@ -35,6 +35,15 @@ UfuncObject* self_of(PyObject* object) { return reinterpret_cast<UfuncObject*>(o
 
 constexpr char kSignatureName[] = "__signature__";
 
+void deallocate(PyObject* object) {
+  UfuncObject* self = self_of(object);
+  known_ufuncs.erase(self->real);
+  Py_DECREF(self->real);
+  self->name.~basic_string();
+  self->qualified_name.~basic_string();
+  PyObject_Free(object);
+}
+
 PyObject* real_class(PyObject*, void*) { return Py_NewRef(reinterpret_cast<PyObject*>(real_numpy().ufunc)); }
 
 PyObject* list_attributes(PyObject* self, PyObject*) { return PyObject_Dir(self_of(self)->real); }
@@ -53,7 +62,10 @@ PyMethodDef methods[] = {MANYCORE_METHOD(reduce),
                          {nullptr, nullptr, 0, nullptr}};
 #undef MANYCORE_METHOD
 
-PyGetSetDef attributes[] = {{"__doc__", stand_in_getter<kDocName>, nullptr, nullptr, nullptr},
+// A release of NumPy that has no setter refuses in its words.
+int set_doc(PyObject* self, PyObject* text, void*) { return PyObject_SetAttrString(self_of(self)->real, "__doc__", text); }
+
+PyGetSetDef attributes[] = {{"__doc__", stand_in_getter<kDocName>, set_doc, nullptr, nullptr},
                             {"__name__", stand_in_getter<kNameName>, nullptr, nullptr, nullptr},
                             {"__qualname__", stand_in_getter<kQualifiedName>, nullptr, nullptr, nullptr},
                             {"__module__", stand_in_getter<kModuleName>, nullptr, nullptr, nullptr},
@@ -103,7 +115,7 @@ PyObject* module_ufunc(PyObject*, PyObject* real) {
     PyErr_Format(PyExc_TypeError, "ufunc: wrong argument, expected a numpy.ufunc, got %.200s", Py_TYPE(real)->tp_name);
     return nullptr;
   }
-  return Py_XNewRef(reinterpret_cast<PyObject*>(ufunc_for(real)));
+  return reinterpret_cast<PyObject*>(ufunc_for(real));
 }
 
 // The table of operations, for the tests that are generated from it.
@@ -138,6 +150,7 @@ bool prepare_types() {
   UfuncType.tp_basicsize = sizeof(UfuncObject);
   UfuncType.tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL;
   UfuncType.tp_vectorcall_offset = offsetof(StandIn, vectorcall);
+  UfuncType.tp_dealloc = deallocate;
   UfuncType.tp_call = PyVectorcall_Call;
   UfuncType.tp_getattro = stand_in_attribute;
   UfuncType.tp_repr = stand_in_repr;
@@ -152,7 +165,10 @@ PyTypeObject UfuncType{};
 
 UfuncObject* ufunc_for(PyObject* real) {
   auto found = known_ufuncs.find(real);
-  if (found != known_ufuncs.end()) return found->second;
+  if (found != known_ufuncs.end()) {
+    Py_INCREF(reinterpret_cast<PyObject*>(found->second));
+    return found->second;
+  }
   PyObject* name = PyObject_GetAttrString(real, "__name__");
   PyObject* inputs = PyObject_GetAttrString(real, "nin");
   PyObject* outputs = PyObject_GetAttrString(real, "nout");
@@ -177,6 +193,7 @@ UfuncObject* ufunc_for(PyObject* real) {
     new (&ufunc->reduction) std::optional<evaluate::Reduction>(is_original ? reduction_of(ufunc->name) : std::nullopt);
     if (ufunc->is_native) by_operation[static_cast<int>(ufunc->operation)] = ufunc;
     known_ufuncs.emplace(real, ufunc);
+    if (is_original) Py_INCREF(reinterpret_cast<PyObject*>(ufunc));  // never goes
   }
   Py_XDECREF(name);
   Py_XDECREF(inputs);

@@ -1,5 +1,6 @@
 // manycore.numpy.ufunc: one object per NumPy ufunc, native where op/ops.def has a row of that name. Whatever it does not know
-// itself it asks the real ufunc for, so attributes and documentation are NumPy's. Immortal; needs the GIL.
+// itself it asks the real ufunc for, so attributes and documentation are NumPy's. Those of NumPy's namespace live as long as the
+// program, those that programs make (frompyfunc) as long as somebody holds them. Needs the GIL.
 #pragma once
 
 #include <optional>
@@ -26,7 +27,7 @@ struct UfuncObject : StandIn {
 extern PyTypeObject UfuncType;
 inline bool is_ufunc(PyObject* object) { return Py_TYPE(object) == &UfuncType; }
 
-// Ours for a real ufunc, the same object every time; borrowed. Null with an exception when it cannot be made.
+// Ours for a real ufunc, the same object as long as it lives; a new reference. Null with an exception when it cannot be made.
 UfuncObject* ufunc_for(PyObject* real);
 // Ours for an operation; null when this NumPy has no such ufunc (clip). Borrowed.
 UfuncObject* ufunc_of(op::Op operation);

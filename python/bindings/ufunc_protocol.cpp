@@ -79,30 +79,32 @@ PyObject* array_ufunc(PyObject*, PyObject* args, PyObject* kwargs) {
   if (out != nullptr && PyTuple_Check(out)) kind = strongest(out, 0, kind);
   if (kind == Participant::kOverride) Py_RETURN_NOTIMPLEMENTED;
   PyObject* called = PyTuple_GET_ITEM(args, 0);
-  UfuncObject* ufunc = is_ufunc(called) ? reinterpret_cast<UfuncObject*>(called) : ufunc_for(called);
+  auto* ufunc = is_ufunc(called) ? reinterpret_cast<UfuncObject*>(Py_NewRef(called)) : ufunc_for(called);
   if (ufunc == nullptr) return nullptr;
-  PyObject* method = PyTuple_GET_ITEM(args, 1);
-  if (kind == Participant::kSubclass) {
-    PyObject* function = bound(ufunc->real, method);
-    if (function == nullptr) return nullptr;
-    PyObject* result =
-        through_numpy(function, args, 2, kwargs, ufunc->qualified_name.c_str(), "operand is a subclass of ndarray");
-    Py_DECREF(function);
-    return result;
+  PyObject* ours = reinterpret_cast<PyObject*>(ufunc);
+  const bool is_numpys = kind == Participant::kSubclass;
+  PyObject* function = bound(is_numpys ? ufunc->real : ours, PyTuple_GET_ITEM(args, 1));
+  PyObject* result = nullptr;
+  if (function != nullptr && is_numpys) {
+    result = through_numpy(function, args, 2, kwargs, ufunc->qualified_name.c_str(), "operand is a subclass of ndarray");
+  } else if (function != nullptr) {
+    const auto count = static_cast<size_t>(PyTuple_GET_SIZE(args) - 2);
+    result = PyObject_VectorcallDict(function, &PyTuple_GET_ITEM(args, 2), count, kwargs);
   }
-  PyObject* function = bound(reinterpret_cast<PyObject*>(ufunc), method);
-  if (function == nullptr) return nullptr;
-  PyObject* result =
-      PyObject_VectorcallDict(function, &PyTuple_GET_ITEM(args, 2), static_cast<size_t>(PyTuple_GET_SIZE(args) - 2), kwargs);
-  Py_DECREF(function);
+  Py_XDECREF(function);
+  Py_DECREF(ours);
   return result;
 }
 
 PyObject* array_function(PyObject*, PyObject* args, PyObject* kwargs) {
   PyObject *function, *types, *arguments, *keywords;
   static const char* names[] = {"func", "types", "args", "kwargs", nullptr};
-  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OOO!O!:__array_function__", const_cast<char**>(names), &function, &types,
-                                   &PyTuple_Type, &arguments, &PyDict_Type, &keywords)) {
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OOOO:__array_function__", const_cast<char**>(names), &function, &types,
+                                   &arguments, &keywords)) {
+    return nullptr;
+  }
+  if (!PyTuple_CheckExact(arguments) || !PyDict_CheckExact(keywords)) {
+    PyErr_SetString(PyExc_TypeError, PyTuple_CheckExact(arguments) ? "kwargs must be a dict." : "args must be a tuple.");
     return nullptr;
   }
   PyObject* iterator = PyObject_GetIter(types);

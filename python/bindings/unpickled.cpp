@@ -44,7 +44,7 @@ class Walk {
     if (is_plain(value)) return Py_NewRef(value);
     if (Py_TYPE(value) == ndarray_type) return from_numpy(value);
     if (value == reinterpret_cast<PyObject*>(ndarray_type)) return Py_NewRef(reinterpret_cast<PyObject*>(&ArrayType));
-    if (PyObject_TypeCheck(value, real_numpy().ufunc)) return Py_XNewRef(reinterpret_cast<PyObject*>(ufunc_for(value)));
+    if (PyObject_TypeCheck(value, real_numpy().ufunc)) return reinterpret_cast<PyObject*>(ufunc_for(value));
     if (FunctionObject* function = known_function(value)) return Py_NewRef(reinterpret_cast<PyObject*>(function));
     if (PyTuple_CheckExact(value)) return replaced_tuple(value);
     if (seen_.insert(value).second) left_.push_back(Py_NewRef(value));

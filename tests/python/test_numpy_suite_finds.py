@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import inspect
 import subprocess
 import sys
 import warnings
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -30,6 +33,20 @@ def accumulated_into_repeated_elements(m: Any) -> Any:
     return m.add.accumulate(m.arange(1, 6, dtype="i2"), out=out)
 
 
+def masked(m: Any) -> Any:
+    return m.ma.array([[1.5, 2.0], [3.0, 4.0]], mask=[[True, False], [False, False]])
+
+
+def set_text_of_sin(m: Any) -> Any:
+    text = numpy.sin.__doc__
+    try:
+        m.sin.__doc__ = "half a circle"
+        return numpy.sin.__doc__
+    finally:
+        with contextlib.suppress(AttributeError):
+            m.sin.__doc__ = text
+
+
 CASES: dict[str, Callable[[Any], Any]] = {
     "a bool whose byte is above 1 counts once": lambda m: m.frombuffer(BOOLS, dtype=bool).sum(),
     "such bools by columns": lambda m: m.frombuffer(BOOLS, dtype=bool).reshape(3, 4).sum(axis=0),
@@ -47,6 +64,18 @@ CASES: dict[str, Callable[[Any], Any]] = {
     "nanmin of long double warns of a slice": lambda m: m.nanmin(nan_of(m, "g")),
     "nanmax of a real array warns of a slice": lambda m: m.nanmax(numpy.array([numpy.nan])),
     "an unknown version of the array API": lambda m: m.zeros(3).__array_namespace__(api_version="foo"),
+    "trace of a masked array leaves the masked out": lambda m: m.trace(masked(m)),
+    "trace of a matrix": lambda m: m.trace(m.matrix([[1, 2], [3, 4]])),
+    "broadcast_arrays keeps subclasses when told": lambda m: [
+        type(a).__name__ for a in m.broadcast_arrays(masked(m), m.ones(1), subok=True)
+    ],
+    "apply_along_axis of a matrix": lambda m: m.apply_along_axis(lambda row: row * 2, 0, m.matrix([[1, 2], [3, 4]])),
+    "resize with an order": lambda m: m.eye(3).resize(order=1),
+    "resize with two wrong keywords": lambda m: m.eye(3).resize(3, 7, refcheck=False, order=1),
+    "resize with a text as refcheck": lambda m: m.eye(3).resize(refcheck="hi"),
+    "the protocol called without a tuple": lambda m: m.ones(1).__array_function__(m.sum, (m.ndarray,), [m.ones(2)], {}),
+    "the protocol called without a dict": lambda m: m.ones(1).__array_function__(m.sum, (m.ndarray,), (m.ones(2),), ()),
+    "the text of a universal function can be set": set_text_of_sin,
     "no arguments of the class": lambda m: m.ndarray[()],
     "three arguments of the class": lambda m: m.ndarray[1, 2, 3],
     "a known version of the array API": lambda m: m.zeros(3).__array_namespace__(api_version="2022.12").sum(m.ones(2)),
@@ -107,3 +136,29 @@ def test_a_bit_generator_takes_an_array_of_ours_as_its_seed(tmp_path: Path) -> N
         for way in ([], ["-m", "manycore", "run"])
     ]
     assert printed[0] == printed[1] != ""
+
+
+def test_a_deprecated_name_warns_each_time_that_it_is_asked_for() -> None:
+    for _ in range(2):
+        with pytest.warns(DeprecationWarning, match="chararray"):
+            assert mnp.chararray is numpy.char.chararray
+
+
+def test_nditers_methods_are_found_in_its_class() -> None:
+    assert mnp.nditer.iternext.__doc__ == numpy.nditer.iternext.__doc__
+    assert set(dir(numpy.nditer)) <= set(dir(mnp.nditer))
+
+
+@pytest.mark.parametrize("make", [lambda f: mnp.frompyfunc(f, 1, 1), mnp.vectorize])
+def test_a_function_that_a_program_made_universal_goes_when_nobody_holds_it(make: Callable[[Any], Any]) -> None:
+    class Doubler:
+        def __call__(self, x: float) -> float:
+            return 2 * x
+
+    doubler = Doubler()
+    gone = weakref.ref(doubler)
+    universal = make(doubler)
+    assert universal(mnp.arange(3)).tolist() == [0, 2, 4]
+    del universal, doubler
+    gc.collect()
+    assert gone() is None

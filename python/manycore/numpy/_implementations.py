@@ -75,7 +75,8 @@ def linspace(
 
 
 def broadcast_arrays(*args: Any, subok: bool = False) -> tuple[Any, ...]:
-    asarray, broadcast_to = (_core.function_for(f) for f in (numpy.asarray, numpy.broadcast_to))
+    asarray = _core.function_for(numpy.asanyarray if subok else numpy.asarray)
+    broadcast_to = _core.function_for(numpy.broadcast_to)
     arrays = [asarray(argument) for argument in args]
     if not all(type(array) is _core.ndarray for array in arrays):
         made: tuple[Any, ...] = _through_numpy("broadcast_arrays", numpy.broadcast_arrays, *args, subok=subok)
@@ -91,7 +92,7 @@ def identity(n: Any, dtype: Any = None, **rest: Any) -> Any:
 
 
 def trace(a: Any, offset: Any = 0, axis1: Any = 0, axis2: Any = 1, dtype: Any = None, out: Any = None) -> Any:
-    array = _core.function_for(numpy.asarray)(a)
+    array = _core.function_for(numpy.asanyarray)(a)  # a subclass has a trace of its own
     if type(array) is not _core.ndarray:
         return _through_numpy("trace", numpy.trace, a, offset, axis1, axis2, dtype, out)
     return array.diagonal(offset, axis1, axis2).sum(-1, dtype=dtype, out=out)
@@ -170,6 +171,12 @@ def _rebased_instance(name: str) -> Callable[[], Any]:
 
 def _nditer() -> Any:
     class NditerType(type):
+        def __getattr__(cls, name: str) -> Any:  # what its objects, which are NumPy's, have
+            return getattr(numpy.nditer, name)
+
+        def __dir__(cls) -> list[str]:
+            return dir(numpy.nditer)
+
         def __instancecheck__(cls, instance: Any) -> bool:
             return isinstance(instance, numpy.nditer)
 

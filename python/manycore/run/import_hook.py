@@ -75,7 +75,9 @@ def add_helpers() -> None:
 def _function_of_ours(function: Any) -> Any:
     from manycore.numpy._namespace import ours_for
 
-    return ours_for(function)
+    # A program may dispatch functions of its own.
+    is_numpys = isinstance(function, real_numpy.ufunc) or str(getattr(function, "__module__", "")).startswith("numpy")
+    return ours_for(function) if is_numpys else function
 
 
 def uninstall() -> None:
