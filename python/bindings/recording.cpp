@@ -11,6 +11,7 @@
 #include "bindings/recorded_site.h"
 #include "bindings/site.h"
 #include "evaluate/record.h"
+#include "trace/groups.h"
 
 namespace manycore::python {
 namespace {
@@ -19,14 +20,14 @@ namespace {
 struct RecordedSite {
   PyObject* code;
   int offset;
-  PyObject* globals;
+  PyObject* globals;  // null where no condition is reported
 
   RecordedSite(PyObject* code, int offset, PyObject* globals) : code(code), offset(offset), globals(globals) {}
   RecordedSite(const RecordedSite&) = delete;
   RecordedSite& operator=(const RecordedSite&) = delete;
   ~RecordedSite() {
     release_owner(code);
-    release_owner(globals);
+    if (globals) release_owner(globals);
   }
 };
 
@@ -68,9 +69,17 @@ bool warnings_are_shown_plainly() {
   return !plain || shown == plain;
 }
 
+// For a report alone: nobody will warn, so the globals are not needed.
+void line_now(std::shared_ptr<const void>* site) {
+  PyFrameObject* frame = PyEval_GetFrame();
+  if (frame)
+    *site = std::make_shared<RecordedSite>(reinterpret_cast<PyObject*>(PyFrame_GetCode(frame)), PyFrame_GetLasti(frame), nullptr);
+}
+
 bool may_record(std::shared_ptr<const void>* site, unsigned* reported) {
   if (!holds_gil()) return false;
   if (!deferred_conditions(reported)) return false;
+  if (*reported == 0 && trace::keeps_groups()) line_now(site);
   return *reported == 0 || (!warnings_are_errors() && warnings_are_shown_plainly() && site_now(site));
 }
 

@@ -81,7 +81,8 @@ PyObject* trace_start(PyObject*, PyObject* args, PyObject* kwargs) {
   if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|pp:trace_start", const_cast<char**>(names), &by_line, &groups)) return nullptr;
   base::hooks().counted_native = by_line ? count_native_by_line : nullptr;
   base::hooks().timed_native = by_line && groups ? time_native_by_line : nullptr;
-  trace::keep_groups(groups != 0, line_of_recorded_site);
+  base::hooks().line_of_site = groups ? line_of_recorded_site : nullptr;
+  trace::keep_groups(groups != 0);
   Py_RETURN_NONE;
 }
 

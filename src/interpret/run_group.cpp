@@ -2,6 +2,7 @@
 
 #include <optional>
 
+#include "base/hooks.h"
 #include "base/options.h"
 #include "interpret/run_endings.h"
 #include "sched/parallel.h"
@@ -90,9 +91,12 @@ class GroupRunner {
   }
 
   std::vector<trace::GroupMember> traced(const std::vector<int>& members) {
+    const auto line_of = base::hooks().line_of_site;
     std::vector<trace::GroupMember> result;
-    for (int member : members)
-      result.push_back({trace::line_of_site(at(member).origin.site.get()), program::name_of(at(member))});
+    for (int member : members) {
+      const void* site = at(member).origin.site.get();
+      result.push_back({line_of && site ? line_of(site) : 0, program::name_of(at(member))});
+    }
     return result;
   }
 

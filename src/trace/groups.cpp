@@ -17,8 +17,6 @@ std::atomic<bool> keeps_groups{false};
 
 namespace {
 
-std::atomic<LineOfSite> current_line_of{nullptr};
-
 struct Ring {
   std::mutex mutex;
   bool starts_groups = false;
@@ -117,15 +115,7 @@ int kind_of(Registry& registry, std::vector<GroupMember> members, const char* ap
 
 }  // namespace
 
-void keep_groups(bool on, LineOfSite line_of) {
-  current_line_of.store(line_of, std::memory_order_relaxed);
-  detail::keeps_groups.store(on, std::memory_order_relaxed);
-}
-
-uint64_t line_of_site(const void* site) {
-  const LineOfSite line_of = current_line_of.load(std::memory_order_relaxed);
-  return line_of != nullptr && site != nullptr ? line_of(site) : 0;
-}
+void keep_groups(bool on) { detail::keeps_groups.store(on, std::memory_order_relaxed); }
 
 GroupRun::GroupRun(std::vector<GroupMember> members, const char* apart) {
   Ring& ring = ring_of_this_thread();

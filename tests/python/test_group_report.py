@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import manycore.numpy as mnp
+import numpy
 import pytest
 from manycore import _core
 
@@ -60,6 +61,21 @@ def test_the_reason_why_groups_are_apart_is_kept_and_shifted_views_read_their_ba
     first, second = kinds()
     assert first["apart"] == "" and second["apart"] == "another shape"
     assert second["read_bytes"] == BYTES
+
+
+@pytest.mark.usefixtures("kept")
+def test_lines_are_known_where_no_condition_is_reported() -> None:
+    a = mnp.ones(SIZE)
+    _core.evaluate(a)
+    _core.trace_reset()
+    with numpy.errstate(all="ignore"):
+        b = a * 2.0
+        c = b + a
+        del b
+        _core.evaluate(c)
+    (row,) = kinds()
+    line = test_lines_are_known_where_no_condition_is_reported.__code__.co_firstlineno + 6
+    assert row["members"] == [("multiply", __file__, line), ("add", __file__, line + 1)]
 
 
 @pytest.mark.usefixtures("kept")
