@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <utility>
 
 #include "base/hooks.h"
 #include "base/options.h"
@@ -37,6 +38,10 @@ constexpr size_t kMostInstructions = 512;
 constexpr int kMostDims = 8;
 
 thread_local std::vector<Report>* reports_of_run = nullptr;
+
+// Empty, with the memory of the last program: instructions are large, and most programs are about as long as the one before.
+thread_local std::vector<program::Instruction> spare_instructions;
+constexpr size_t kMostSpare = 64;
 
 // The reports of one program come as its groups ran; they are told as its instructions were recorded, also after an exception.
 class InOrder {
@@ -93,7 +98,7 @@ class Released {
 template <class F>
 void run_and_warn(F&& body) {
   std::vector<Report> reports;
-  std::vector<program::Instruction> finished;
+  std::vector<program::Instruction> finished = std::exchange(spare_instructions, {});
   std::vector<Report>* outer = std::exchange(reports_of_run, &reports);
   try {
     Released released;
@@ -105,6 +110,8 @@ void run_and_warn(F&& body) {
   }
   reports_of_run = outer;
   warn(reports);
+  finished.clear();
+  if (finished.capacity() <= kMostSpare) spare_instructions = std::move(finished);
 }
 
 // Arrays that the user has let go of stay while recorded work reads them: no more than this, or a sixteenth of the cap.

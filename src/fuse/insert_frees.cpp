@@ -19,18 +19,15 @@ void insert_frees(Schedule& schedule) {
   }
   if (after.empty()) return;
   std::sort(after.begin(), after.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
-  std::vector<Instruction> result;
-  result.reserve(all.size() + after.size());
-  auto next = after.begin();
-  for (size_t i = 0; i < all.size(); ++i) {
-    result.push_back(std::move(all[i]));
-    for (; next != after.end() && next->first == static_cast<int>(i); ++next) {
-      Instruction& free = result.emplace_back();
-      free.kind = Kind::kFree;
-      free.output.base = std::move(next->second);
-    }
+  // In place, from the back: instructions are large.
+  size_t from = all.size(), to = from + after.size();
+  all.resize(to);
+  for (auto next = after.rbegin(); next != after.rend(); ++next) {
+    while (from > static_cast<size_t>(next->first) + 1) all[--to] = std::move(all[--from]);
+    Instruction& free = all[--to] = Instruction();
+    free.kind = Kind::kFree;
+    free.output.base = std::move(next->second);
   }
-  all = std::move(result);
 }
 
 }  // namespace manycore::fuse

@@ -106,6 +106,7 @@ std::vector<BaseUse> base_uses(const Program& program) {
   std::vector<BaseUse> uses;
   std::unordered_map<Buffer*, size_t> positions;  // of those past the first few, which are looked through
   constexpr size_t kFew = 12;
+  uses.reserve(kFew);
   const auto find = [&](Buffer* base, size_t instruction) -> BaseUse& {
     for (size_t k = 0; k < std::min(kFew, uses.size()); ++k) {
       if (uses[k].base == base) return uses[k];

@@ -3,9 +3,7 @@
 #include <pthread.h>
 
 #include <algorithm>
-#include <iterator>
 #include <unordered_set>
-#include <utility>
 
 #include "base/check.h"
 #include "base/hooks.h"
@@ -141,14 +139,15 @@ void Recorder::take_back(const Instruction& refused) {
   });
 }
 
-// With the lock held: takes what has run out of the program and its marks off the buffers.
-std::vector<Instruction> Recorder::drop_finished() {
-  std::vector<Instruction> finished, left;
-  if (std::ranges::all_of(program_.instructions, &Instruction::done)) {
-    finished = std::exchange(program_.instructions, {});
+// With the lock held: takes what has run out of the program, to the end of `finished`, and its marks off the buffers.
+void Recorder::drop_finished(std::vector<Instruction>* finished) {
+  const size_t before = finished->size();
+  if (before == 0 && std::ranges::all_of(program_.instructions, &Instruction::done)) {
+    finished->swap(program_.instructions);  // and the program has what memory `finished` had
   } else {
+    std::vector<Instruction> left;
     for (Instruction& instruction : program_.instructions) {
-      (instruction.done ? finished : left).push_back(std::move(instruction));
+      (instruction.done ? *finished : left).push_back(std::move(instruction));
     }
     program_.instructions = std::move(left);
   }
@@ -163,12 +162,11 @@ std::vector<Instruction> Recorder::drop_finished() {
       if (!operand.is_number() && kept.insert(operand.base.get()).second) bytes_ += operand.base->nbytes();
     });
   }
-  for (const Instruction& instruction : finished) {
-    for_each_operand(instruction, [&](const Operand& operand) {
+  for (size_t i = before; i < finished->size(); ++i) {
+    for_each_operand((*finished)[i], [&](const Operand& operand) {
       if (!operand.is_number() && !kept.contains(operand.base.get())) operand.base->set_pending(0);
     });
   }
-  return finished;
 }
 
 int64_t Recorder::dead_bytes() {
@@ -194,15 +192,9 @@ std::vector<Instruction> Recorder::drop_passed() {
   }
   program_.passing = nullptr;
   for (Instruction& instruction : program_.instructions) instruction.done = true;
-  return drop_finished();
-}
-
-static void append(std::vector<Instruction> instructions, std::vector<Instruction>* to) {
-  if (to->empty()) {
-    *to = std::move(instructions);
-  } else {
-    to->insert(to->end(), std::make_move_iterator(instructions.begin()), std::make_move_iterator(instructions.end()));
-  }
+  std::vector<Instruction> finished;
+  drop_finished(&finished);
+  return finished;
 }
 
 void Recorder::run(Runner runner, Buffer* passing, std::vector<Instruction>* result) {
@@ -224,11 +216,11 @@ void Recorder::run(Runner runner, Buffer* passing, std::vector<Instruction>* res
   } catch (...) {
     running_ = std::thread::id();
     program_.passing = nullptr;
-    append(drop_finished(), &finished);
+    drop_finished(&finished);
     throw;
   }
   running_ = std::thread::id();
-  append(drop_finished(), &finished);
+  drop_finished(&finished);
   has_passed_ = !program_.empty();
 }
 

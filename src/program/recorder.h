@@ -33,7 +33,8 @@ class MANYCORE_API Recorder {
   // buffers: two recorders never wait for each other, so the caller, who holds no lock, runs it and asks again.
   [[nodiscard]] Recorder* record(Instruction* instruction);
   // Instructions that were not done when `runner` throws stay recorded.
-  // `passing`: see Program. What has run goes to the end of `finished`, for the caller to let go of, also when it throws.
+  // `passing`: see Program. What has run goes to the end of `finished`, for the caller to let go of, also when it throws;
+  // memory that `finished` brings serves the next program.
   void run(Runner runner, Buffer* passing = nullptr, std::vector<Instruction>* finished = nullptr);
 
   bool is_running_here() const { return running_.load(std::memory_order_relaxed) == std::this_thread::get_id(); }
@@ -55,7 +56,7 @@ class MANYCORE_API Recorder {
   bool mark(const Instruction& instruction);
   bool mark(const Operand& operand, uintptr_t kind);
   void take_back(const Instruction& refused);
-  std::vector<Instruction> drop_finished();
+  void drop_finished(std::vector<Instruction>* finished);
   std::vector<Instruction> drop_passed();
   friend struct ThreadRecorder;
   friend struct Registry;
