@@ -10,8 +10,10 @@ are compared before anything is timed: a fast wrong answer is an error, not a me
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import statistics
+import sys
 import timeit
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -23,6 +25,7 @@ import numpy
 
 from benchmarks import machine
 
+_numbers = itertools.count()
 RESULTS = Path(__file__).parent / "results"
 
 
@@ -102,8 +105,11 @@ def difference(expected: Any, got: Any, rtol: float) -> str:
 
 
 def namespace(module: ModuleType, setup: str) -> dict[str, Any]:
-    """The names that a case's statement sees when `np` is `module`."""
-    names: dict[str, Any] = {"np": module}
+    """The names that a case's statement sees when `np` is `module`: those of a module, as in people's programs."""
+    case = ModuleType(f"benchmark_of_{module.__name__}_{next(_numbers)}")
+    sys.modules[case.__name__] = case  # code whose names belong to no module is not recorded where it may warn
+    names = vars(case)
+    names["np"] = module
     exec(compile(setup, "<setup>", "exec"), names)
     return names
 

@@ -36,7 +36,7 @@ def copy_timer() -> timeit.Timer:
 def summary(measured: list[Measurement]) -> str:
     """One row a group: median and worst speed, and share of the copy's bandwidth."""
     rows = []
-    for group in ("writing", "reading", "mathematics", "allocating", "fused"):
+    for group in ("writing", "reading", "mathematics", "allocating"):
         members = [m for m in measured if m.group == group]
         if not members:
             continue

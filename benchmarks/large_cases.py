@@ -113,19 +113,6 @@ ALLOCATING = [
         0,
     ),
 ]
-# Chains that fuse: what people write, and what it costs NumPy to go through memory for every operation.
-NORMAL = "def cdf(x): return 0.5 * (1.0 + np.tanh(0.7978845608028654 * (x + 0.044715 * x * x * x)))"
-FUSED = [
-    ("five operations, one array", "((a * 2.0 + 1.0) * a - 3.0) / (a + 5.0)"),
-    ("six operations, four arrays", "(a * b + c * d) - (a / (b + 1.0))"),
-    ("sum of squared differences", "((a - b) ** 2).sum()"),
-    ("where of a comparison", "np.where(a > b, a, b * 2.0)"),
-    ("var", "a.var()"),
-    ("mean of columns of a product", "(a * b).reshape(-1, 1000).mean(axis=0)"),
-    ("Jacobi step", "0.25 * (u[2:, 1:-1] + u[:-2, 1:-1] + u[1:-1, 2:] + u[1:-1, :-2])"),
-    ("softmax of rows", "e / e.sum(axis=1, keepdims=True)"),
-    ("normal distribution by tanh", "a * cdf(b) - c * cdf(d)"),
-]
 INDEX = "index = np.array(rng.integers(0, {n}, {n}))"
 
 
@@ -167,12 +154,6 @@ def cases(n: int) -> list[Case]:
                 bytes_moved=moved,
             )
         )
-    edge = math.isqrt(n)
-    square = f"u = np.array(a[:{edge} ** 2].reshape({edge}, {edge}))"
-    more = "\n".join(("c, d = a + 0.5, b + 0.25", square, NORMAL, "e = np.exp(a.reshape(-1, 1000))"))
-    for name, statement in FUSED:
-        setup = SETUP.format(n=n, dtype="float64", out="bool", more=more)
-        found.append(Case("fused", name, statement, setup, rtol=1e-12 if "tanh" in name else 0.0))
     side = min(1000, math.isqrt(n))
     for name, statement, per_element in ALLOCATING:
         more = INDEX.format(n=n) if "index" in statement else ""

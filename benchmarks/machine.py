@@ -16,7 +16,7 @@ SIMD_LEVELS = {
     "SSE4": {"sse4_1", "sse4_2"},
     "NEON": {"asimd"},
 }
-LIBRARIES = ("numpy", "manycore", "scipy", "pandas", "matplotlib", "scikit-learn")
+LIBRARIES = ("numpy", "manycore", "scipy", "pandas", "matplotlib", "scikit-learn", "numexpr")
 
 
 def processor() -> tuple[str, str]:

@@ -12,7 +12,7 @@ import sys
 
 from benchmarks.harness import RESULTS
 
-BENCHMARKS = ("tiny", "large", "crossing", "import_time")
+BENCHMARKS = ("tiny", "large", "fused", "crossing", "import_time")
 
 
 def measure_all() -> int:

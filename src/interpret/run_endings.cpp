@@ -160,10 +160,13 @@ class Folder {
   // Columns are independent of each other; the rows of one column are added in their order.
   void by_columns(sched::Interrupts interrupts) {
     const int64_t inner = split_.inner;
+    // Whole rows where there are other pieces enough for the threads, else strips as wide as gives each thread one: memory likes
+    // long runs, and each row of a strip is a call of its own.
     int64_t width = std::min(inner, block_);
-    // Few columns: cut them for the threads as long as a piece is worth a call.
-    if (split_.outer * ((inner + width - 1) / width) < 8)
-      width = std::clamp<int64_t>((inner + 7) / 8, std::min<int64_t>(inner, 64), width);
+    const int64_t wanted = sched::thread_count();
+    if (split_.outer * ((inner + width - 1) / width) < wanted) {
+      width = std::clamp<int64_t>((inner * split_.outer + wanted - 1) / wanted, std::min<int64_t>(inner, 64), width);
+    }
     const int64_t across = (inner + width - 1) / width;
     const int64_t per_unit = width * split_.reduced;
     const int64_t grain = std::max<int64_t>(1, 32768 / std::max<int64_t>(1, per_unit));
