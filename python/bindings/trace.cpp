@@ -204,12 +204,15 @@ int refuse_fallback(const char* name, const char* reason) {
   return -1;
 }
 
-int64_t fallback_begins() { return base::hooks().timed_native != nullptr ? os::now_nanoseconds() : 0; }
+// Pending work that an argument waits for belongs to the lines that recorded it.
+int64_t fallback_begins() {
+  return base::hooks().timed_native != nullptr ? os::now_nanoseconds() - trace::counted_elsewhere() : 0;
+}
 
 int record_fallback(const char* name, const char* reason, int64_t bytes, int64_t began) {
   trace::count_fallback(bytes);
   SiteRow& row = row_of(current_site());
-  if (began != 0) row.fallback_nanoseconds += os::now_nanoseconds() - began;
+  if (began != 0) row.fallback_nanoseconds += os::now_nanoseconds() - trace::counted_elsewhere() - began;
   for (FallbackRow& fallback : row.fallbacks) {
     if (fallback.name == name && fallback.reason == reason) {
       fallback.calls += 1;

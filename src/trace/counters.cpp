@@ -64,6 +64,7 @@ __attribute__((tls_model("initial-exec"))) thread_local ThreadTotals* current = 
 __attribute__((tls_model("initial-exec"))) thread_local int inside = 0;
 // When the outermost NativeTime of this thread began, moved on by what is counted elsewhere; 0 outside of one.
 __attribute__((tls_model("initial-exec"))) thread_local int64_t began = 0;
+__attribute__((tls_model("initial-exec"))) thread_local int64_t elsewhere = 0;
 
 // Where what a thread still does after its thread-local objects are gone is counted. Shared, so adds may be lost; never torn.
 ThreadTotals& late_totals() {
@@ -126,8 +127,11 @@ NativeTime::~NativeTime() {
 }
 
 void count_elsewhere(int64_t nanoseconds) {
+  elsewhere += nanoseconds;
   if (began != 0) began += nanoseconds;
 }
+
+int64_t counted_elsewhere() { return elsewhere; }
 
 NativeCall::NativeCall() { ++inside; }
 

@@ -34,7 +34,9 @@ class MANYCORE_API NativeTime {
  private:
   bool outermost_;
 };
-MANYCORE_API void count_elsewhere(int64_t nanoseconds);  // spent meanwhile in what is counted on its own: a group of recorded instructions
+// Spent meanwhile in what is counted on its own, a group of recorded instructions; and how much that was on this thread so far.
+MANYCORE_API void count_elsewhere(int64_t nanoseconds);
+MANYCORE_API int64_t counted_elsewhere();
 
 // A call that is made of others: while it lasts, what this thread counts natively inside it is not added, so that what the user
 // asked for counts once, whatever it is computed from. Counts nothing when count() is not reached (an exception).

@@ -113,7 +113,9 @@ def main(arguments: list[str] | None = None) -> int:
     expected = Expected.read(asked.way)
     found = []
     with ThreadPoolExecutor(asked.jobs) as pool:
-        for comparison in pool.map(lambda file: compare(file, asked.way, "slow" if asked.slow else "not slow"), files_named(asked.files)):
+        for comparison in pool.map(
+            lambda file: compare(file, asked.way, "slow" if asked.slow else "not slow"), files_named(asked.files)
+        ):
             comparison.judge(expected)
             print_file(comparison, asked.show)
             found.append(comparison)

@@ -27,7 +27,9 @@ class Outcome:
     fallback: int = 0
 
 
-def run_file(path: Path, log: Path, environment: dict[str, str] | None, select: str, plugins: tuple[str, ...]) -> dict[str, Outcome]:
+def run_file(
+    path: Path, log: Path, environment: dict[str, str] | None, select: str, plugins: tuple[str, ...]
+) -> dict[str, Outcome]:
     """Outcomes by test id. ``environment`` is what to add for a run over manycore; None means plain Python."""
     log.parent.mkdir(parents=True, exist_ok=True)
     log.write_text("")
@@ -74,7 +76,13 @@ def _run_once(command: list[str], log: Path, done: Path, environment: dict[str, 
     printed = log.with_suffix(".txt")
     with printed.open("w") as file:
         process = subprocess.Popen(
-            command, stdout=file, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env=variables, cwd=log.parent, start_new_session=True
+            command,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            env=variables,
+            cwd=log.parent,
+            start_new_session=True,
         )
         hung = _watch(process, log)
     return ("hung" if hung else "crashed"), f"exit status {process.returncode}: {printed.read_text(errors='replace')[-1500:]}"

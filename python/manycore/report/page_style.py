@@ -18,7 +18,7 @@ h2 { font-size: 17px; margin: 0 0 2px; }
 p { margin: 0 0 12px; color: var(--soft); max-width: 80ch; }
 code, .code { font: 13px/1.45 ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace; }
 section { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 18px 20px; margin-top: 18px; }
-.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(136px, 1fr)); gap: 12px; margin-top: 18px; }
+.tiles { display: grid; grid-template-columns: repeat(4, 1fr); gap: 12px; margin-top: 18px; }
 .tile { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 12px 16px; }
 .tile b { display: block; white-space: nowrap; font-size: 20px; line-height: 1.3; font-weight: 600;
   font-variant-numeric: tabular-nums; }
@@ -43,6 +43,7 @@ tr:last-child td { border-bottom: 0; }
 svg { display: block; width: 100%; height: auto; }
 svg text { fill: var(--soft); font: 12px system-ui, sans-serif; }
 footer { color: var(--soft); font-size: 13px; margin-top: 18px; }
+@media (max-width: 640px) { .tiles { grid-template-columns: repeat(2, 1fr); } }
 @media (max-width: 640px) { main { padding: 18px 12px 40px; } section { padding: 14px; } .bar { width: 90px; }
   .source { max-width: 34ch; } }
 """
