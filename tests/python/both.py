@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -50,6 +52,23 @@ LAYOUTS: dict[str, Callable[[Any], Any]] = {
 }
 
 
+# Where a run of the tests is to leave what every call gave, for comparison with another run (test_differential_recorded.py).
+DIGESTS = os.environ.get("MANYCORE_TEST_DIGESTS")
+
+
+def digest(value: Any) -> str:
+    """Of type, shape and bits; the sign and payload of a NaN are the processor's."""
+    if isinstance(value, tuple):
+        return ",".join(digest(part) for part in value)
+    if not isinstance(value, (np.ndarray, np.generic, mnp.ndarray)):
+        return repr(value)
+    array = np.array(value)
+    if array.dtype.kind in "fc":
+        for part in (array.real, array.imag) if array.dtype.kind == "c" else (array,):
+            part[np.isnan(part)] = np.nan
+    return f"{array.dtype} {array.shape} {hashlib.sha256(array.tobytes()).hexdigest()[:16]}"
+
+
 class Outcome:
     """What a call gave: a value, or an exception, and the warnings on the way."""
 
@@ -64,6 +83,10 @@ class Outcome:
             except Exception as error:
                 self.error = error
         after = _core.trace_snapshot()
+        if DIGESTS:
+            recorded = after["recorded"] - before["recorded"]
+            with open(DIGESTS, "a", encoding="utf-8") as file:
+                file.write(f"{os.environ['PYTEST_CURRENT_TEST']}\t{recorded}\t{self.error!r} {digest(self.value)}\n")
         self.warnings = sorted({(w.category.__name__, str(w.message)) for w in caught})
         self.fallbacks = after["fallback_calls"] - before["fallback_calls"]
         self.native = after["native_calls"] - before["native_calls"]
