@@ -19,7 +19,7 @@ TOUR_STYLE = """
 .ratio .bar { width: 100%; height: 14px; margin: 0; position: relative; }
 .ratio .bar u { position: absolute; top: 0; height: 100%; width: 2px; background: var(--ink); }
 .ratio small { grid-column: 2 / 4; color: var(--soft); }
-.pictures { display: grid; grid-template-columns: repeat(auto-fill, minmax(240px, 1fr)); gap: 16px; }
+.pictures { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 480px), 1fr)); gap: 16px; }
 figure { margin: 0; }
 figure img { width: 100%; height: auto; border-radius: 6px; background: #ffffff; display: block; }
 figcaption { color: var(--soft); font-size: 13px; margin-top: 4px; }
