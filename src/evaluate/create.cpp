@@ -1,5 +1,6 @@
 #include "evaluate/create.h"
 
+#include <cstdlib>
 #include <string>
 #include <vector>
 
@@ -113,15 +114,46 @@ Dims joined_shape(std::span<const View> parts, int* axis) {
   return shape;
 }
 
-bool all_fortran(std::span<const View> parts) {
+enum class Before { kYes, kNo, kUnknown };
+
+// Does axis `a`, which comes later in C order, lie outside axis `b` in memory? Only parts that are longer than one element along both
+// tell, and they must agree.
+Before lies_outside(std::span<const View> parts, int a, int b) {
+  Before answer = Before::kUnknown;
   for (const View& part : parts) {
-    if (!part.is_f_contiguous() || part.is_c_contiguous()) return false;
+    if (part.shape[a] == 1 || part.shape[b] == 1) continue;
+    if (std::abs(part.strides[a]) <= std::abs(part.strides[b])) return Before::kNo;
+    answer = Before::kYes;
   }
-  return true;
+  return answer;
 }
 
-Array prepare_output(const Dims& shape, DType dtype, Order order, const ElementwiseOptions& options) {
-  if (!options.outputs[0]) return Array::empty(shape, dtype, order);
+// Strides of a dense result whose axes lie in memory as those of the parts do, as NumPy's concatenate has it.
+Dims joined_strides(std::span<const View> parts, const Dims& shape, int64_t item) {
+  std::vector<int> axes;  // the outermost first
+  for (int axis = 0; axis < static_cast<int>(shape.size()); ++axis) {
+    auto place = axes.size();
+    for (size_t before = axes.size(); before-- > 0;) {
+      const Before outside = lies_outside(parts, axis, axes[before]);
+      if (outside == Before::kNo) break;
+      if (outside == Before::kYes) place = before;
+    }
+    axes.insert(axes.begin() + static_cast<ptrdiff_t>(place), axis);
+  }
+  Dims strides = shape;
+  int64_t stride = item;
+  for (size_t k = axes.size(); k-- > 0;) {
+    strides[axes[k]] = stride;
+    stride *= shape[axes[k]];
+  }
+  return strides;
+}
+
+Array prepare_output(const Dims& shape, DType dtype, std::span<const View> parts, const ElementwiseOptions& options) {
+  if (!options.outputs[0]) {
+    const Array dense = Array::empty(shape, dtype);
+    return Array(dense.buffer(), View{dense.data(), dtype, shape, joined_strides(parts, shape, item_size(dtype))});
+  }
   if (!(options.outputs[0]->shape() == shape)) throw UserError(ErrorKind::kValue, "Output array is the wrong shape");
   return *options.outputs[0];
 }
@@ -168,7 +200,7 @@ Array concatenate(std::span<const View> parts, int axis, const ElementwiseOption
   for (const View& part : parts) dtypes.push_back(part.dtype);
   DType dtype = promote_all(dtypes);
   if (options.dtype) dtype = *options.dtype;
-  Array result = prepare_output(shape, dtype, all_fortran(parts) ? Order::kF : Order::kC, options);
+  Array result = prepare_output(shape, dtype, parts, options);
   View place = result.view();
   for (const View& part : parts) {
     place.shape[axis] = part.shape[axis];

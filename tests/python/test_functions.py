@@ -244,3 +244,19 @@ def test_wrong_arguments_raise_numpys_exception(name: str) -> None:
 def test_a_comparison_of_values_notices_a_difference() -> None:
     assert equal_values(numpy.array([1.0, 0.0]), mnp.array([1.0, -0.0])) is not None
     assert equal_values(numpy.array([1.0]), mnp.array([1.0])) is None
+
+
+def test_joined_arrays_lie_in_memory_as_their_parts_do() -> None:
+    """Whether reshape(-1) of the result is a view depends on it; found by the fuzzer."""
+    for join, axis, axes in [
+        ("stack", -1, (1, 0)),
+        ("stack", 1, (1, 0)),
+        ("stack", -1, (1, 2, 0)),
+        ("concatenate", 1, (1, 2, 0)),
+        ("concatenate", 0, (2, 1, 0)),
+        ("concatenate", -1, (0, 1, 2)),
+    ]:
+        real = numpy.arange(float(5 ** len(axes))).reshape((5,) * len(axes))
+        made = [getattr(np, join)([np.array(real).transpose(axes)] * 2, axis=axis) for np in (numpy, mnp)]
+        assert equal_values(made[0], made[1]) is None
+        assert made[0].strides == made[1].strides, (join, axis, axes)
