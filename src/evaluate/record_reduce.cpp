@@ -10,6 +10,10 @@ namespace {
 // Shorter runs cost more in calls than reading the elements once more.
 constexpr int64_t kShortestRun = 32;
 
+// One result a row: what is then done to the rows, like taking it off, can run together with finding it. Anything else that is made of
+// elements in memory is better made at once.
+bool feeds_rows(const program::Split& split) { return split.outer > 1 && split.inner == 1; }
+
 // Does NumPy add the elements of a dense array in this order too: one run after the other along the last axes, or row after row?
 bool is_numpys_order(const View& input, const ReduceAxes& axes, const program::Split& split, DType to) {
   int64_t strides[kMaxDims];
@@ -41,7 +45,7 @@ Array make_result(const View& input, const ReduceAxes& axes, bool keepdims, DTyp
 
 bool record_reduce(Reduction reduction, const Array& input, const ReduceOptions& options, Array* result) {
   const View& view = input.described();
-  if (!will_be_written(input) || !worth_recording(view.shape)) return false;
+  if (!worth_recording(view.shape)) return false;
   if (options.where || options.initial || options.output || !view.is_c_contiguous() || !may_stay_recorded(input)) return false;
   if (reduction == Reduction::kArgmin || reduction == Reduction::kArgmax) return false;
   const DType to = accumulator_dtype(reduction, view.dtype, options);
@@ -50,7 +54,8 @@ bool record_reduce(Reduction reduction, const Array& input, const ReduceOptions&
   if (!loops->exact && (reduction != Reduction::kSum || view.dtype != to)) return false;
   const ReduceAxes axes(view, options);
   const auto split = program::split(view.shape, axes.reduced);
-  if (!split || std::min(split->reduced, split->inner == 1 ? split->reduced : split->inner) < kShortestRun) return false;
+  if (!split || (!will_be_written(input) && !feeds_rows(*split))) return false;
+  if (std::min(split->reduced, split->inner == 1 ? split->reduced : split->inner) < kShortestRun) return false;
   if (!loops->exact && !is_numpys_order(view, axes, *split, to)) return false;
   program::Instruction instruction;
   instruction.kind = program::Kind::kReduce;

@@ -4,7 +4,10 @@
 // of the other gives. Groups that one instruction brings together become one, under the same conditions.
 #include <algorithm>
 #include <iterator>
+#include <tuple>
+#include <utility>
 
+#include "base/options.h"
 #include "fuse/pass.h"
 #include "program/axes.h"
 #include "program/hazards.h"
@@ -28,6 +31,9 @@ class Grouper {
     for (int i = 0; i < static_cast<int>(all_.size()); ++i) {
       if (!at(i).done && at(i).kind != Kind::kFree) place(i);
     }
+    for (size_t g = 0; g < joined_.size(); ++g) {
+      if (joined_[g].has_phases) find_phases(schedule_.groups[g]);
+    }
   }
 
  private:
@@ -36,6 +42,7 @@ class Grouper {
     uint64_t bases = 0;                    // a bit for each base, by a hash: no bit in common, no base in common
     bool reduces = false;
     bool complex = false;  // its reductions
+    bool has_phases = false;
     program::Split split;
   };
 
@@ -100,6 +107,7 @@ class Grouper {
     group.members = std::move(members);
     for (const Operand* operand : older.operands) add(newer, *operand);
     newer.bases |= older.bases;
+    newer.has_phases |= older.has_phases;
     if (older.reduces) {
       newer.reduces = true;
       newer.complex = older.complex;
@@ -130,8 +138,40 @@ class Grouper {
   Meeting meet(int g, int i) {
     if ((joined_[static_cast<size_t>(g)].bases & bases_of(at(i))) == 0) return Meeting::kApart;
     Meeting worst = Meeting::kApart;
-    for (int member : schedule_.groups[static_cast<size_t>(g)].members) worst = std::max(worst, program::meet(at(member), at(i)));
+    for (int member : members_of(g)) {
+      const Meeting meeting = program::meet(at(member), at(i));
+      worst = std::max(worst, meeting == Meeting::kCrossed && waits_for_row(g, member, i) ? Meeting::kAligned : meeting);
+    }
     return worst;
+  }
+
+  // Rows of this many elements stay in a scratch block from phase to phase; shorter ones cost more in calls than they save.
+  static constexpr int64_t kShortestRow = 64, kLongestRow = 8192;
+
+  bool waits_for_row(int g, int member, int i) {
+    const program::Split& split = joined_[static_cast<size_t>(g)].split;
+    // Tests ask for small blocks, and want what happens to long rows to happen to short ones.
+    const int64_t shortest = base::integer_option(base::Option::block_elements) > 0 ? 1 : kShortestRow;
+    return split.inner == 1 && split.outer > 1 && split.reduced >= shortest && split.reduced <= kLongestRow &&
+           at(members_of(g)[0]).shape() == at(i).shape() && program::follows_by_row(at(member), at(i));
+  }
+
+  void find_phases(Group& group) {
+    std::vector<std::pair<int, int>> placed;  // phase, member
+    for (const int member : group.members) {
+      int phase = 0;
+      for (const auto& [earlier_phase, earlier] : placed) {
+        if (program::follows_by_row(at(earlier), at(member))) {
+          phase = std::max(phase, earlier_phase + 1);
+        } else if (program::meet(at(earlier), at(member)) != Meeting::kApart) {
+          phase = std::max(phase, earlier_phase);
+        }
+      }
+      placed.emplace_back(phase, member);
+    }
+    std::ranges::stable_sort(placed, {}, &std::pair<int, int>::first);
+    group.phases.resize(placed.size());
+    for (size_t m = 0; m < placed.size(); ++m) std::tie(group.phases[m], group.members[m]) = placed[m];
   }
 
   const char* obstacle_to_join(int g, int i, Meeting meeting) {
@@ -173,6 +213,7 @@ class Grouper {
 
   void join(int g, int i) {
     Joined& joined = joined_[static_cast<size_t>(g)];
+    for (int member : members_of(g)) joined.has_phases = joined.has_phases || waits_for_row(g, member, i);
     joined.bases |= bases_of(at(i));
     program::for_each_operand(at(i), [&](const Operand& operand) {
       if (!operand.is_number()) add(joined, operand);

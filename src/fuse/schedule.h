@@ -16,7 +16,10 @@ using program::Program;
 
 // Instructions of one shape that meet element by element only: they run together, one cache-sized block after the other.
 struct Group {
-  std::vector<int> members;  // in program order; no FREE
+  std::vector<int> members;  // in program order, that of their phases first; no FREE
+  // Which members wait for what others fold from the same row: empty where none does, else a number a member, from 0 on. A row
+  // runs through all phases before the next one begins, so its elements stay in the cache: (x - x.max(axis=1, keepdims=True)) * 2.
+  std::vector<int> phases;
   std::vector<int> frees;    // FREEs that follow
   const char* apart = "";    // why its first member did not join a group before; static text
 };

@@ -44,6 +44,11 @@ struct Ending {
   unsigned reported = 0;
 };
 
+// Steps, and then endings, that a row runs through before the next phase begins.
+struct Phase {
+  size_t steps_end = 0, endings_end = 0;
+};
+
 struct BlockProgram {
   Plan plan;
   Tiling tiling{};           // count 0: no tiles
@@ -58,13 +63,16 @@ struct BlockProgram {
   std::vector<Step> steps;
   std::vector<Scalar> numbers;
   std::vector<Ending> endings;
-  program::Split split;  // of the endings
+  std::vector<Phase> phases;  // empty where no step waits for an ending
+  program::Split split;       // of the endings
   trace::GroupBytes bytes;
   trace::GroupRun* run = nullptr;  // where a report is kept
   std::vector<int> kept;           // members that compute a passing array: they stay in the program
 };
 
-// For the members of one group that run now; what those that run `later` read goes to memory. Gives memory to what is written there.
-BlockProgram lower(const fuse::Schedule& schedule, const std::vector<int>& members, const std::vector<int>& later);
+// For the members of one group that run now, in their `phases` (see fuse::Group); what those that run `later` read goes to memory.
+// Gives memory to what is written there.
+BlockProgram lower(const fuse::Schedule& schedule, const std::vector<int>& members, const std::vector<int>& phases,
+                   const std::vector<int>& later);
 
 }  // namespace manycore::interpret

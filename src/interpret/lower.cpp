@@ -32,8 +32,9 @@ int cost_of(kernel::Cost cost) {
 
 class Lowering {
  public:
-  Lowering(const fuse::Schedule& schedule, const std::vector<int>& members, const std::vector<int>& later, BlockProgram* result)
-      : all_(schedule.program.instructions), members_(members), result_(*result) {
+  Lowering(const fuse::Schedule& schedule, const std::vector<int>& members, const std::vector<int>& phases,
+           const std::vector<int>& later, BlockProgram* result)
+      : all_(schedule.program.instructions), members_(members), phases_(phases), result_(*result) {
     find_contracted(schedule, later);
   }
 
@@ -42,7 +43,11 @@ class Lowering {
     result_.bytes.read = read_.total();
     plan();
     count_reads();
-    for (size_t m = 0; m < members_.size(); ++m) emit(m);
+    for (size_t m = 0; m < members_.size(); ++m) {
+      if (m > 0 && phase_of(m) != phase_of(m - 1)) end_phase();
+      emit(m);
+    }
+    if (!phases_.empty()) end_phase();
     result_.scratch_count = slots_.count();
     result_.scratch_item = slots_.widest();
     for (Step& step : result_.steps) {
@@ -56,11 +61,14 @@ class Lowering {
   // A base that lives in a scratch block.
   struct Contracted {
     int slot = -1;
-    int reads = 0;        // left
-    bool folded = false;  // by a reduction, after the steps
+    int reads = 0;       // left
+    bool whole = false;  // piles up to a whole row or node: a reduction folds it after the steps, or a later phase reads it
+    int phase = 0;       // in which it is written
   };
 
   const Instruction& at(int i) const { return all_[static_cast<size_t>(i)]; }
+  int phase_of(size_t m) const { return phases_.empty() ? 0 : phases_[m]; }
+  void end_phase() { result_.phases.push_back({result_.steps.size(), result_.endings.size()}); }
 
   // The group's temporaries, but for those that members which run later read.
   void find_contracted(const fuse::Schedule& schedule, const std::vector<int>& later) {
@@ -154,7 +162,8 @@ class Lowering {
     for (size_t k = 0; k < views_.size(); ++k) views[k] = &views_[k];
     views[views_.size()] = order;
     make_plan(views, static_cast<int>(views_.size()) + 1, static_cast<int>(views_.size()), &result_.plan);
-    result_.tiling = choose_tiling(&result_.plan, static_cast<int>(views_.size()));
+    // Phases need rows, one after the other.
+    if (phases_.empty()) result_.tiling = choose_tiling(&result_.plan, static_cast<int>(views_.size()));
     for (const auto& [base, use] : uses_) result_.repeatable &= use.reads == 0 || use.writes == 0;
   }
 
@@ -170,13 +179,18 @@ class Lowering {
   }
 
   void count_reads() {
-    for (int member : members_) {
-      for (int k = 0; k < at(member).input_count; ++k) {
-        const auto found = contracted_.find(at(member).inputs[k].base.get());
+    for (size_t m = 0; m < members_.size(); ++m) {
+      const Instruction& instruction = at(members_[m]);
+      for (int k = 0; k < instruction.input_count; ++k) {
+        const auto found = contracted_.find(instruction.inputs[k].base.get());
         if (found == contracted_.end()) continue;
         ++found->second.reads;
-        found->second.folded |= at(member).kind == Kind::kReduce;
+        found->second.whole |= instruction.kind == Kind::kReduce || found->second.phase != phase_of(m);
       }
+      const auto found = contracted_.find(instruction.output.base.get());
+      if (found == contracted_.end()) continue;
+      found->second.whole |= found->second.reads > 0 && found->second.phase != phase_of(m);  // written again in a later phase
+      found->second.phase = phase_of(m);
     }
   }
 
@@ -282,7 +296,7 @@ class Lowering {
     Argument target, place;
     int cast_slot = -1;
     if (found != contracted_.end()) {
-      if (found->second.slot < 0) found->second.slot = slots_.take_beside(read, stored, found->second.folded);
+      if (found->second.slot < 0) found->second.slot = slots_.take_beside(read, stored, found->second.whole);
       target = {Where::kScratch, static_cast<int16_t>(found->second.slot)};
     } else if (computed != stored) {
       cast_slot = slots_.take_beside(read, computed);
@@ -372,7 +386,7 @@ class Lowering {
   }
 
   const std::vector<Instruction>& all_;
-  const std::vector<int>& members_;
+  const std::vector<int>&members_, &phases_;
   BlockProgram& result_;
   std::unordered_map<Buffer*, Contracted> contracted_;
   struct Use {
@@ -388,9 +402,10 @@ class Lowering {
 
 }  // namespace
 
-BlockProgram lower(const fuse::Schedule& schedule, const std::vector<int>& members, const std::vector<int>& later) {
+BlockProgram lower(const fuse::Schedule& schedule, const std::vector<int>& members, const std::vector<int>& phases,
+                   const std::vector<int>& later) {
   BlockProgram result;
-  Lowering(schedule, members, later, &result).run();
+  Lowering(schedule, members, phases, later, &result).run();
   return result;
 }
 

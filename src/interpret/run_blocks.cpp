@@ -42,6 +42,7 @@ BlockRunner::BlockRunner(const BlockProgram& program, int64_t block, Statuses* s
       block_(block),
       run_(run_elements(program, block)),
       statuses_(statuses),
+      end_(program.steps.size()),
       // C library functions may take back what was met before them.
       watches_(!program.repeatable || program.scalar_unit),
       scratch_(nullptr, std::free),
@@ -86,8 +87,10 @@ void BlockRunner::run(int64_t begin, int64_t end) {
   if (program_.streamed >= 0) kernel::finish_stream();
 }
 
-void BlockRunner::run_range(int64_t begin, int64_t count) {
-  if (program_.steps.empty()) return;
+void BlockRunner::run_range(int64_t begin, int64_t count, size_t first, size_t end) {
+  if (first == end) return;
+  first_ = first;
+  end_ = end;
   kernel::clear_status_all();
   int64_t offset = 0;
   walk(program_.plan, begin, begin + count, block_, [&](std::byte* const* data, int64_t n) {
@@ -128,7 +131,7 @@ void BlockRunner::run_piece(std::byte* const* data, int64_t offset, int64_t n) {
 
 // Asks once for the whole block what was met. That is seldom anything; then the block runs once more, to see which step met it.
 void BlockRunner::run_block(int64_t offset, int64_t n) {
-  for (size_t number = 0; number < arguments_.size(); ++number) run_step(number, offset, n);
+  for (size_t number = first_; number < end_; ++number) run_step(number, offset, n);
   if (__builtin_expect((met() & program_.reported) == 0, 1)) return;
   forget();
   watches_ = true;  // there will be more
@@ -136,7 +139,7 @@ void BlockRunner::run_block(int64_t offset, int64_t n) {
 }
 
 void BlockRunner::run_block_watching(int64_t offset, int64_t n) {
-  for (size_t number = 0; number < arguments_.size(); ++number) {
+  for (size_t number = first_; number < end_; ++number) {
     run_step(number, offset, n);
     const unsigned conditions = met();
     if (conditions == 0) continue;

@@ -31,7 +31,9 @@ class BlockRunner {
   // Elements [begin, end) of the plan, or tiles where the program has tiles.
   void run(int64_t begin, int64_t end);
   // Elements [begin, begin + count), count at most a block, so that scratch blocks hold them all in order afterwards.
-  void run_range(int64_t begin, int64_t count);
+  void run_range(int64_t begin, int64_t count) { run_range(begin, count, 0, program_.steps.size()); }
+  // The same for the steps [first, end).
+  void run_range(int64_t begin, int64_t count, size_t first, size_t end);
   // Where an ending's elements from `begin` on lie after run_range(begin, ...).
   const std::byte* values(const Ending& ending, int64_t begin) const;
 
@@ -55,7 +57,8 @@ class BlockRunner {
   int64_t block_;
   int64_t run_;  // elements of a call of a step
   Statuses* statuses_;
-  bool watches_;  // asks after each step what it met
+  size_t first_ = 0, end_;  // steps that run
+  bool watches_;            // asks after each step what it met
   std::unique_ptr<std::byte, void (*)(void*)> scratch_;
   std::vector<Places> arguments_;   // of each step
   std::vector<std::byte*> places_;  // the plan's operands, the scratch blocks, the numbers

@@ -30,24 +30,19 @@ class Folder {
       : program_(program),
         endings_(program.endings),
         split_(program.split),
-        // A leaf of the tree is not cut, so a block holds one.
-        block_(std::clamp<int64_t>(block, 128, 4096)),
+        // A leaf of the tree is not cut, so a block holds one; a row with phases neither.
+        block_(program.phases.empty() ? std::clamp<int64_t>(block, 128, 4096) : program.split.reduced),
         statuses_(statuses),
         ending_status_(ending_status) {}
 
   void run() {
     const auto interrupts = program_.fresh ? sched::Interrupts::kStop : sched::Interrupts::kFinish;
-    if (split_.inner > 1) {
+    if (!program_.phases.empty()) {
+      by_rows(interrupts, [this](BlockRunner& runner, int64_t row) { run_phases(runner, row); });
+    } else if (split_.inner > 1) {
       by_columns(interrupts);
     } else if (split_.outer >= 8 || split_.reduced <= 8 * block_) {
-      const int64_t grain = std::max<int64_t>(1, 32768 / std::max<int64_t>(1, split_.reduced));
-      sched::parallel_for(
-          split_.outer, grain,
-          [&](int64_t begin, int64_t end) {
-            BlockRunner runner(program_, block_, statuses_);
-            for (int64_t row = begin; row < end; ++row) fold_row(runner, row);
-          },
-          interrupts);
+      by_rows(interrupts, [this](BlockRunner& runner, int64_t row) { fold_row(runner, row); });
     } else {
       for (int64_t row = 0; row < split_.outer; ++row) fold_long_row(row, interrupts);
     }
@@ -71,20 +66,18 @@ class Folder {
     if (met & endings_[e].reported) ending_status_->add(e, met & endings_[e].reported);
   }
 
+  static void fold(const Ending& ending, std::byte* slot, const std::byte* values, int64_t count) {
+    if (ending.pairwise) return ending.pairwise(slot, values, item_size(ending.from), count);
+    start(ending, slot, values);
+    ending.loops->run(slot, values, item_size(ending.from), count);
+  }
+
   // The partial results of one node, one slot an ending.
   void fold_node(BlockRunner& runner, int64_t begin, int64_t count, std::byte* slots) {
     runner.run_range(begin, count);
     kernel::clear_status();
     for (size_t e = 0; e < endings_.size(); ++e) {
-      const Ending& ending = endings_[e];
-      const std::byte* values = runner.values(ending, begin);
-      std::byte* slot = slots + static_cast<int64_t>(e) * kSlot;
-      if (ending.pairwise) {
-        ending.pairwise(slot, values, item_size(ending.from), count);
-      } else {
-        start(ending, slot, values);
-        ending.loops->run(slot, values, item_size(ending.from), count);
-      }
+      fold(endings_[e], slots + static_cast<int64_t>(e) * kSlot, runner.values(endings_[e], begin), count);
       note(e);
     }
   }
@@ -130,6 +123,37 @@ class Folder {
     for (size_t i = 0; i < nodes.size(); ++i) fold_node(runner, nodes[i].first, nodes[i].count, slots->data() + i * stride);
     std::byte* next = slots->data();
     return join(count, &next);
+  }
+
+  template <class F>
+  void by_rows(sched::Interrupts interrupts, const F& one_row) {
+    const int64_t grain = std::max<int64_t>(1, 32768 / std::max<int64_t>(1, split_.reduced * std::max(1, program_.cost / 4)));
+    sched::parallel_for(
+        split_.outer, grain,
+        [&](int64_t begin, int64_t end) {
+          BlockRunner runner(program_, block_, statuses_);
+          for (int64_t row = begin; row < end; ++row) one_row(runner, row);
+        },
+        interrupts);
+  }
+
+  // The scratch blocks hold the whole row, so what folds it sees it at once, and later phases find it again.
+  void run_phases(BlockRunner& runner, int64_t row) {
+    size_t step = 0, e = 0;
+    const int64_t begin = row * split_.reduced;
+    for (const Phase& phase : program_.phases) {
+      runner.run_range(begin, split_.reduced, step, phase.steps_end);
+      kernel::clear_status();
+      for (; e < phase.endings_end; ++e) {
+        const Ending& ending = endings_[e];
+        alignas(16) std::byte total[kSlot];
+        fold(ending, total, runner.values(ending, begin), split_.reduced);
+        start(ending, result(ending, row), total);
+        ending.join->run(result(ending, row), total, kSlot, 1);
+        note(e);
+      }
+      step = phase.steps_end;
+    }
   }
 
   void fold_row(BlockRunner& runner, int64_t row) {

@@ -39,21 +39,26 @@ class GroupRunner {
   // Members that are to stay in the program.
   const std::vector<int>& kept() const { return kept_; }
 
-  void run(const std::vector<int>& members, const char* apart) {
+  void run(const fuse::Group& group) {
+    const std::vector<int>& members = group.members;
     kept_.clear();
-    apart_ = apart;
+    apart_ = group.apart;
+    if (!group.phases.empty()) {
+      run_once(members, group.phases, {}, false);
+      return;
+    }
     bool computes = false, reduces = false;
     for (int member : members) (at(member).kind == Kind::kReduce ? reduces : computes) = true;
-    if (computes && reduces && !run_once(members, {}, true)) {
+    if (computes && reduces && !run_once(members, {}, {}, true)) {
       // Tiles and reductions do not go together: what is reduced is written out first.
       std::vector<int> first, second;
       for (int member : members) (at(member).kind == Kind::kReduce ? second : first).push_back(member);
-      run_once(first, second, false);
+      run_once(first, {}, second, false);
       for (int member : first) at(member).done = true;  // what updates in place may not run twice, whatever becomes of the rest
       apart_ = "tiles and reductions do not go together";
-      run_once(second, {}, false);
+      run_once(second, {}, {}, false);
     } else if (!(computes && reduces)) {
-      run_once(members, {}, false);
+      run_once(members, {}, {}, false);
     }
   }
 
@@ -61,11 +66,11 @@ class GroupRunner {
   Instruction& at(int i) { return all_[static_cast<size_t>(i)]; }
 
   // False, with nothing done, where tiles are wanted and `linear` forbids them.
-  bool run_once(const std::vector<int>& members, const std::vector<int>& later, bool linear) {
-    BlockProgram program = lower(schedule_, members, later);
+  bool run_once(const std::vector<int>& members, const std::vector<int>& phases, const std::vector<int>& later, bool linear) {
+    BlockProgram program = lower(schedule_, members, phases, later);
     if (program.tiling.count > 0 && linear) return false;
     if (!program.endings.empty()) program.tiling = {};
-    const int64_t block = block_elements(program);
+    const int64_t block = program.phases.empty() ? block_elements(program) : program.split.reduced;
     std::optional<trace::GroupRun> run;
     if (trace::keeps_groups()) program.run = &run.emplace(traced(members), apart_);
     Statuses statuses(program.steps.size()), ending_status(program.endings.size());
@@ -144,7 +149,7 @@ void run_schedule(fuse::Schedule& schedule, std::vector<Report>* reports) {
   GroupRunner runner(schedule, reports);
   bool keeps = false;  // instructions that read what a later group would free
   for (const fuse::Group& group : schedule.groups) {
-    runner.run(group.members, group.apart);
+    runner.run(group);
     for (int member : group.members) all[static_cast<size_t>(member)].done = true;
     keeps |= !runner.kept().empty();
     for (int member : runner.kept()) {

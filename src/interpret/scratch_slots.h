@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <span>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "manycore/dtype.h"
@@ -22,27 +23,20 @@ class ScratchSlots {
   int count() const { return count_; }
   int64_t widest() const { return widest_; }  // bytes of the largest element
 
-  int take(DType dtype) {
-    if (free_.empty()) return use(count_++, dtype);
-    const int slot = free_.back();
-    free_.pop_back();
-    return use(slot, dtype);
-  }
+  int take(DType dtype) { return take_beside({}, dtype); }
 
   // A free block, but not one that an input of another width lies in: a loop may write exactly where it reads, and nowhere else
-  // into its inputs. What is folded piles up piece by piece, so a block that held elements of another width would be written where
-  // earlier pieces lie.
-  int take_beside(std::span<const Input> inputs, DType dtype, bool folded = false) {
+  // into its inputs. What is to stay `whole` piles up piece by piece, and is read in the same way: in a block for elements of
+  // several widths one would be written where earlier or later pieces of the other lie.
+  int take_beside(std::span<const Input> inputs, DType dtype, bool whole = false) {
     const int64_t width = item_size(dtype);
     const auto fits = [&](int slot) {
-      if (folded && widths_.at(slot) != width) return false;
+      if ((whole || whole_.contains(slot)) && widths_.at(slot) != width) return false;
       return std::ranges::none_of(inputs, [&](const Input& input) { return input.slot == slot && input.bytes != width; });
     };
-    const auto found = std::find_if(free_.rbegin(), free_.rend(), fits);
-    if (found == free_.rend()) return use(count_++, dtype);
-    const int slot = *found;
-    free_.erase(std::next(found).base());
-    return use(slot, dtype);
+    const int slot = take_fitting(fits, dtype);
+    if (whole) whole_.insert(slot);
+    return slot;
   }
 
   void release(int slot) { free_.push_back(slot); }
@@ -50,6 +44,15 @@ class ScratchSlots {
   void spoil(int slot) { widths_[slot] = 0; }
 
  private:
+  template <class Fits>
+  int take_fitting(const Fits& fits, DType dtype) {
+    const auto found = std::find_if(free_.rbegin(), free_.rend(), fits);
+    if (found == free_.rend()) return use(count_++, dtype);
+    const int slot = *found;
+    free_.erase(std::next(found).base());
+    return use(slot, dtype);
+  }
+
   int use(int slot, DType dtype) {
     widest_ = std::max(widest_, item_size(dtype));
     const auto [found, fresh] = widths_.try_emplace(slot, item_size(dtype));
@@ -60,6 +63,7 @@ class ScratchSlots {
   int count_ = 0;
   int64_t widest_ = 1;
   std::vector<int> free_;
+  std::unordered_set<int> whole_;            // blocks in which something piles up, for good
   std::unordered_map<int, int64_t> widths_;  // of the elements that a block has held; 0 for several
 };
 

@@ -35,4 +35,18 @@ Meeting meet(const Instruction& earlier, const Instruction& later) {
   return worst;
 }
 
+bool follows_by_row(const Instruction& earlier, const Instruction& later) {
+  if (earlier.kind != Kind::kReduce || later.kind == Kind::kReduce || later.kind == Kind::kFree) return false;
+  if (meet(earlier.output, later.output) != Meeting::kApart) return false;
+  const Meeting overwritten = meet(earlier.inputs[0], later.output);
+  if (overwritten == Meeting::kCrossed) return false;
+  bool waits = overwritten == Meeting::kAligned;
+  for (int i = 0; i < later.input_count; ++i) {
+    if (meet(earlier.output, later.inputs[i]) == Meeting::kApart) continue;
+    if (!same_place(earlier.output.view, later.inputs[i].view)) return false;
+    waits = true;
+  }
+  return waits;
+}
+
 }  // namespace manycore::program

@@ -14,6 +14,10 @@ enum class Meeting : uint8_t {
 // How `later` depends on `earlier`.
 Meeting meet(const Instruction& earlier, const Instruction& later);
 
+// Must `later` wait for `earlier`, a reduction along the last axes, but for the row that it works on only? It reads what that makes of
+// the row, or overwrites the row, and they meet in no other way.
+bool follows_by_row(const Instruction& earlier, const Instruction& later);
+
 // Are two views of one shape the same elements?
 inline bool same_place(const View& a, const View& b) { return a.data == b.data && a.dtype == b.dtype && a.strides == b.strides; }
 

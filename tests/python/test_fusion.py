@@ -179,6 +179,48 @@ def softmax(v: Any) -> Any:
     return shifted * shifted
 
 
+def softmax_of_rows(v: Any) -> Any:
+    a = v.t
+    e = v.np.exp(a - a.max(axis=1, keepdims=True))
+    return e / e.sum(axis=1, keepdims=True)
+
+
+def softmax_kept(v: Any) -> Any:
+    a = v.t * 2
+    e = v.np.exp(a - a.max(axis=1, keepdims=True))
+    total = e.sum(axis=1, keepdims=True)
+    return a, e / total, total
+
+
+def rows_in_float32(v: Any) -> Any:
+    a = v.f.reshape(ROWS, COLUMNS) * 3
+    low = a.min(axis=1, keepdims=True)
+    above = a > low
+    return (a - low) * above, low
+
+
+def rows_in_place(v: Any) -> Any:
+    a = v.t + 1
+    a -= a.max(axis=1, keepdims=True)
+    a *= a.sum(axis=1, keepdims=True)
+    return a
+
+
+def rows_of_integers(v: Any) -> Any:
+    a = v.i.reshape(ROWS, COLUMNS) + 1
+    return (a - a.min(axis=1, keepdims=True)) / a.sum(axis=1, keepdims=True)
+
+
+def rows_of_a_cube(v: Any) -> Any:
+    a = v.c * 2
+    return a - a.max(axis=2, keepdims=True) * a
+
+
+def columns_taken_off(v: Any) -> Any:
+    a = v.t * 2
+    return a - a.max(axis=0)
+
+
 def cleared(v: Any) -> Any:
     a = v.x
     a[:] = 0
@@ -342,6 +384,13 @@ PROGRAMS: dict[str, tuple[Callable[[Any], Any], int, int]] = {
     "seen in two shapes that cannot change": (two_shapes, 2, F8),
     "less the mean of rows": (mean_and_spread, 3, F8 + F8 + ROWS * 8),
     "less the maximum of rows": (softmax, 1, F8),
+    "softmax of rows": (softmax_of_rows, 1, F8),
+    "softmax of rows, parts kept": (softmax_kept, 1, 2 * F8),
+    "rows in float32": (rows_in_float32, 1, F8 // 2),
+    "rows in place": (rows_in_place, 1, 3 * F8),
+    "rows of integers": (rows_of_integers, 1, F8),
+    "rows of a cube": (rows_of_a_cube, 1, F8),
+    "columns taken off": (columns_taken_off, 2, 2 * F8),
 }
 
 
