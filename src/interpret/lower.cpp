@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "interpret/block_program.h"
+#include "interpret/contracted.h"
 #include "interpret/read_bytes.h"
 #include "interpret/scratch_slots.h"
 #include "kernel/cast_conditions.h"
@@ -34,15 +35,18 @@ class Lowering {
  public:
   Lowering(const fuse::Schedule& schedule, const std::vector<int>& members, const std::vector<int>& phases,
            const std::vector<int>& later, BlockProgram* result)
-      : all_(schedule.program.instructions), members_(members), phases_(phases), result_(*result) {
-    find_contracted(schedule, later);
+      : all_(schedule.program.instructions),
+        members_(members),
+        phases_(phases),
+        result_(*result),
+        contracted_(find_contracted(schedule, members, later, &result->kept)) {
+    count_reads(schedule, members, phases, &contracted_);
   }
 
   void run() {
     for (int member : members_) list_operands(at(member));
     result_.bytes.read = read_.total();
     plan();
-    count_reads();
     for (size_t m = 0; m < members_.size(); ++m) {
       if (m > 0 && phase_of(m) != phase_of(m - 1)) end_phase();
       emit(m);
@@ -58,57 +62,9 @@ class Lowering {
   }
 
  private:
-  // A base that lives in a scratch block.
-  struct Contracted {
-    int slot = -1;
-    int reads = 0;       // left
-    bool whole = false;  // piles up to a whole row or node: a reduction folds it after the steps, or a later phase reads it
-    int phase = 0;       // in which it is written
-  };
-
   const Instruction& at(int i) const { return all_[static_cast<size_t>(i)]; }
   int phase_of(size_t m) const { return phases_.empty() ? 0 : phases_[m]; }
   void end_phase() { result_.phases.push_back({result_.steps.size(), result_.endings.size()}); }
-
-  // The group's temporaries, but for those that members which run later read.
-  void find_contracted(const fuse::Schedule& schedule, const std::vector<int>& later) {
-    const auto& temporaries = schedule.temporaries;
-    for (int member : members_) {
-      const auto found = temporaries.find(at(member).output.base.get());
-      if (found != temporaries.end()) contracted_[found->first];
-    }
-    for (int member : later) {
-      for (int k = 0; k < at(member).input_count; ++k) contracted_.erase(at(member).inputs[k].base.get());
-    }
-    Buffer* passing = schedule.program.passing;
-    if (passing && contracted_.contains(passing) && !keep_recipe(passing)) contracted_.erase(passing);
-  }
-
-  // The members that a passing array is computed by; false where running them once more would give something else, because something
-  // overwrites what they read.
-  bool keep_recipe(Buffer* passing) {
-    std::unordered_map<Buffer*, bool> written, needed;
-    for (const Instruction& instruction : all_) {
-      // Also by groups that run later, which may have been recorded before the reduction.
-      if (instruction.done || instruction.kind == Kind::kFree) continue;
-      if (!is_contracted(instruction.output)) written[instruction.output.base.get()] = true;
-    }
-    needed[passing] = true;
-    std::vector<int> recipe;
-    for (size_t m = members_.size(); m-- > 0;) {
-      const Instruction& instruction = at(members_[m]);
-      if (!needed.contains(instruction.output.base.get())) continue;
-      recipe.push_back(members_[m]);
-      for (int k = 0; k < instruction.input_count; ++k) {
-        Buffer* base = instruction.inputs[k].base.get();
-        if (base == nullptr) continue;
-        if (written.contains(base)) return false;
-        if (contracted_.contains(base)) needed[base] = true;
-      }
-    }
-    result_.kept = std::move(recipe);
-    return true;
-  }
 
   bool is_contracted(const Operand& operand) const { return contracted_.contains(operand.base.get()); }
 
@@ -176,22 +132,6 @@ class Lowering {
     if (plan.strides[operand][0] != item || plan.shape[0] * item < long_run) return false;
     const Use& use = uses_.at(output.base.get());
     return use.reads == 0 && use.writes == 1;
-  }
-
-  void count_reads() {
-    for (size_t m = 0; m < members_.size(); ++m) {
-      const Instruction& instruction = at(members_[m]);
-      for (int k = 0; k < instruction.input_count; ++k) {
-        const auto found = contracted_.find(instruction.inputs[k].base.get());
-        if (found == contracted_.end()) continue;
-        ++found->second.reads;
-        found->second.whole |= instruction.kind == Kind::kReduce || found->second.phase != phase_of(m);
-      }
-      const auto found = contracted_.find(instruction.output.base.get());
-      if (found == contracted_.end()) continue;
-      found->second.whole |= found->second.reads > 0 && found->second.phase != phase_of(m);  // written again in a later phase
-      found->second.phase = phase_of(m);
-    }
   }
 
   // ---- steps
@@ -388,7 +328,7 @@ class Lowering {
   const std::vector<Instruction>& all_;
   const std::vector<int>&members_, &phases_;
   BlockProgram& result_;
-  std::unordered_map<Buffer*, Contracted> contracted_;
+  ContractedBases contracted_;
   struct Use {
     int reads = 0, writes = 0;
   };
