@@ -260,23 +260,6 @@ def test_doctest_and_unittest_run_as_user_code(tmp_path: Path) -> None:
     assert done.returncode == 0 and "Ran 1 test" in done.stderr
 
 
-def test_code_sent_by_cloudpickle_runs_in_a_plain_process(tmp_path: Path) -> None:
-    pytest.importorskip("joblib")
-    script = write(
-        tmp_path,
-        "main.py",
-        """
-        import joblib, numpy as np, scipy.special
-
-        def work(x):
-            return float(scipy.special.expit(x)[0])
-
-        print(joblib.Parallel(2)(joblib.delayed(work)(np.zeros(2)) for _ in range(3)))
-        """,
-    )
-    assert ours([script], tmp_path) == ["[0.5, 0.5, 0.5]"]
-
-
 def test_coverage_pdb_and_tracing_see_the_users_lines(tmp_path: Path) -> None:
     script = write(
         tmp_path,

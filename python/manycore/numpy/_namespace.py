@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copyreg
 import importlib
 import sys
 import types
@@ -94,6 +95,16 @@ class NumpyModule(types.ModuleType):
 
 NumpyModule.__name__ = NumpyModule.__qualname__ = "module"
 NumpyModule.__module__ = "builtins"
+
+
+def _reduce_module(module: NumpyModule) -> tuple[Any, tuple[str]]:
+    import pkgutil
+
+    return pkgutil.resolve_name, (module.__name__,)  # import_module is another function where the hooks are
+
+
+# cloudpickle and dill send modules by name, but know only those of Python's own class. Where it arrives, the name is NumPy's.
+copyreg.pickle(NumpyModule, _reduce_module)
 
 # What a module says about itself; __path__ stays ours, since Python finds our modules by it.
 IDENTITY = ("__name__", "__doc__", "__file__", "__spec__", "__loader__", "__package__", "__cached__")
