@@ -10,7 +10,10 @@ from manycore import main_interpreter
 
 main_interpreter.refuse_others()
 
-# What is below loads the extension, which must not happen in another interpreter.
+# What is below loads the extension, which must not happen in another interpreter. NumPy first: a Ctrl-C in its long import would
+# come out of the extension's own as an ImportError.
+import numpy  # noqa: E402, F401
+
 from manycore import waiting  # noqa: E402
 from manycore._core import FallbackError, __version__, evaluate  # noqa: E402
 from manycore.recording import explain  # noqa: E402

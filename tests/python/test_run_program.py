@@ -217,3 +217,28 @@ def test_ctrl_c_ends_the_process_as_plain_python_does(tmp_path: Path) -> None:
         process.stderr.close()
     assert results[0] == results[1]
     assert results[0][0] == -signal.SIGINT
+
+
+def test_standard_input_is_run_as_python_runs_it(tmp_path: Path) -> None:
+    text = "import sys\nprint(sys.argv, list(globals()), __file__, __cached__)\n1 / 0\n"
+    plain, ours = (
+        subprocess.run(
+            [sys.executable, *command, "-", "a"],
+            cwd=tmp_path,
+            env=ENVIRONMENT,
+            input=text,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        for command in ([], ["-m", "manycore", "run"])
+    )
+    assert (ours.stdout, ours.stderr, ours.returncode) == (plain.stdout, plain.stderr, plain.returncode)
+
+
+def test_an_interrupt_while_numpy_is_imported_is_no_import_error(tmp_path: Path) -> None:
+    write(tmp_path, "first/numpy/__init__.py", "raise KeyboardInterrupt\n")  # what Ctrl-C comes to in the middle of the import
+    path = os.pathsep.join([str(tmp_path / "first"), ENVIRONMENT["PYTHONPATH"]])
+    plain, ours = both(["-c", "import numpy"], tmp_path, PYTHONPATH=path)
+    assert ours.returncode == plain.returncode == -signal.SIGINT
+    assert ours.stderr.endswith("KeyboardInterrupt\n") and "ImportError" not in ours.stderr

@@ -124,7 +124,10 @@ def _run_script(path: str, argv: list[str]) -> bool | None:
 def _run_text(source: bytes, filename: str, argv: list[str]) -> bool | None:
     sys.argv = list(argv)
     _set_path("")
-    return _execute(source, filename, _main_module(importlib.machinery.BuiltinImporter))
+    namespace = _main_module(importlib.machinery.BuiltinImporter)
+    if filename == "<stdin>":
+        namespace.update(__file__=filename, __cached__=None)
+    return _execute(source, filename, namespace)
 
 
 def _execute(source: bytes, filename: str, namespace: dict[str, Any]) -> bool | None:
