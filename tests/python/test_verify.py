@@ -12,7 +12,7 @@ from manycore.run.verify import format_result, run_both
 from test_run_program import run, write
 
 # A program that behaves differently under manycore, as no right one does: it asks who runs it.
-CHEAT = "import sys\nours = 'manycore' in sys.modules\n"
+CHEAT = "import os, sys\nours = 'manycore' in sys.modules\n"
 
 
 def test_equal_runs_are_equal_and_leave_the_plain_runs_files(tmp_path: Path) -> None:
@@ -49,6 +49,10 @@ def test_equal_runs_are_equal_and_leave_the_plain_runs_files(tmp_path: Path) -> 
         ("print(1 + ours)", "stdout: line 1: '1' in plain Python, '2' under manycore"),
         ("sys.exit(4 + ours)", "exit code: 4 in plain Python, 5 under manycore"),
         ("open('f.bin', 'wb').write(bytes([1, 2 + ours]))", "f.bin: byte 1 is 2 in plain Python, 3 under manycore"),
+        ("if ours: os.remove('program.py')", "program.py: removed under manycore only"),
+        ("if not ours: os.remove('program.py')", "program.py: removed by plain Python only"),
+        ("os.symlink('b' if ours else 'a', 'link')", "link: a link to 'a' in plain Python, a link to 'b' under manycore"),
+        ("open('link', 'w') if ours else os.symlink('a', 'link')", "link: a link to 'a' in plain Python, a file under manycore"),
         ("if ours: open('extra', 'w')", "extra: written under manycore only"),
         ("if not ours: open('extra', 'w')", "extra: written by plain Python only"),
         ("open('t.csv', 'w').write(f'a,{1 + ours}')", "t.csv: line 1: 'a,1' in plain Python, 'a,2' under manycore"),
@@ -79,6 +83,33 @@ def test_numbers_within_the_stated_tolerance_are_equal(tmp_path: Path) -> None:
     script = write(tmp_path, "program.py", "# tolerance: rtol=1e-8 atol=0\n" + text)
     result = run_both([script], cwd=tmp_path)
     assert result.equal and str(result.tolerance) == "rtol=1e-08 atol=0"
+
+
+def test_both_runs_start_without_the_folders_and_links_of_the_other(tmp_path: Path) -> None:
+    script = write(
+        tmp_path,
+        "program.py",
+        """
+        import os
+        os.makedirs("out/empty")
+        open("out/run1.txt", "w").write("1")
+        os.symlink("run1.txt", "out/latest")
+        os.symlink("out", "newest")
+        os.replace("old.txt", "renamed.txt")
+        os.rmdir("gone")
+        os.unlink("moved"); os.symlink("b", "moved")
+        """,
+    )
+    write(tmp_path, "old.txt", "old\n")
+    (tmp_path / "gone").mkdir()
+    (tmp_path / "moved").symlink_to("a")
+    result = run_both([script], cwd=tmp_path, repeats=2)
+    assert result.equal, result.differences
+    assert result.exit_codes == (0, 0)
+    assert result.files == ["moved", "newest", "out/latest", "out/run1.txt", "renamed.txt"]
+    assert (tmp_path / "out/empty").is_dir() and (tmp_path / "newest").readlink() == Path("out")
+    assert (tmp_path / "renamed.txt").read_text() == "old\n" and not (tmp_path / "old.txt").exists()
+    assert (tmp_path / "moved").readlink() == Path("b")
 
 
 def test_the_command_prints_times_and_fails_on_a_difference(tmp_path: Path) -> None:
@@ -124,6 +155,8 @@ def test_text_is_compared_number_by_number() -> None:
     assert compare_text("1\n2\n", "1\n", loose) == "2 lines in plain Python, 1 under manycore"
     assert compare_text("1.0\n", "1.00\n", EXACT) == "line 1: '1.0' in plain Python, '1.00' under manycore"
     assert compare_text("inf\n", "1e308\n", loose) is not None
+    assert compare_text("(1.0+2.0j)\n", "(1.0+2.0000001j)\n", loose) is None
+    assert compare_text("(1.0+2.0j)\n", "(1.0+2.1j)\n", loose) is not None
 
 
 def test_arrays_are_compared_by_value(tmp_path: Path) -> None:
@@ -147,3 +180,16 @@ def test_a_tolerance_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
         ValueError, match="^tolerance: 'about' is not a tolerance, expected 'exact' or 'rtol=NUMBER atol=NUMBER', got"
     ):
         script_tolerance(path)
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("--repeats=0", "manycore: verify: repeats, expected a number of runs from 1, got 0\n"),
+        ("--rtol=-1", "manycore: tolerance: rtol is not a tolerance, expected a finite number from 0, got -1.0\n"),
+        ("--atol=nan", "manycore: tolerance: atol is not a tolerance, expected a finite number from 0, got nan\n"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused(tmp_path: Path, option: str, message: str) -> None:
+    done = run(["-m", "manycore", "verify", option, "-c", "print(1)"], tmp_path)
+    assert (done.returncode, done.stderr) == (2, message)

@@ -10,7 +10,9 @@ True
 
 from __future__ import annotations
 
+import cmath
 import math
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +30,11 @@ class Tolerance:
 
     rtol: float = 0.0
     atol: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name, value in (("rtol", self.rtol), ("atol", self.atol)):
+            if not 0 <= value < math.inf:
+                raise ValueError(f"tolerance: {name} is not a tolerance, expected a finite number from 0, got {value}")
 
     @classmethod
     def parse(cls, text: str) -> Tolerance:
@@ -49,10 +56,10 @@ class Tolerance:
     def is_exact(self) -> bool:
         return self.rtol == 0 and self.atol == 0
 
-    def accepts(self, ours: float, plain: float) -> bool:
-        if ours == plain or (math.isnan(ours) and math.isnan(plain)):
+    def accepts(self, ours: complex, plain: complex) -> bool:
+        if ours == plain or (cmath.isnan(ours) and cmath.isnan(plain)):
             return True
-        return math.isfinite(plain) and abs(ours - plain) <= self.atol + self.rtol * abs(plain)
+        return cmath.isfinite(plain) and abs(ours - plain) <= self.atol + self.rtol * abs(plain)
 
     def __str__(self) -> str:
         return "exact" if self.is_exact else f"rtol={self.rtol:g} atol={self.atol:g}"
@@ -88,6 +95,8 @@ def compare_text(plain: str, ours: str, tolerance: Tolerance) -> str | None:
 
 def compare_files(plain: Path, ours: Path, tolerance: Tolerance) -> str | None:
     """The first difference between two files as a sentence, or None."""
+    if plain.is_symlink() or ours.is_symlink():
+        return _compare_links(plain, ours)
     left, right = plain.read_bytes(), ours.read_bytes()
     if left == right:
         return None
@@ -102,6 +111,11 @@ def compare_files(plain: Path, ours: Path, tolerance: Tolerance) -> str | None:
         return f"{len(left)} bytes in plain Python, {len(right)} under manycore"
     at = next(i for i, (x, y) in enumerate(zip(left, right, strict=True)) if x != y)
     return f"byte {at} is {left[at]} in plain Python, {right[at]} under manycore"
+
+
+def _compare_links(plain: Path, ours: Path) -> str | None:
+    left, right = (f"a link to {os.readlink(path)!r}" if path.is_symlink() else "a file" for path in (plain, ours))
+    return None if left == right else f"{left} in plain Python, {right} under manycore"
 
 
 def _load(path: Path) -> Any:
@@ -147,7 +161,7 @@ def _same_tokens(left: str, right: str, tolerance: Tolerance) -> bool:
         if x == y or (SEPARATORS.fullmatch(x) and "".join(x.split()) == "".join(y.split())):
             continue  # columns may be wider
         try:
-            if not tolerance.accepts(float(y), float(x)):
+            if not tolerance.accepts(complex(y), complex(x)):
                 return False
         except ValueError:
             return False

@@ -22,7 +22,7 @@ from pathlib import Path
 from manycore.report.totals import size
 from manycore.run import measured
 from manycore.run.compare import EXACT, Tolerance, compare_files, compare_text, script_tolerance
-from manycore.run.written_files import WatchedFolders, put_back
+from manycore.run.written_files import Left, WatchedFolders
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Run:
     peak_bytes: int
     stdout: str
     stderr: str
-    files: dict[Path, Path] = field(default_factory=dict)
+    left: Left = field(default_factory=Left)
     native_share: float | None = None
 
 
@@ -95,6 +95,8 @@ def run_both(
     """
     if not argv:
         raise ValueError("verify: no program given, expected a script, -m MODULE or -c CODE")
+    if repeats < 1:
+        raise ValueError(f"verify: repeats, expected a number of runs from 1, got {repeats}")
     folder = Path(cwd or os.getcwd())
     script = None if argv[0] in ("-m", "-c", "-") else folder / argv[0]
     if script is not None and not script.exists():
@@ -122,8 +124,8 @@ def run_both(
             _collect(ours[-1], watched, kept / "manycore" / str(number))
         differences = _differences(plains[0], ours[0], folder, tolerance)
         notes = [f"{path} was too large to put back between the runs" for path in watched.not_restored]
-        names = sorted(_shown(path, folder) for path in plains[0].files)
-        put_back(plains[0].files)
+        names = sorted(_shown(path, folder) for path in plains[0].left.files)
+        plains[0].left.put_back()
     return VerifyResult(
         plain_seconds=_median([run.seconds for run in plains]),
         manycore_seconds=_median([run.seconds for run in ours]),
@@ -168,7 +170,7 @@ def _run(command: list[str], folder: Path, environment: dict[str, str], kept: Pa
 
 def _collect(run: Run, watched: WatchedFolders, into: Path) -> None:
     into.mkdir()
-    run.files = watched.collect(into)
+    run.left = watched.collect(into)
 
 
 def _native_share(report: Path) -> float | None:
@@ -188,15 +190,22 @@ def _differences(plain: Run, ours: Run, folder: Path, tolerance: Tolerance) -> l
     text = compare_text(plain.stdout, ours.stdout, tolerance)
     if text:
         found.append(Difference("stdout", text))
-    for path in sorted(plain.files.keys() | ours.files.keys()):
-        if path not in ours.files:
-            found.append(Difference(_shown(path, folder), "written by plain Python only"))
-        elif path not in plain.files:
-            found.append(Difference(_shown(path, folder), "written under manycore only"))
-        else:
-            text = _compare_written(plain.files[path], ours.files[path], tolerance)
-            if text:
-                found.append(Difference(_shown(path, folder), text))
+    return found + _differences_of_files(plain.left, ours.left, folder, tolerance)
+
+
+def _differences_of_files(plain: Left, ours: Left, folder: Path, tolerance: Tolerance) -> list[Difference]:
+    found: list[Difference] = []
+    for path in sorted({*plain.files, *ours.files, *plain.removed, *ours.removed}):
+        texts = []
+        if path in plain.files and path in ours.files:
+            texts.append(_compare_written(plain.files[path], ours.files[path], tolerance))
+        for what, in_plain, in_ours in (
+            ("written", path in plain.files, path in ours.files),
+            ("removed", path in plain.removed, path in ours.removed),
+        ):
+            if in_plain != in_ours:
+                texts.append(f"{what} by plain Python only" if in_plain else f"{what} under manycore only")
+        found.extend(Difference(_shown(path, folder), text) for text in texts if text)
     return found
 
 

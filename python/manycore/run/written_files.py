@@ -1,5 +1,5 @@
-"""Which files did a run write? Watches folders by size and time of every file, keeps copies so that a second run starts
-from the same state, and carries away what a run wrote.
+"""Which files did a run write, which did it remove? Watches folders by size and time of every file, keeps copies so that a second
+run starts from the same state, and carries away what a run wrote. A symbolic link is a file whose content is where it points.
 
 Hidden folders, caches and virtual environments are not watched. Files too large to copy cheaply are watched but not put back;
 they are named in ``not_restored``.
@@ -7,9 +7,11 @@ they are named in ``not_restored``.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 SKIPPED_FOLDERS = frozenset({"__pycache__", "node_modules", "site-packages"})
@@ -20,6 +22,26 @@ MAX_COPIES = 256 << 20  # in total
 Stamp = tuple[int, int, int]
 
 
+@dataclass
+class Left:
+    """What a run left behind: where each file that it wrote lies now, what it removed, and the folders that it made."""
+
+    files: dict[Path, Path] = field(default_factory=dict)
+    removed: list[Path] = field(default_factory=list)
+    folders: list[Path] = field(default_factory=list)
+
+    def put_back(self) -> None:
+        """Lay everything where the program left it."""
+        for folder in self.folders:
+            folder.mkdir(parents=True, exist_ok=True)
+        for path, kept in self.files.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.unlink(missing_ok=True)
+            shutil.move(kept, path)
+        for path in self.removed:
+            path.unlink(missing_ok=True)
+
+
 class WatchedFolders:
     """The state of some folders before a run."""
 
@@ -27,6 +49,7 @@ class WatchedFolders:
         self.roots = _without_nested(roots)
         self.backup = backup.resolve()
         self.before = dict(self._walk())
+        self.folders_before = self._folders()
         self.not_restored: list[Path] = []
         self._copies: dict[Path, Path] = {}
         self._copy_small_files()
@@ -38,7 +61,7 @@ class WatchedFolders:
                 continue
             copy = self.backup / str(number)
             try:
-                shutil.copy2(path, copy)
+                shutil.copy2(path, copy, follow_symlinks=False)
             except OSError:
                 continue
             total += size
@@ -48,21 +71,32 @@ class WatchedFolders:
         """Files that are new or changed since the state was taken, in order of their names."""
         return sorted(path for path, stamp in self._walk() if self.before.get(path) != stamp)
 
-    def collect(self, into: Path) -> dict[Path, Path]:
-        """Move what was written away into a folder and put the earlier state back; returns where each file lies now."""
-        moved: dict[Path, Path] = {}
+    def collect(self, into: Path) -> Left:
+        """Move what was written away into a folder and put the earlier state back."""
+        left = Left(folders=[folder for folder in self._folders() if folder not in self.folders_before])
         for number, path in enumerate(self.written()):
-            moved[path] = into / f"{number}{path.suffix}"
-            shutil.move(path, moved[path])
+            left.files[path] = into / f"{number}{path.suffix}"
+            shutil.move(path, left.files[path])
+        left.removed = [path for path in self.before if path not in left.files and not os.path.lexists(path)]
+        for folder in reversed(left.folders):
+            shutil.rmtree(folder / "__pycache__", ignore_errors=True)
+            with contextlib.suppress(OSError):  # what is hidden in it stays, and so does the folder
+                folder.rmdir()
+        for folder in self.folders_before:
+            folder.mkdir(parents=True, exist_ok=True)
         for path, stamp in self.before.items():
-            if path.exists():
+            if os.path.lexists(path):
                 continue
             if path in self._copies:
-                shutil.copy2(self._copies[path], path)
+                shutil.copy2(self._copies[path], path, follow_symlinks=False)
                 self.before[path] = _stamp(path)
             elif path not in self.not_restored and stamp:
                 self.not_restored.append(path)
-        return moved
+        return left
+
+    def _folders(self) -> list[Path]:
+        """All watched folders, those outside before those in them."""
+        return sorted(folder for root in self.roots for folder, _ in _watched(root, self.backup.parent))
 
     def _walk(self) -> Iterator[tuple[Path, Stamp]]:
         found = 0
@@ -81,15 +115,8 @@ class WatchedFolders:
                 yield path, stamp
 
 
-def put_back(moved: dict[Path, Path]) -> None:
-    """Lay collected files where the program wrote them."""
-    for path, kept in moved.items():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        shutil.move(kept, path)
-
-
 def _stamp(path: Path) -> Stamp:
-    status = path.stat()
+    status = path.lstat()
     return status.st_size, status.st_mtime_ns, status.st_ino
 
 
@@ -103,16 +130,25 @@ def _without_nested(roots: Iterable[Path]) -> list[Path]:
 
 
 def _files_under(root: Path, skipped: Path) -> Iterator[Path]:
+    for folder, names in _watched(root, skipped):
+        for name in names:
+            path = folder / name
+            if path.is_symlink() or path.is_file():
+                yield path
+
+
+def _watched(root: Path, skipped: Path) -> Iterator[tuple[Path, list[str]]]:
+    """Each watched folder with the names of its files and links."""
     for folder, names, files in os.walk(root):
+        links = [name for name in names if os.path.islink(os.path.join(folder, name))]
         names[:] = [
             name
             for name in names
             if not name.startswith(".")
             and name not in SKIPPED_FOLDERS
+            and name not in links
             and not os.path.exists(os.path.join(folder, name, "pyvenv.cfg"))
             and Path(folder, name) != skipped
         ]
-        for name in files:
-            path = Path(folder, name)
-            if path.is_file() and not path.is_symlink():
-                yield path
+        visible = [name for name in links if not name.startswith(".") and name not in SKIPPED_FOLDERS]
+        yield Path(folder), files + visible
