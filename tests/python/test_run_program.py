@@ -107,6 +107,34 @@ def test_exit_status_and_messages_are_those_of_plain_python(tmp_path: Path, text
     assert_same([write(tmp_path, "end.py", text)], tmp_path)
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        b"x = 'caf\xe9'\n",
+        b"# coding: latin-1\nprint(ascii('caf\xe9'))\n1 / 0  # \xe9\n",
+        b"# coding: utf-8\n# \xe9\n",
+        b"# coding: nothing\n",
+        b"print(1)\0\n",
+        b"\xef\xbb\xbfprint(1)\r\n1 / 0",
+    ],
+)
+def test_files_that_are_no_utf_8_are_read_as_python_reads_them(tmp_path: Path, source: bytes) -> None:
+    (tmp_path / "text.py").write_bytes(source)
+    plain, ours = (
+        subprocess.run([sys.executable, *command, "text.py"], cwd=tmp_path, env=ENVIRONMENT, capture_output=True, check=False)
+        for command in ([], ["-m", "manycore", "run"])
+    )
+    assert (ours.stdout, ours.stderr, ours.returncode) == (plain.stdout, plain.stderr, plain.returncode)
+
+
+@pytest.mark.parametrize("path", ["./main.py", "part/../main.py", "part/./link.py", ".//main.py", "./part", "part/"])
+def test_the_path_of_a_program_is_kept_as_it_was_given(tmp_path: Path, path: str) -> None:
+    write(tmp_path, "main.py", "import sys\nprint(__file__, sys.argv, sys.path[0])\n1 / 0\n")
+    write(tmp_path, "part/__main__.py", "import sys\nprint(__file__, sys.argv, sys.path[0])\n1 / 0\n")
+    (tmp_path / "part/link.py").symlink_to(tmp_path / "main.py")
+    assert_same([path], tmp_path)
+
+
 def test_tracebacks_keep_lines_columns_and_frames(tmp_path: Path) -> None:
     write(
         tmp_path,

@@ -68,7 +68,7 @@ def _start_of(program: list[str]) -> Callable[[], bool | None]:
         return lambda: _run_text(program[1].encode(), "<string>", ["-c", *program[2:]])
     if program[0] == "-":
         return lambda: _run_text(sys.stdin.buffer.read(), "<stdin>", program)
-    path = os.path.abspath(program[0])
+    path = os.path.join(os.getcwd(), program[0])  # as the interpreter does: ./script.py keeps its dot in __file__
     if os.path.isdir(path) or _is_archive(path):
         return lambda: _run_package(path, program)
     if not os.path.isfile(path):
@@ -115,10 +115,25 @@ def _run_script(path: str, argv: list[str]) -> bool | None:
     namespace.update(__file__=path, __cached__=None)
     with io.open_code(path) as file:
         source = file.read()
+    if not path.endswith(".pyc") and not _is_text(source):
+        # Nothing of it can run, and only the interpreter's own reader of files has the words for it.
+        import subprocess
+
+        os.execv(sys.executable, [sys.executable, *subprocess._args_from_interpreter_flags(), *argv])  # type: ignore[attr-defined]
     if path.endswith(".pyc"):
         code = runpy.read_code(io.BytesIO(source))  # type: ignore[attr-defined]
         return call_at_top(code, namespace)
     return _execute(source, path, namespace)
+
+
+def _is_text(source: bytes) -> bool:
+    import tokenize
+
+    try:
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(source).readline)
+        return "\0" not in source.decode(encoding)
+    except (SyntaxError, UnicodeDecodeError):
+        return False
 
 
 def _run_text(source: bytes, filename: str, argv: list[str]) -> bool | None:
