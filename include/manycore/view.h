@@ -48,6 +48,10 @@ MANYCORE_API ByteRange byte_range(const View& view);
 enum class Overlap : uint8_t { kNone, kSame, kMaybe };
 MANYCORE_API Overlap overlap(const View& a, const View& b);
 
+// May two elements of the view share bytes, as after broadcast_to or in overlapping windows? Exact for what slicing, transposing,
+// broadcasting and taking diagonals make of a dense array; other layouts may be answered true without need.
+MANYCORE_API bool may_overlap_itself(const View& view);
+
 // NumPy's broadcasting of two shapes; throws UserError(kValue) with NumPy's words and both shapes.
 MANYCORE_API Dims broadcast_shapes(const Dims& a, const Dims& b);
 // Strides that make `view` look like `shape` (leading axes added, extents 1 stretched with stride 0); throws

@@ -4,6 +4,7 @@
 #include "bindings/index_basic.h"
 #include "bindings/index_plan.h"
 #include "bindings/scalar.h"
+#include "bindings/trace.h"
 #include "evaluate/assign.h"
 #include "evaluate/index.h"
 
@@ -28,6 +29,15 @@ int store_by_numpy(const Array& destination, PyObject* value) {
   Py_XDECREF(real);
   Py_XDECREF(ours);
   return status;
+}
+
+// The same for what the engine could store but for the destination's layout: counted.
+int store_by_fallback(const Array& destination, PyObject* value, const char* reason) {
+  constexpr const char* name = "ndarray.__setitem__";
+  if (refuse_fallback(name, reason) < 0) return -1;
+  const int64_t began = fallback_begins();
+  if (store_by_numpy(destination, value) < 0) return -1;
+  return record_fallback(name, reason, destination.nbytes(), began);
 }
 
 // The values of an advanced assignment as an array that broadcasts; scalars as zero-dimensional arrays.
@@ -104,7 +114,8 @@ int write_advanced_or_by_numpy(PyObject* self, PyObject* index, PyObject* value,
     }
     try {
       return write_advanced(target, view);
-    } catch (const UserError&) {
+    } catch (const UserError& error) {
+      if (error.kind() == ErrorKind::kNotImplemented) return write_by_numpy(self, index, value, error.what());
       PyObject* args[] = {index, value};
       PyObject* done = retry_real_method(self, "__setitem__", {args, 2, nullptr}, "bounds or shapes of the index");
       Py_XDECREF(done);
@@ -166,7 +177,8 @@ int store_value(const Array& destination, PyObject* value) {
       } else {
         evaluate::assign(destination.view(), holder.array.view_to_read(), Casting::kUnsafe, &status);
       }
-    } catch (const UserError&) {
+    } catch (const UserError& error) {
+      if (error.kind() == ErrorKind::kNotImplemented) return store_by_fallback(destination, value, error.what());
       return store_by_numpy(destination, value);  // raises in NumPy's own words
     }
     return report_floating_point(status, "cast");

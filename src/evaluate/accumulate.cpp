@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "evaluate/assign.h"
+#include "evaluate/existing_output.h"
 #include "evaluate/reduce.h"
 #include "evaluate/status_scope.h"
 #include "interpret/plan.h"
@@ -121,14 +122,6 @@ void run_scan(const Scan& scan) {
       scan.fresh ? sched::Interrupts::kStop : sched::Interrupts::kFinish);
 }
 
-// Is one element in several places, as in what broadcast_to gives? A scan would read back what it wrote for another place.
-bool repeats_elements(const View& view) {
-  for (int axis = 0; axis < view.ndim(); ++axis) {
-    if (view.shape[axis] > 1 && view.strides[axis] == 0) return true;
-  }
-  return false;
-}
-
 DType scan_dtype(Reduction reduction, DType input, const ReduceOptions& options) {
   if (options.dtype) return *options.dtype;
   if (options.output != nullptr) return promote(options.output->dtype(), input);
@@ -153,8 +146,9 @@ Array accumulate(Reduction reduction, const View& input, int axis, const ReduceO
   const Array* given = options.output;
   if (given != nullptr && !(given->shape() == input.shape))
     throw UserError(ErrorKind::kValue, "provided out is the wrong size for the accumulation.");
+  if (given != nullptr) check_existing_output(given->described());
   const Overlap shared = given != nullptr ? overlap(given->view(), input) : Overlap::kNone;
-  const bool in_place = given != nullptr && given->dtype() == scan.to && !repeats_elements(given->view()) &&
+  const bool in_place = given != nullptr && given->dtype() == scan.to &&
                         (shared == Overlap::kNone || (shared == Overlap::kSame && scan.cast == nullptr));
   const View* order_by[] = {&input};
   Array result = in_place ? *given : interpret::make_like_operands(order_by, 1, input.shape, scan.to);

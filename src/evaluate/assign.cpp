@@ -4,6 +4,7 @@
 #include <cstring>
 #include <string>
 
+#include "evaluate/existing_output.h"
 #include "evaluate/fill_runs.h"
 #include "evaluate/record.h"
 #include "evaluate/transposed_copy.h"
@@ -165,6 +166,7 @@ bool joins_recorded_work(const Array& array) { return array.is_pending(); }
 bool record_assign(const Array& destination, const Array& source, Casting casting) {
   if (!joins_recorded_work(destination) && !joins_recorded_work(source)) return false;
   if (!worth_recording(destination.shape()) || !may_stay_recorded(destination) || !may_stay_recorded(source)) return false;
+  if (may_overlap_itself(destination.described())) return false;
   if (!can_cast(source.dtype(), destination.dtype(), casting)) return false;
   program::Instruction instruction = assignment(destination);
   if (!ask_to_record(&instruction.origin)) return false;
@@ -176,6 +178,7 @@ bool record_assign(const Array& destination, const Array& source, Casting castin
 bool record_fill(const Array& destination, const Scalar& value) {
   if (!joins_recorded_work(destination)) return false;
   if (!worth_recording(destination.shape()) || !may_stay_recorded(destination)) return false;
+  if (may_overlap_itself(destination.described())) return false;
   program::Instruction instruction = assignment(destination);
   unsigned status = 0;
   instruction.inputs[0].number = element_of(value, destination.dtype(), &status);
@@ -200,6 +203,7 @@ bool record_copy(const Array& source, DType dtype, CopyOrder order, Array* resul
 void assign(const View& destination, const View& source, Casting casting, unsigned* status) {
   if (!can_cast(source.dtype, destination.dtype, casting)) fail_cast(source.dtype, destination.dtype, casting);
   const View fitted = fit(source, destination.shape);
+  check_existing_output(destination);
   trace::NativeCall call;
   call.count(source.nbytes() + destination.nbytes());
   if (destination.size() == 0) return;
@@ -216,6 +220,7 @@ void assign(const View& destination, const View& source, Casting casting, unsign
 }
 
 void fill(const View& destination, const Scalar& value, unsigned* status) {
+  check_existing_output(destination);
   const trace::NativeTime time;
   Scalar element = element_of(value, destination.dtype, status);
   trace::count_native(destination.nbytes());

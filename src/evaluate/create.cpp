@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "evaluate/assign.h"
+#include "evaluate/existing_output.h"
 #include "evaluate/record.h"
 #include "interpret/run.h"
 #include "op/resolve.h"
@@ -155,6 +156,7 @@ Array prepare_output(const Dims& shape, DType dtype, std::span<const View> parts
     return Array(dense.buffer(), View{dense.data(), dtype, shape, joined_strides(parts, shape, item_size(dtype))});
   }
   if (!(options.outputs[0]->shape() == shape)) throw UserError(ErrorKind::kValue, "Output array is the wrong shape");
+  check_existing_output(options.outputs[0]->described());
   return *options.outputs[0];
 }
 

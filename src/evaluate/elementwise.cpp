@@ -4,6 +4,7 @@
 
 #include "base/options.h"
 #include "evaluate/assign.h"
+#include "evaluate/existing_output.h"
 #include "evaluate/record.h"
 #include "evaluate/weak.h"
 #include "interpret/run.h"
@@ -140,7 +141,7 @@ struct Call {
       if (inputs[i].view && !(inputs[i].array && may_stay_recorded(*inputs[i].array))) return false;
     }
     const Array* given = options.outputs[0];
-    return status == 0 && !(given && !may_stay_recorded(*given));
+    return status == 0 && !(given && (!may_stay_recorded(*given) || may_overlap_itself(given->described())));
   }
 
   bool record(Array* result) {
@@ -170,6 +171,7 @@ struct Call {
 
   void place_outputs() {
     for (int j = 0; j < info.outputs; ++j) {
+      if (options.outputs[j]) check_existing_output(options.outputs[j]->described());
       targets[j] = options.outputs[j] ? *options.outputs[j] : allocate(signature.outputs[j]);
     }
     if (info.outputs == 2 && options.outputs[0] && options.outputs[1] &&

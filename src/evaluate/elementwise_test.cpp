@@ -10,6 +10,7 @@
 #include "base/options.h"
 #include "evaluate/assign.h"
 #include "evaluate/create.h"
+#include "evaluate/small.h"
 
 namespace manycore::evaluate {
 namespace {
@@ -102,6 +103,27 @@ TEST(Elementwise, output_that_overlaps_an_input_otherwise_reads_the_old_values) 
   options.outputs[0] = &right;
   call(Op::add, {left, right}, options);
   for (int64_t i = 0; i < 1000; ++i) ASSERT_EQ(at(right, {i}), at(before, {i}) + at(before, {i + 1}));
+}
+
+TEST(Elementwise, an_output_that_holds_elements_in_several_places_is_refused_untouched) {
+  const Array a = numbers({100}), memory = numbers({110});
+  const Array before = memory.copy();
+  for (const int64_t stride : {0, 4, -4}) {
+    const Array windows = memory.with_view({memory.data() + 400, DType::kFloat64, {100}, {stride}});
+    const auto refused = [&](auto&& write) {
+      return message(write, ErrorKind::kNotImplemented).find("several places") != std::string::npos;
+    };
+    ElementwiseOptions options;
+    options.outputs[0] = &windows;
+    Array result;
+    const Operand operands[] = {a, a};
+    unsigned status = 0;
+    EXPECT_FALSE(small_elementwise(Op::add, operands, &windows, &result, &status));
+    EXPECT_TRUE(refused([&] { call(Op::add, {a, a}, options); }));
+    EXPECT_TRUE(refused([&] { assign(windows.view(), a.view()); }));
+    EXPECT_TRUE(refused([&] { fill(windows.view(), Scalar::real(3)); }));
+  }
+  for (int64_t i = 0; i < 110; ++i) ASSERT_EQ(at(memory, {i}), at(before, {i}));
 }
 
 TEST(Elementwise, unselected_elements_stay_as_they_are) {

@@ -3,6 +3,7 @@
 #include "evaluate/index.h"
 
 #include "evaluate/assign.h"
+#include "evaluate/existing_output.h"
 #include "evaluate/index_blocks.h"
 #include "evaluate/index_positions.h"
 #include "sched/parallel.h"
@@ -205,6 +206,7 @@ Array gather(const View& source, const AdvancedIndex& index) {
 }
 
 void scatter(const View& destination, const AdvancedIndex& index, const View& given, unsigned* status) {
+  check_existing_output(destination);
   const trace::NativeTime time;
   const Offsets offsets(destination, index, &destination);
   const Block block(destination, index.axes);

@@ -3,6 +3,7 @@
 #include <atomic>
 
 #include "evaluate/assign.h"
+#include "evaluate/existing_output.h"
 #include "evaluate/product.h"
 #include "evaluate/status_scope.h"
 #include "trace/counters.h"
@@ -197,6 +198,7 @@ Array matmul(const View& a, const View& b, const ElementwiseOptions& options) {
   if (output) {
     check_output(*output, plan);
     check_casting("output", dtype, output->dtype(), options.casting);
+    check_existing_output(output->described());
   }
   // Written at once when nothing reads the same memory; else by way of a new array.
   bool direct = output && output->dtype() == dtype && output->view().is_aligned() &&

@@ -1,6 +1,7 @@
 #include "evaluate/reduce_result.h"
 
 #include "evaluate/assign.h"
+#include "evaluate/existing_output.h"
 
 namespace manycore::evaluate {
 namespace {
@@ -49,6 +50,7 @@ ReduceResult::ReduceResult(const View& input, const ReduceAxes& axes, const Redu
   if (options.output == nullptr) return;
   const Array& output = *options.output;
   check_output(input, axes, keepdims_, output, name);
+  check_existing_output(output.described());
   if (output.dtype() != dtype || overlap(output.view(), input) != Overlap::kNone) return;
   if (options.where != nullptr && overlap(output.view(), *options.where) != Overlap::kNone) return;
   in_place_ = true;

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "evaluate/assign.h"
+#include "evaluate/existing_output.h"
 #include "evaluate/index.h"
 #include "evaluate/index_blocks.h"
 #include "kernel/positions.h"
@@ -161,6 +162,7 @@ Array select(const View& source, const View& mask) {
 void assign_selected(const View& destination, const View& mask, const View& given, unsigned* status) {
   const trace::NativeTime time;
   check_shapes(destination, mask);
+  check_existing_output(destination);
   const bool mask_is_written = overlap(mask, destination) != Overlap::kNone;
   const Array kept_mask = mask_is_written ? copy(mask, CopyOrder::kC) : Array();
   const ChunkedMask chunked(mask_is_written ? kept_mask.view() : mask);

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <bit>
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 
 #include "base/options.h"
@@ -185,7 +186,8 @@ bool small_elementwise(op::Op operation, std::span<const Operand> inputs, const 
   }
   if (output) {
     const View& view = output->view();
-    if (view.dtype != entry.output || !find_step(view, *model, loop, &steps[count]) || steps[count] == 0) return false;
+    if (view.dtype != entry.output || !find_step(view, *model, loop, &steps[count])) return false;
+    if (std::abs(steps[count]) < item_size(entry.output)) return false;  // one element in several places
     for (int i = 0; i < count; ++i) {
       if (inputs[i].view && !may_be_read(*inputs[i].view, steps[i], view, steps[count], elements)) return false;
     }

@@ -62,6 +62,44 @@ TEST(Overlap, InterleavedColumnsOfALargeMatrixAreDisjoint) {
   EXPECT_EQ(overlap(even, even), Overlap::kSame);
 }
 
+bool repeats_bytes(const View& view) { return static_cast<int64_t>(bytes_of(view).size()) < view.nbytes(); }
+
+TEST(OverlapItself, IsNeverAnsweredForViewsOfDenseArrays) {
+  std::mt19937 random(8);
+  std::vector<std::byte> block(1100);
+  for (int i = 0; i < 5000; ++i) {
+    const View view = random_view(random, block, i % 2 == 0 ? DType::kInt16 : DType::kComplex128);
+    ASSERT_FALSE(repeats_bytes(view));
+    ASSERT_FALSE(may_overlap_itself(view)) << shape_text(view.shape) << shape_text(view.strides);
+  }
+}
+
+TEST(OverlapItself, IsNeverMissedWhateverTheStrides) {
+  std::mt19937 random(9);
+  int counts[2] = {};
+  for (int i = 0; i < 20000; ++i) {
+    View view{reinterpret_cast<std::byte*>(uintptr_t{1} << 40), i % 2 == 0 ? DType::kInt16 : DType::kFloat64, {}, {}};
+    for (int axis = static_cast<int>(pick(random, 0, 3)); axis > 0; --axis) {
+      view.shape.push_back(pick(random, 1, 4));
+      view.strides.push_back(pick(random, -40, 40));
+    }
+    const bool repeats = repeats_bytes(view);
+    const bool answer = may_overlap_itself(view);
+    ASSERT_TRUE(answer || !repeats) << shape_text(view.shape) << shape_text(view.strides);
+    if (view.ndim() <= 1) ASSERT_EQ(answer, repeats) << shape_text(view.shape) << shape_text(view.strides);
+    ++counts[repeats];
+  }
+  EXPECT_GT(counts[0], 1000);
+  EXPECT_GT(counts[1], 1000);
+}
+
+TEST(OverlapItself, IsNotAnsweredForEmptyViewsAndExtentsOfOne) {
+  std::byte block[64];
+  EXPECT_TRUE(may_overlap_itself(View{block, DType::kInt32, {2, 3}, {0, 4}}));
+  EXPECT_FALSE(may_overlap_itself(View{block, DType::kInt32, {1, 3}, {0, 4}}));
+  EXPECT_FALSE(may_overlap_itself(View{block, DType::kInt32, {2, 0, 3}, {0, 4, 0}}));
+}
+
 // A knapsack that takes 2^20 tries by brute force: the answer must come, and may only err on the safe side.
 TEST(Overlap, HardLayoutsAreAnsweredWithinTheWorkLimit) {
   std::byte* base = reinterpret_cast<std::byte*>(uintptr_t{1} << 40);
