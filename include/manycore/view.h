@@ -50,7 +50,18 @@ MANYCORE_API Overlap overlap(const View& a, const View& b);
 
 // May two elements of the view share bytes, as after broadcast_to or in overlapping windows? Exact for what slicing, transposing,
 // broadcasting and taking diagonals make of a dense array; other layouts may be answered true without need.
-MANYCORE_API bool may_overlap_itself(const View& view);
+MANYCORE_API bool may_overlap_in_any_order(const View& view);  // the same, for axes whose strides do not fall
+inline bool may_overlap_itself(const View& view) {
+  const int64_t *shape = view.shape.data(), *strides = view.strides.data();
+  int64_t reach = item_size(view.dtype);  // bytes that the axes so far span
+  for (int axis = view.ndim() - 1; axis >= 0; --axis) {
+    if (shape[axis] == 1) continue;
+    const int64_t step = strides[axis] < 0 ? -strides[axis] : strides[axis];
+    if (step < reach) return may_overlap_in_any_order(view);
+    reach += step * (shape[axis] - 1);
+  }
+  return false;  // C order, or what slicing makes of it
+}
 
 // NumPy's broadcasting of two shapes; throws UserError(kValue) with NumPy's words and both shapes.
 MANYCORE_API Dims broadcast_shapes(const Dims& a, const Dims& b);

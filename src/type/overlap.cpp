@@ -75,32 +75,23 @@ bool is_same(const View& a, const View& b) {
   return true;
 }
 
-// Does the axis step over all that the axes before it, with smaller strides, reach? Then `reach` takes it in.
-bool steps_over(int64_t stride, int64_t extent, int64_t* reach) {
-  if (extent == 1) return true;
-  const int64_t step = stride < 0 ? -stride : stride;
-  if (step < *reach) return false;
-  *reach += step * (extent - 1);
-  return true;
-}
-
 }  // namespace
 
-bool may_overlap_itself(const View& view) {
+bool may_overlap_in_any_order(const View& view) {
   const int ndim = view.ndim();
-  int64_t reach = item_size(view.dtype);
-  int axis = ndim - 1;
-  while (axis >= 0 && steps_over(view.strides[axis], view.shape[axis], &reach)) --axis;
-  if (axis < 0) return false;  // nested as they stand: C order and what slicing makes of it
+  int axes[kMaxDims];
   for (int i = 0; i < ndim; ++i) {
     if (view.shape[i] == 0) return false;
+    axes[i] = i;
   }
-  int axes[kMaxDims];
-  for (int i = 0; i < ndim; ++i) axes[i] = i;
   std::sort(axes, axes + ndim, [&](int a, int b) { return std::llabs(view.strides[a]) < std::llabs(view.strides[b]); });
-  reach = item_size(view.dtype);
+  int64_t reach = item_size(view.dtype);
   for (int i = 0; i < ndim; ++i) {
-    if (!steps_over(view.strides[axes[i]], view.shape[axes[i]], &reach)) return true;
+    const int axis = axes[i];
+    if (view.shape[axis] == 1) continue;
+    const int64_t step = std::llabs(view.strides[axis]);
+    if (step < reach) return true;
+    reach += step * (view.shape[axis] - 1);
   }
   return false;
 }
