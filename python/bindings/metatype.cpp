@@ -93,14 +93,18 @@ int set_descriptor(PyObject* object, PyObject* instance, PyObject* value) {
 }
 
 PyObject* descriptor_attribute(PyObject* object, PyObject* name) {
-  if (PyUnicode_CompareWithASCIIString(name, "__doc__") == 0) {
-    return PyObject_GetAttr(reinterpret_cast<SharedDescriptor*>(object)->real, name);
-  }
   PyObject* value = PyObject_GenericGetAttr(object, name);
   if (value || !PyErr_ExceptionMatches(PyExc_AttributeError)) return value;
   PyErr_Clear();
   return PyObject_GetAttr(reinterpret_cast<SharedDescriptor*>(object)->real, name);
 }
+
+// In the type and not in descriptor_attribute: help() asks object.__getattribute__ for it.
+PyObject* descriptor_doc(PyObject* object, void*) {
+  return PyObject_GetAttrString(reinterpret_cast<SharedDescriptor*>(object)->real, "__doc__");
+}
+
+PyGetSetDef descriptor_getters[] = {{"__doc__", descriptor_doc, nullptr, nullptr, nullptr}, {}};
 
 PyObject* descriptor_repr(PyObject* object) { return PyObject_Repr(reinterpret_cast<SharedDescriptor*>(object)->real); }
 
@@ -113,6 +117,7 @@ PyTypeObject SharedDescriptorType = [] {
   type.tp_descr_get = bind_descriptor;
   type.tp_descr_set = set_descriptor;
   type.tp_getattro = descriptor_attribute;
+  type.tp_getset = descriptor_getters;
   type.tp_repr = descriptor_repr;
   type.tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION;
   return type;

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import importlib
 import pickle
+import pydoc
 import subprocess
 import sys
 import types
@@ -81,3 +82,9 @@ def test_import_costs_at_most_sixty_milliseconds_beyond_numpys() -> None:
         for _ in range(5)
     )
     assert seconds[2] < 0.12, f"importing took {seconds}"
+
+
+@pytest.mark.parametrize("name", ["sum", "reshape", "T", "__add__"])
+def test_help_of_a_method_taken_from_the_class_shows_numpys_text(name: str) -> None:
+    ours, theirs = (pydoc.plain(pydoc.render_doc(getattr(package.ndarray, name))).splitlines() for package in (np, numpy))
+    assert ours[2:] == theirs[2:]  # above stands the class of the descriptor
