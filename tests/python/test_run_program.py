@@ -127,10 +127,11 @@ def test_files_that_are_no_utf_8_are_read_as_python_reads_them(tmp_path: Path, s
     assert (ours.stdout, ours.stderr, ours.returncode) == (plain.stdout, plain.stderr, plain.returncode)
 
 
-@pytest.mark.parametrize("path", ["./main.py", "part/../main.py", "part/./link.py", ".//main.py", "./part", "part/"])
+@pytest.mark.parametrize("path", ["./main.py", "part/../main.py", "part/./link.py", ".//main.py", "./part", "part/", "."])
 def test_the_path_of_a_program_is_kept_as_it_was_given(tmp_path: Path, path: str) -> None:
     write(tmp_path, "main.py", "import sys\nprint(__file__, sys.argv, sys.path[0])\n1 / 0\n")
     write(tmp_path, "part/__main__.py", "import sys\nprint(__file__, sys.argv, sys.path[0])\n1 / 0\n")
+    write(tmp_path, "__main__.py", "import sys\nprint(__file__, sys.argv, sys.path[0])\n")
     (tmp_path / "part/link.py").symlink_to(tmp_path / "main.py")
     assert_same([path], tmp_path)
 

@@ -68,7 +68,8 @@ def _start_of(program: list[str]) -> Callable[[], bool | None]:
         return lambda: _run_text(program[1].encode(), "<string>", ["-c", *program[2:]])
     if program[0] == "-":
         return lambda: _run_text(sys.stdin.buffer.read(), "<stdin>", program)
-    path = os.path.join(os.getcwd(), program[0])  # as the interpreter does: ./script.py keeps its dot in __file__
+    # As the interpreter does: ./script.py keeps its dot in __file__.
+    path = os.path.join(os.getcwd(), program[0]) if program[0] != "." else os.getcwd()
     if os.path.isdir(path) or _is_archive(path):
         return lambda: _run_package(path, program)
     if not os.path.isfile(path):
