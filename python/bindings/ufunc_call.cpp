@@ -116,6 +116,7 @@ PyObject* call_native(const UfuncObject& ufunc, PyObject* const* args, Py_ssize_
     return taken == 0 ? decline("type of an operand") : nullptr;
   }
   PyObject* outputs[2] = {nullptr, nullptr};
+  if (keywords.out != nullptr && nargs > ufunc.inputs) return decline("two outputs");  // NumPy refuses it
   if (keywords.out != nullptr && !spread_outputs(keywords.out, ufunc.outputs, outputs)) return decline("argument out");
   for (Py_ssize_t i = ufunc.inputs; i < nargs; ++i) {
     if (args[i] != Py_None) outputs[i - ufunc.inputs] = args[i];
@@ -168,6 +169,7 @@ PyObject* matmul_native(const UfuncObject& ufunc, PyObject* const* args, Py_ssiz
   if (keywords.declined != nullptr) return decline(keywords.declined);
   if (keywords.where != nullptr || keywords.dtype != nullptr || keywords.casting != nullptr) return decline("keyword arguments");
   PyObject* output = nullptr;
+  if (keywords.out != nullptr && nargs > 2) return decline("two outputs");  // NumPy refuses it
   if (keywords.out != nullptr && !spread_outputs(keywords.out, 1, &output)) return decline("argument out");
   if (nargs == 3 && args[2] != Py_None) output = args[2];
   return guarded([&]() -> PyObject* {

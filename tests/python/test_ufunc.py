@@ -113,3 +113,16 @@ def test_results_do_not_alias_and_temporaries_do_not_leak() -> None:
     assert a[0] == 1000.0
     assert _core.trace_snapshot()["native_calls"] >= 1000
     assert _core.trace_snapshot()["fallback_calls"] == 0
+
+
+@pytest.mark.parametrize("name", ["add", "sin", "modf", "matmul", "hypot"])
+@pytest.mark.parametrize("by_position", [True, False])
+def test_an_output_both_by_position_and_by_keyword_is_refused_as_numpy_does(name: str, by_position: bool) -> None:
+    messages = []
+    for package in (np, numpy):
+        function, a = getattr(package, name), package.eye(2)
+        arguments = [a] * function.nin + [a if by_position else None]
+        with pytest.raises(TypeError) as refused:
+            function(*arguments, out=None if by_position else a)
+        messages.append(str(refused.value))
+    assert messages[0] == messages[1]
