@@ -1,7 +1,6 @@
-#include <unordered_set>
-
 #include "fuse/pass.h"
 #include "kernel/loops.h"
+#include "program/base_map.h"
 
 namespace manycore::fuse {
 namespace {
@@ -24,21 +23,21 @@ bool may_warn(const Instruction& instruction) {
 
 void drop_unused(Schedule& schedule) {
   auto& all = schedule.program.instructions;
-  std::unordered_set<Buffer*> dead;
-  for (const program::BaseUse& use : program::base_uses(schedule.program)) {
-    if (use.is_dead) dead.insert(use.base);
-  }
-  std::unordered_set<Buffer*> read;  // by what comes later
+  struct Fate {
+    bool is_dead = false, is_read = false;  // by what comes later
+  };
+  program::BaseMap<Fate> fates;
+  for (const program::BaseUse& use : program::base_uses(schedule.program)) fates[use.base].is_dead = use.is_dead;
   for (size_t i = all.size(); i-- > 0;) {
     Instruction& instruction = all[i];
     if (instruction.done || instruction.kind == Kind::kFree) continue;
-    Buffer* written = instruction.output.base.get();
-    if (dead.contains(written) && !read.contains(written) && !may_warn(instruction)) {
+    const Fate& written = fates[instruction.output.base.get()];
+    if (written.is_dead && !written.is_read && !may_warn(instruction)) {
       instruction.done = true;
       continue;
     }
     for (int k = 0; k < instruction.input_count; ++k) {
-      if (!instruction.inputs[k].is_number()) read.insert(instruction.inputs[k].base.get());
+      if (!instruction.inputs[k].is_number()) fates[instruction.inputs[k].base.get()].is_read = true;
     }
   }
 }

@@ -1,5 +1,6 @@
 #include <cstring>
 #include <unordered_map>
+#include <vector>
 
 #include "fuse/pass.h"
 
@@ -37,7 +38,33 @@ struct Uses {
 
 class Finder {
  public:
-  explicit Finder(Program& program) : all_(program.instructions) {
+  explicit Finder(Program& program) : program_(program), all_(program.instructions) {}
+
+  void run() {
+    std::vector<uint64_t> keys;
+    std::vector<int> seen;
+    for (int i = 0; i < static_cast<int>(all_.size()); ++i) {
+      Instruction& later = at(i);
+      if (later.done || later.kind == Kind::kReduce || later.kind == Kind::kFree || later.input_count == 0) continue;
+      const uint64_t key = key_of(later);
+      bool replaced = false;
+      for (size_t k = 0; k < keys.size() && !replaced; ++k) {
+        const int j = seen[k];
+        if (keys[k] != key || !same_computation(at(j), later)) continue;
+        if (uses_.empty()) list_uses();
+        if (!inputs_unchanged(j, i) || !may_stand_for(j, i)) continue;
+        replace(j, i);
+        replaced = true;
+      }
+      if (replaced) continue;
+      keys.push_back(key);
+      seen.push_back(i);
+    }
+  }
+
+ private:
+  // Most programs compute nothing twice and never need them.
+  void list_uses() {
     for (size_t i = 0; i < all_.size(); ++i) {
       if (all_[i].done || all_[i].kind == Kind::kFree) continue;
       for (int k = 0; k < all_[i].input_count; ++k) {
@@ -45,30 +72,11 @@ class Finder {
       }
       uses_[all_[i].output.base.get()].writes.push_back(static_cast<int>(i));
     }
-    for (const program::BaseUse& use : program::base_uses(program)) {
+    for (const program::BaseUse& use : program::base_uses(program_)) {
       if (use.is_dead) uses_[use.base].is_dead = true;
     }
   }
 
-  void run() {
-    std::unordered_multimap<uint64_t, int> seen;
-    for (int i = 0; i < static_cast<int>(all_.size()); ++i) {
-      Instruction& later = at(i);
-      if (later.done || later.kind == Kind::kReduce || later.kind == Kind::kFree || later.input_count == 0) continue;
-      const uint64_t key = key_of(later);
-      const auto [first, last] = seen.equal_range(key);
-      bool replaced = false;
-      for (auto candidate = first; candidate != last && !replaced; ++candidate) {
-        const int j = candidate->second;
-        if (!same_computation(at(j), later) || !inputs_unchanged(j, i) || !may_stand_for(j, i)) continue;
-        replace(j, i);
-        replaced = true;
-      }
-      if (!replaced) seen.emplace(key, i);
-    }
-  }
-
- private:
   Instruction& at(int i) { return all_[static_cast<size_t>(i)]; }
 
   static uint64_t key_of(const Instruction& instruction) {
@@ -130,6 +138,7 @@ class Finder {
     later.done = true;
   }
 
+  Program& program_;
   std::vector<Instruction>& all_;
   std::unordered_map<Buffer*, Uses> uses_;
 };

@@ -1,4 +1,5 @@
 #include "fuse/pass.h"
+#include "program/base_map.h"
 #include "program/hazards.h"
 
 namespace manycore::fuse {
@@ -18,20 +19,20 @@ struct Seen {
 // Bases without memory that nobody but the program holds, that one group alone touches, as one view, and that it writes first.
 void find_temporaries(Schedule& schedule) {
   auto& all = schedule.program.instructions;
-  std::unordered_map<Buffer*, Seen> bases;
+  program::BaseMap<Seen> bases;
   for (const program::BaseUse& use : program::base_uses(schedule.program)) {
     // The array of a reduction's caller counts as gone, if that is the one reference more than the program's.
     const bool passing = use.base == schedule.program.passing && use.base->references() == use.mentions + 1;
-    if ((use.is_dead || passing) && !use.base->is_foreign() && !use.base->has_memory()) bases.try_emplace(use.base);
+    if ((use.is_dead || passing) && !use.base->is_foreign() && !use.base->has_memory()) bases[use.base] = {};
   }
   if (bases.empty()) return;
   for (size_t g = 0; g < schedule.groups.size(); ++g) {
     for (int member : schedule.groups[g].members) {
       const Instruction& instruction = all[static_cast<size_t>(member)];
       const auto look = [&](const Operand& operand, bool writes) {
-        const auto found = operand.is_number() ? bases.end() : bases.find(operand.base.get());
-        if (found == bases.end()) return;
-        Seen& seen = found->second;
+        Seen* known = operand.is_number() ? nullptr : bases.find(operand.base.get());
+        if (known == nullptr) return;
+        Seen& seen = *known;
         if (seen.view == nullptr) {
           seen = {&operand.view, g, !writes || instruction.kind == Kind::kReduce};
         } else if (seen.group != g || !program::same_place(*seen.view, operand.view) ||
@@ -43,9 +44,9 @@ void find_temporaries(Schedule& schedule) {
       look(instruction.output, true);
     }
   }
-  for (const auto& [base, seen] : bases) {
-    if (seen.view != nullptr && !seen.disqualified) schedule.temporaries.emplace(base, seen.view);
-  }
+  bases.for_each([&](Buffer* base, const Seen& seen) {
+    if (seen.view != nullptr && !seen.disqualified) schedule.temporaries[base] = seen.view;
+  });
 }
 
 }  // namespace manycore::fuse

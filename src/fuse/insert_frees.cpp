@@ -1,15 +1,15 @@
 #include <algorithm>
-#include <unordered_set>
 
 #include "fuse/pass.h"
+#include "program/base_map.h"
 
 namespace manycore::fuse {
 
 void insert_frees(Schedule& schedule) {
   auto& all = schedule.program.instructions;
-  std::unordered_set<Buffer*> freed;  // by an earlier run of the passes that did not come to its end
+  program::BaseMap<bool> freed;  // by an earlier run of the passes that did not come to its end
   for (const Instruction& instruction : all) {
-    if (instruction.kind == Kind::kFree) freed.insert(instruction.output.base.get());
+    if (instruction.kind == Kind::kFree) freed[instruction.output.base.get()] = true;
   }
   std::vector<std::pair<int, BufferRef>> after;
   for (const program::BaseUse& use : program::base_uses(schedule.program)) {

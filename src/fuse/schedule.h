@@ -3,9 +3,9 @@
 #pragma once
 
 #include <string>
-#include <unordered_map>
 #include <vector>
 
+#include "program/base_map.h"
 #include "program/program.h"
 
 namespace manycore::fuse {
@@ -20,8 +20,8 @@ struct Group {
   // Which members wait for what others fold from the same row: empty where none does, else a number a member, from 0 on. A row
   // runs through all phases before the next one begins, so its elements stay in the cache: (x - x.max(axis=1, keepdims=True)) * 2.
   std::vector<int> phases;
-  std::vector<int> frees;    // FREEs that follow
-  const char* apart = "";    // why its first member did not join a group before; static text
+  std::vector<int> frees;  // FREEs that follow
+  const char* apart = "";  // why its first member did not join a group before; static text
 };
 
 struct Schedule {
@@ -29,7 +29,7 @@ struct Schedule {
   Program& program;
   std::vector<Group> groups;
   // Bases that live and die within one group, always as this view: they need no memory.
-  std::unordered_map<Buffer*, const View*> temporaries;
+  program::BaseMap<const View*> temporaries;
 };
 
 // What one pass did, for reports and tests.

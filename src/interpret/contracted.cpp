@@ -1,7 +1,5 @@
 #include "interpret/contracted.h"
 
-#include <utility>
-
 namespace manycore::interpret {
 namespace {
 
@@ -12,7 +10,7 @@ using program::Kind;
 // overwrites what they read.
 std::vector<int> recipe_of(Buffer* passing, const std::vector<Instruction>& all, const std::vector<int>& members,
                            const ContractedBases& bases) {
-  std::unordered_map<Buffer*, bool> written, needed;
+  program::BaseMap<bool> written, needed;
   for (const Instruction& instruction : all) {
     // Also by groups that run later, which may have been recorded before the reduction.
     if (instruction.done || instruction.kind == Kind::kFree) continue;
@@ -41,8 +39,8 @@ ContractedBases find_contracted(const fuse::Schedule& schedule, const std::vecto
   const auto& all = schedule.program.instructions;
   ContractedBases bases;
   for (int member : members) {
-    const auto found = schedule.temporaries.find(all[static_cast<size_t>(member)].output.base.get());
-    if (found != schedule.temporaries.end()) bases[found->first];
+    Buffer* base = all[static_cast<size_t>(member)].output.base.get();
+    if (schedule.temporaries.contains(base)) bases[base] = {};
   }
   for (int member : later) {
     const Instruction& instruction = all[static_cast<size_t>(member)];
@@ -62,15 +60,15 @@ void count_reads(const fuse::Schedule& schedule, const std::vector<int>& members
     const Instruction& instruction = schedule.program.instructions[static_cast<size_t>(members[m])];
     const int phase = phases.empty() ? 0 : phases[m];
     for (int k = 0; k < instruction.input_count; ++k) {
-      const auto found = bases->find(instruction.inputs[k].base.get());
-      if (found == bases->end()) continue;
-      ++found->second.reads;
-      found->second.whole |= instruction.kind == Kind::kReduce || found->second.phase != phase;
+      Contracted* read = bases->find(instruction.inputs[k].base.get());
+      if (read == nullptr) continue;
+      ++read->reads;
+      read->whole |= instruction.kind == Kind::kReduce || read->phase != phase;
     }
-    const auto found = bases->find(instruction.output.base.get());
-    if (found == bases->end()) continue;
-    found->second.whole |= found->second.reads > 0 && found->second.phase != phase;  // written again
-    found->second.phase = phase;
+    Contracted* written = bases->find(instruction.output.base.get());
+    if (written == nullptr) continue;
+    written->whole |= written->reads > 0 && written->phase != phase;  // written again
+    written->phase = phase;
   }
 }
 

@@ -2,7 +2,6 @@
 // to interpret/.
 #pragma once
 
-#include <unordered_map>
 #include <vector>
 
 #include "fuse/schedule.h"
@@ -15,7 +14,7 @@ struct Contracted {
   bool whole = false;  // piles up to a whole row or node: a reduction folds it after the steps, or a later phase reads it
   int phase = 0;       // in which it is written
 };
-using ContractedBases = std::unordered_map<Buffer*, Contracted>;
+using ContractedBases = program::BaseMap<Contracted>;
 
 // The group's temporaries, but for those that members which run `later` read. A passing array counts if running what computes it once
 // more gives the same; the members that do are `kept`.

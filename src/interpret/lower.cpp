@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <unordered_map>
 #include <utility>
 
 #include "base/check.h"
@@ -30,6 +29,11 @@ int cost_of(kernel::Cost cost) {
   }
   return 1;
 }
+
+// Of memory, by the group.
+struct Use {
+  int reads = 0, writes = 0;
+};
 
 class Lowering {
  public:
@@ -120,7 +124,7 @@ class Lowering {
     make_plan(views, static_cast<int>(views_.size()) + 1, static_cast<int>(views_.size()), &result_.plan);
     // Phases need rows, one after the other.
     if (phases_.empty()) result_.tiling = choose_tiling(&result_.plan, static_cast<int>(views_.size()));
-    for (const auto& [base, use] : uses_) result_.repeatable &= use.reads == 0 || use.writes == 0;
+    uses_.for_each([&](Buffer*, const Use& use) { result_.repeatable &= use.reads == 0 || use.writes == 0; });
   }
 
   // Worth writing past the caches: far larger than them, in long dense runs, written once and read by nobody here.
@@ -130,8 +134,8 @@ class Lowering {
     const int64_t long_run = std::min<int64_t>(2048, threshold);
     const Plan& plan = result_.plan;
     if (plan.strides[operand][0] != item || plan.shape[0] * item < long_run) return false;
-    const Use& use = uses_.at(output.base.get());
-    return use.reads == 0 && use.writes == 1;
+    const Use* use = uses_.find(output.base.get());
+    return use->reads == 0 && use->writes == 1;
   }
 
   // ---- steps
@@ -160,8 +164,9 @@ class Lowering {
 
   Argument place_of(const Operand& operand) {
     if (operand.is_number()) return number(operand.number);
-    const auto found = contracted_.find(operand.base.get());
-    if (found != contracted_.end()) return {Where::kScratch, static_cast<int16_t>(found->second.slot)};
+    if (const Contracted* found = contracted_.find(operand.base.get())) {
+      return {Where::kScratch, static_cast<int16_t>(found->slot)};
+    }
     return {Where::kMemory, static_cast<int16_t>(list(operand))};
   }
 
@@ -196,8 +201,8 @@ class Lowering {
 
   // A scratch block is free again after the last reading of what it holds; a base that is written once more gets another.
   void release_read(const Operand& operand) {
-    const auto found = contracted_.find(operand.base.get());
-    if (found != contracted_.end() && --found->second.reads == 0) slots_.release(std::exchange(found->second.slot, -1));
+    Contracted* found = contracted_.find(operand.base.get());
+    if (found != nullptr && --found->reads == 0) slots_.release(std::exchange(found->slot, -1));
   }
 
   void emit(size_t m) {
@@ -232,12 +237,12 @@ class Lowering {
     const Operand* output = &instruction.output;
     if (const Operand* target = stored_at_once(m)) output = target;
     const DType stored = output->view.dtype;
-    const auto found = contracted_.find(output->base.get());
+    Contracted* found = contracted_.find(output->base.get());
     Argument target, place;
     int cast_slot = -1;
-    if (found != contracted_.end()) {
-      if (found->second.slot < 0) found->second.slot = slots_.take_beside(read, stored, found->second.whole);
-      target = {Where::kScratch, static_cast<int16_t>(found->second.slot)};
+    if (found != nullptr) {
+      if (found->slot < 0) found->slot = slots_.take_beside(read, stored, found->whole);
+      target = {Where::kScratch, static_cast<int16_t>(found->slot)};
     } else if (computed != stored) {
       cast_slot = slots_.take_beside(read, computed);
       target = {Where::kScratch, static_cast<int16_t>(cast_slot)};
@@ -255,7 +260,7 @@ class Lowering {
       return emit_stream(member, arguments[0], place, stored);
     }
     // A scratch block of a base in another dtype than the loop's: computed beside it, cast into it.
-    if (found != contracted_.end() && computed != stored) {
+    if (found != nullptr && computed != stored) {
       cast_slot = slots_.take(computed);
       target = {Where::kScratch, static_cast<int16_t>(cast_slot)};
     }
@@ -272,7 +277,7 @@ class Lowering {
       emit_store(member, target, computed, *output);
     }
     if (cast_slot >= 0) slots_.release(cast_slot);
-    if (found != contracted_.end() && found->second.reads == 0) slots_.release(std::exchange(found->second.slot, -1));
+    if (found != nullptr && found->reads == 0) slots_.release(std::exchange(found->slot, -1));
   }
 
   void emit_store(int member, const Argument& from, DType computed, const Operand& output) {
@@ -298,8 +303,8 @@ class Lowering {
     if (next.kind != Kind::kAssign || next.inputs[0].is_number()) return nullptr;
     if (next.inputs[0].base.get() != producer.output.base.get() || next.output.view.dtype != producer.output.view.dtype)
       return nullptr;
-    const auto found = contracted_.find(producer.output.base.get());
-    if (found == contracted_.end() || found->second.reads != 1 || found->second.slot >= 0) return nullptr;
+    Contracted* found = contracted_.find(producer.output.base.get());
+    if (found == nullptr || found->reads != 1 || found->slot >= 0) return nullptr;
     skipped_ = members_[m + 1];
     return &next.output;
   }
@@ -329,11 +334,8 @@ class Lowering {
   const std::vector<int>&members_, &phases_;
   BlockProgram& result_;
   ContractedBases contracted_;
-  struct Use {
-    int reads = 0, writes = 0;
-  };
-  std::unordered_map<Buffer*, Use> uses_;  // of memory
-  std::unordered_map<Buffer*, bool> fresh_;
+  program::BaseMap<Use> uses_;  // of memory
+  program::BaseMap<bool> fresh_;
   ReadBytes read_;
   std::vector<View> views_;
   ScratchSlots slots_;

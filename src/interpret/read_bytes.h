@@ -3,8 +3,8 @@
 #pragma once
 
 #include <algorithm>
-#include <unordered_map>
 
+#include "program/base_map.h"
 #include "program/instruction.h"
 
 namespace manycore::interpret {
@@ -22,7 +22,7 @@ class ReadBytes {
   int64_t total() const { return total_; }
 
  private:
-  std::unordered_map<Buffer*, int64_t> by_base_;
+  program::BaseMap<int64_t> by_base_;
   int64_t total_ = 0;
 };
 

@@ -4,8 +4,6 @@
 
 #include <algorithm>
 #include <span>
-#include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
 #include "manycore/dtype.h"
@@ -20,7 +18,7 @@ class ScratchSlots {
     int64_t bytes;
   };
 
-  int count() const { return count_; }
+  int count() const { return static_cast<int>(slots_.size()); }
   int64_t widest() const { return widest_; }  // bytes of the largest element
 
   int take(DType dtype) { return take_beside({}, dtype); }
@@ -31,40 +29,42 @@ class ScratchSlots {
   int take_beside(std::span<const Input> inputs, DType dtype, bool whole = false) {
     const int64_t width = item_size(dtype);
     const auto fits = [&](int slot) {
-      if ((whole || whole_.contains(slot)) && widths_.at(slot) != width) return false;
+      const Slot& held = slots_[static_cast<size_t>(slot)];
+      if ((whole || held.whole) && held.width != width) return false;
       return std::ranges::none_of(inputs, [&](const Input& input) { return input.slot == slot && input.bytes != width; });
     };
     const int slot = take_fitting(fits, dtype);
-    if (whole) whole_.insert(slot);
+    if (whole) slots_[static_cast<size_t>(slot)].whole = true;
     return slot;
   }
 
   void release(int slot) { free_.push_back(slot); }
   // Its beginning is written by every piece, so nothing may pile up in it.
-  void spoil(int slot) { widths_[slot] = 0; }
+  void spoil(int slot) { slots_[static_cast<size_t>(slot)].width = 0; }
 
  private:
   template <class Fits>
   int take_fitting(const Fits& fits, DType dtype) {
     const auto found = std::find_if(free_.rbegin(), free_.rend(), fits);
-    if (found == free_.rend()) return use(count_++, dtype);
+    widest_ = std::max(widest_, item_size(dtype));
+    if (found == free_.rend()) {
+      slots_.push_back({item_size(dtype)});
+      return count() - 1;
+    }
     const int slot = *found;
     free_.erase(std::next(found).base());
-    return use(slot, dtype);
-  }
-
-  int use(int slot, DType dtype) {
-    widest_ = std::max(widest_, item_size(dtype));
-    const auto [found, fresh] = widths_.try_emplace(slot, item_size(dtype));
-    if (!fresh && found->second != item_size(dtype)) found->second = 0;
+    int64_t& width = slots_[static_cast<size_t>(slot)].width;
+    if (width != item_size(dtype)) width = 0;
     return slot;
   }
 
-  int count_ = 0;
   int64_t widest_ = 1;
   std::vector<int> free_;
-  std::unordered_set<int> whole_;            // blocks in which something piles up, for good
-  std::unordered_map<int, int64_t> widths_;  // of the elements that a block has held; 0 for several
+  struct Slot {
+    int64_t width;       // of the elements that it has held; 0 for several
+    bool whole = false;  // something piles up in it, for good
+  };
+  std::vector<Slot> slots_;
 };
 
 }  // namespace manycore::interpret

@@ -7,6 +7,7 @@
 #include <unordered_set>
 
 #include "base/check.h"
+#include "program/base_map.h"
 #include "type/half.h"
 
 namespace manycore::program {
@@ -104,34 +105,28 @@ const char* name_of(const Instruction& instruction) {
 
 std::vector<BaseUse> base_uses(const Program& program) {
   std::vector<BaseUse> uses;
-  std::unordered_map<Buffer*, size_t> positions;  // of those past the first few, which are looked through
-  constexpr size_t kFew = 12;
-  uses.reserve(kFew);
-  const auto find = [&](Buffer* base, size_t instruction) -> BaseUse& {
-    for (size_t k = 0; k < std::min(kFew, uses.size()); ++k) {
-      if (uses[k].base == base) return uses[k];
-    }
-    if (uses.size() >= kFew) {
-      const auto [found, fresh] = positions.try_emplace(base, uses.size());
-      if (!fresh) return uses[found->second];
-    }
-    return uses.emplace_back(BaseUse{base, 0, static_cast<int>(instruction), 0, false});
-  };
+  uses.reserve(12);
+  BaseMap<size_t> positions;  // from 1 on
   for (size_t i = 0; i < program.instructions.size(); ++i) {
     for_each_operand(program.instructions[i], [&](const Operand& operand) {
       if (operand.is_number()) return;
-      BaseUse& use = find(operand.base.get(), i);
+      size_t& position = positions[operand.base.get()];
+      if (position == 0) {
+        uses.push_back({operand.base.get(), 0, static_cast<int>(i), 0, false});
+        position = uses.size();
+      }
+      BaseUse& use = uses[position - 1];
       ++use.mentions;
       use.last = static_cast<int>(i);
     });
   }
-  std::unordered_map<Buffer*, int> original;
+  BaseMap<int> original;
   if (program.original != nullptr) {
     for (const BaseUse& use : base_uses(*program.original)) original[use.base] = use.mentions;
   }
   for (BaseUse& use : uses) {
-    const auto found = original.find(use.base);
-    use.is_dead = use.base->references() == use.mentions + (found == original.end() ? 0 : found->second);
+    const int* mentioned = original.find(use.base);
+    use.is_dead = use.base->references() == use.mentions + (mentioned == nullptr ? 0 : *mentioned);
   }
   return uses;
 }
