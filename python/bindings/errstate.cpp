@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "bindings/numpy_api.h"
+#include "bindings/raise_later.h"
 #include "evaluate/elementwise.h"
 
 namespace manycore::python {
@@ -143,7 +144,7 @@ bool makes_errors(PyObject* filter) {
   PyObject* category = PyTuple_GET_ITEM(filter, 2);
   if (!PyUnicode_Check(action) || PyUnicode_CompareWithASCIIString(action, "error") != 0) return false;
   const int matches = PyObject_IsSubclass(PyExc_RuntimeWarning, category);
-  if (matches < 0) PyErr_Clear();
+  if (matches < 0) raise_later();  // a metaclass of the program's
   return matches != 0;
 }
 
@@ -153,7 +154,7 @@ bool deferred_conditions(unsigned* warned) {
   Modes modes;
   *warned = 0;
   if (!modes_in_force(&modes)) {
-    PyErr_Clear();
+    raise_later();
     return false;
   }
   for (int i = 0; i < kConditionCount; ++i) {

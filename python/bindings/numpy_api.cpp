@@ -84,7 +84,9 @@ bool register_numpy() {
   n.linalg_error = attribute_of("numpy.linalg", "LinAlgError");
   n.complex_warning = attribute_of("numpy.exceptions", "ComplexWarning");
   n.no_value = optional_attribute_of("numpy", "_NoValue");
-  n.geterr = attribute_of("numpy", "geterr");
+  // The built-in behind geterr(): a function written in Python would run signal handlers, whose exceptions would be lost there.
+  n.geterr = optional_attribute_of("numpy._core.umath", "_get_extobj_dict");
+  if (!n.geterr) n.geterr = attribute_of("numpy", "geterr");
   n.geterrcall = attribute_of("numpy", "geterrcall");
   if (!n.module || !n.axis_error || !n.linalg_error || !n.complex_warning || !n.geterr || !n.geterrcall) return false;
   n.ufunc_type_error = optional_attribute_of("numpy._core._exceptions", "UFuncTypeError");

@@ -5,6 +5,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include "bindings/raise_later.h"
+
 namespace manycore::python {
 namespace {
 
@@ -39,7 +41,7 @@ bool is_user_file(PyObject* name) {
     const int truth = answer != nullptr ? PyObject_IsTrue(answer) : -1;
     Py_XDECREF(answer);
     if (truth >= 0) return truth != 0;
-    PyErr_Clear();  // a broken rule must not break the program that is being measured
+    raise_later();  // the rule raises nothing of its own
   }
   if (file.starts_with("<frozen ") || file.starts_with("<__array_function__")) return false;
   if (file.find("/site-packages/") != std::string_view::npos || file.find("/dist-packages/") != std::string_view::npos)

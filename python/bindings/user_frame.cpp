@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "bindings/raise_later.h"
+
 namespace manycore::python {
 namespace {
 
@@ -16,7 +18,7 @@ bool is_user_name(PyObject* filename) {
   if (known != nullptr) return known == Py_True;
   PyObject* answer = PyObject_CallOneArg(is_user_file, filename);
   const bool user = answer == Py_True;
-  if (answer == nullptr || PyDict_SetItem(user_files, filename, answer) < 0) PyErr_Clear();
+  if (answer == nullptr || PyDict_SetItem(user_files, filename, answer) < 0) raise_later();
   Py_XDECREF(answer);
   return user;
 }

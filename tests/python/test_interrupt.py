@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -129,3 +131,41 @@ def test_a_handler_may_draw_from_the_generator_that_it_interrupts() -> None:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, old)
     assert all(0 <= number < 1 for number in drawn)
+
+
+RULE_INTERRUPTED = """
+import signal, manycore.numpy as np
+from manycore import _core
+class Stop(Exception): pass
+def stop(*_): raise Stop
+signal.signal(signal.SIGALRM, stop)
+def rule(name):
+    signal.raise_signal(signal.SIGALRM)  # the handler runs here, inside the operation
+    return True
+a = np.ones(8)
+_core.trace_user_rule(rule)
+try:
+    for _ in range(1000):
+        np.fft.fft(a)  # a fallback: its line is looked up
+except Stop:
+    print("stopped")
+"""
+
+
+def test_what_a_signal_handler_raises_inside_an_operation_is_raised_after_it() -> None:
+    done = subprocess.run([sys.executable, "-c", RULE_INTERRUPTED], capture_output=True, text=True, timeout=120, check=False)
+    assert (done.stdout, done.stderr, done.returncode) == ("stopped\n", "", 0)
+
+
+def test_recording_asks_for_the_error_state_without_running_python() -> None:
+    # A signal handler could run there, and what it raises would be lost.
+    a = mnp.ones(100_000)
+    called: list[str] = []
+    with numpy.errstate(divide="ignore"):
+        sys.setprofile(lambda frame, event, _: called.append(frame.f_code.co_name) if event == "call" else None)
+        try:
+            b = mnp.sin(a)
+        finally:
+            sys.setprofile(None)
+    assert called == []
+    assert (numpy.asarray(b) == numpy.sin(1.0)).all()
