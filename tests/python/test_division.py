@@ -68,6 +68,7 @@ def test_one_divisor_for_many_elements_is_divided_by_as_numpy_does(name: str, dt
     assert [f for f in found if f[1]] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["int8", "int64", "uint64", "float32", "float64"])
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_each_pair_alone_warns_as_numpy_does(name: str, dtype: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -21,9 +22,22 @@ def run_measured(folder: Path, program: str, *, timeout: float = 60, **environme
     result = folder / "measured.json"
     child = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", program]
     command = [sys.executable, "-I", "-S", measured.__file__, str(result), *child]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=timeout, env={**os.environ, **environment})
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **environment},
+        start_new_session=True,
+    ) as launcher:
+        try:
+            stdout, stderr = launcher.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            os.killpg(launcher.pid, signal.SIGKILL)  # the program too, which would run for ever
+            raise
+    assert launcher.returncode == 0, stderr
     found = json.loads(result.read_text())
-    return done.stdout, done.stderr, found["exit_code"], found["peak_bytes"]
+    return stdout, stderr, found["exit_code"], found["peak_bytes"]
 
 
 # ---- a fused group, and a fused reduction, that cannot come to its end

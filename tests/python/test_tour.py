@@ -12,8 +12,8 @@ from manycore.run.compare import script_tolerance
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 SCRIPTS = sorted(EXAMPLES.glob("*.py"))
-# Several seconds each even with their quick arguments.
-SLOW = {"black_scholes", "image_filters", "k_means", "mixed_libraries", "pca_svd"}
+# Two stand for all in the fast run.
+FAST = {"game_of_life", "heat"}
 
 
 def run_tour(folder, *arguments):
@@ -44,7 +44,7 @@ def test_no_example_knows_manycore_and_each_states_its_tolerance(script):
 
 @pytest.mark.parametrize(
     "script",
-    [pytest.param(path, marks=[pytest.mark.slow] if path.stem in SLOW else []) for path in SCRIPTS],
+    [pytest.param(path, marks=[] if path.stem in FAST else [pytest.mark.slow]) for path in SCRIPTS],
     ids=lambda path: path.stem,
 )
 def test_an_example_gives_the_same_results_under_manycore_and_runs_natively(script, tmp_path):

@@ -29,6 +29,7 @@ def test_last(): pass
 """
 
 
+@pytest.mark.slow
 def test_what_crashes_or_hangs_is_one_outcome_and_the_rest_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(one_file, "STILL", 5)
     file = tmp_path / "tests" / "test_difficult.py"
@@ -64,6 +65,7 @@ def test_the_list_is_sorted_has_a_reason_for_each_test_and_does_not_grow() -> No
     assert len(text) <= LONGEST_LIST
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", sorted(numpy_suite.WAYS))
 def test_a_fast_part_of_numpys_tests_passes(way: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert numpy_suite.main([*FAST, "--way", way]) == 0
