@@ -25,7 +25,7 @@ import numpy
 from manycore import _core
 
 from benchmarks.fused_cases import HELPERS, ROWS, Row, inputs
-from benchmarks.harness import difference, interleaved, loops_for, markdown, median_ratio, namespace, save, seconds_text
+from benchmarks.harness import difference, forget, interleaved, loops_for, markdown, median_ratio, namespace, save, seconds_text
 
 CEILING_BYTES = 80_000_000
 GOAL_PERCENT = 85.0
@@ -98,6 +98,8 @@ def measure_row(row: Row, rounds: int) -> dict[str, Any]:
     # A copy or two a round, however often the row itself is run in one.
     timers |= {name: (lambda calls, one=timer: one(2) * calls / 2) for name, timer in memory_timers().items()}
     samples = interleaved(timers, loops, rounds)
+    forget(their_names)
+    forget(our_names)
     reading = row.writes == 0
     best = [
         total if reading else min(plain, streamed)

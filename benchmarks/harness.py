@@ -114,6 +114,12 @@ def namespace(module: ModuleType, setup: str) -> dict[str, Any]:
     return names
 
 
+def forget(names: dict[str, Any]) -> None:
+    """End a namespace and its arrays."""
+    del sys.modules[names["__name__"]]
+    names.clear()
+
+
 def result_of(case: Case, names: dict[str, Any]) -> Any:
     """Run the statement once and return what is to be compared."""
     if not case.result:
@@ -178,6 +184,8 @@ def measure(
         share = case.bytes_moved / copy[1]
         ratio = median_ratio(samples["copy"], samples["manycore"])
         measured.percent_of_copy = 100.0 * share * ratio
+    for names in sides.values():
+        forget(names)
     return measured
 
 
