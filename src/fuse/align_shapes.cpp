@@ -37,17 +37,11 @@ class Aligner {
       if (!takes_part(all_[i]) || !is_flat(all_[i])) continue;
       const Dims*& shape = shapes_[leader(i)];
       if (shape == nullptr) shape = &all_[i].shape();  // the oldest one's
-      if (!(*shape == all_[i].shape())) restated_.push_back({i, *shape});
+      if (!(*shape == all_[i].shape())) restate(all_[i], *shape);
     }
-    for (const Restated& restated : restated_) restate(all_[restated.instruction], restated.shape);
   }
 
  private:
-  struct Restated {
-    size_t instruction;
-    Dims shape;
-  };
-
   static bool takes_part(const Instruction& instruction) { return !instruction.done && instruction.kind != Kind::kFree; }
 
   static bool is_flat(const Instruction& instruction) {
@@ -101,8 +95,7 @@ class Aligner {
 
   std::vector<Instruction>& all_;
   std::vector<size_t> leaders_;
-  std::vector<const Dims*> shapes_;  // by leader; of an instruction that is not restated, or not before all are known
-  std::vector<Restated> restated_;
+  std::vector<const Dims*> shapes_;  // by leader; of an instruction that keeps its shape
   std::map<Whole, size_t> flat_;
 };
 

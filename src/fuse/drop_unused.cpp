@@ -7,8 +7,7 @@ namespace {
 
 // Could running it tell the user something? Then it runs, even when nobody reads the result.
 bool may_warn(const Instruction& instruction) {
-  unsigned reported = instruction.origin.reported;
-  for (const program::Origin& origin : instruction.echoes) reported |= origin.reported;
+  const unsigned reported = instruction.wanted_conditions();
   if (reported == 0) return false;
   if (instruction.kind == Kind::kSelect) return false;
   if (instruction.kind != Kind::kElementwise) return true;

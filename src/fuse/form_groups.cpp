@@ -213,7 +213,9 @@ class Grouper {
 
   void join(int g, int i) {
     Joined& joined = joined_[static_cast<size_t>(g)];
-    for (int member : members_of(g)) joined.has_phases = joined.has_phases || waits_for_row(g, member, i);
+    joined.has_phases =
+        joined.has_phases ||
+        (joined.reduces && std::ranges::any_of(members_of(g), [&](int member) { return waits_for_row(g, member, i); }));
     joined.bases |= bases_of(at(i));
     program::for_each_operand(at(i), [&](const Operand& operand) {
       if (!operand.is_number()) add(joined, operand);

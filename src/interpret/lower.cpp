@@ -7,7 +7,6 @@
 #include "interpret/read_bytes.h"
 #include "interpret/scratch_slots.h"
 #include "kernel/cast_conditions.h"
-#include "kernel/stream.h"
 #include "program/hazards.h"
 
 namespace manycore::interpret {
@@ -29,6 +28,8 @@ int cost_of(kernel::Cost cost) {
   }
   return 1;
 }
+
+uint8_t errors_of_cast(DType from, DType to) { return kernel::cast_may_report(from, to) ? op::errors::all : op::errors::none; }
 
 // Of memory, by the group.
 struct Use {
@@ -129,11 +130,7 @@ class Lowering {
 
   // Worth writing past the caches: far larger than them, in long dense runs, written once and read by nobody here.
   bool streams(const Operand& output, int operand) const {
-    const int64_t item = item_size(output.view.dtype), threshold = kernel::streaming_bytes();
-    if (output.view.nbytes() < threshold || result_.tiling.count > 0) return false;
-    const int64_t long_run = std::min<int64_t>(2048, threshold);
-    const Plan& plan = result_.plan;
-    if (plan.strides[operand][0] != item || plan.shape[0] * item < long_run) return false;
+    if (result_.tiling.count > 0 || !suits_streaming(result_.plan, operand, item_size(output.view.dtype))) return false;
     const Use* use = uses_.find(output.base.get());
     return use->reads == 0 && use->writes == 1;
   }
@@ -191,7 +188,7 @@ class Lowering {
     Step& cast = add_step(member, kernel::find_cast(from, wanted));
     cast.once = *bytes == 0;
     if (cast.once) slots_.spoil(slot);  // written again at its beginning by every piece
-    cast.reported = kernel::cast_may_report(from, wanted) ? static_cast<uint8_t>(op::errors::all) : 0;
+    cast.reported = errors_of_cast(from, wanted);
     add_argument(cast, place, *bytes);
     add_argument(cast, target, item_size(wanted));
     *bytes = cast.once ? 0 : item_size(wanted);
@@ -218,7 +215,7 @@ class Lowering {
     } else {
       const DType from = instruction.input_dtype(0);
       loop.run = kernel::find_cast(from, instruction.output.view.dtype);
-      loop.errors = kernel::cast_may_report(from, instruction.output.view.dtype) ? static_cast<uint8_t>(op::errors::all) : 0;
+      loop.errors = errors_of_cast(from, instruction.output.view.dtype);
     }
     std::vector<int> borrowed;
     Argument arguments[4];
@@ -282,7 +279,7 @@ class Lowering {
 
   void emit_store(int member, const Argument& from, DType computed, const Operand& output) {
     Step& cast = add_step(member, kernel::find_cast(computed, output.view.dtype));
-    cast.reported = kernel::cast_may_report(computed, output.view.dtype) ? static_cast<uint8_t>(op::errors::all) : 0;
+    cast.reported = errors_of_cast(computed, output.view.dtype);
     add_argument(cast, from, item_size(computed));
     const Argument place = place_of(output);
     add_argument(cast, place, step_of(place, output.view.dtype));

@@ -2,6 +2,8 @@
 
 #include <cstdlib>
 
+#include "kernel/stream.h"
+
 namespace manycore::interpret {
 namespace {
 
@@ -91,6 +93,12 @@ void bring_to(Plan* plan, int axis, int place) {
   const auto rotate = [&](int64_t* values) { std::rotate(values + place, values + axis, values + axis + 1); };
   rotate(plan->shape);
   for (int k = 0; k < plan->operands; ++k) rotate(plan->strides[k]);
+}
+
+bool suits_streaming(const Plan& plan, int operand, int64_t item) {
+  const int64_t threshold = kernel::streaming_bytes();
+  return plan.size * item >= threshold && plan.strides[operand][0] == item &&
+         plan.shape[0] * item >= std::min(kernel::kStreamedRun, threshold);
 }
 
 Tiling tile(const Plan& plan, int64_t run, int64_t rows) {

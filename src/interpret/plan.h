@@ -28,6 +28,10 @@ void make_plan(const View* const* views, int count, int first_output, Plan* plan
 // Makes `axis` the innermost (`place` 0) or next (1) one; the others keep their order.
 void bring_to(Plan* plan, int axis, int place);
 
+// Is an output of `item` bytes an element large, and written in long dense runs, so that it is worth writing past the caches
+// (kernel/stream.h)? What is read as well, or in tiles, is not: that is the caller's to know.
+bool suits_streaming(const Plan& plan, int operand, int64_t item);
+
 // New memory in NumPy's 'K' order: the axis order that outputs of an operation on these views of one shape get.
 using MakeArray = Array (*)(const Dims& shape, DType dtype);
 inline Array make_empty(const Dims& shape, DType dtype) { return Array::empty(shape, dtype); }

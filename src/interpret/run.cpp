@@ -13,8 +13,7 @@ namespace {
 
 using kernel::Cost;
 
-constexpr int64_t kBlockBytes = 8192;     // five of them fit L1 beside what the loop reads
-constexpr int64_t kStreamedBytes = 2048;  // short, so that reading goes on while results leave (see run_blocks.cpp)
+constexpr int64_t kBlockBytes = 8192;  // five of them fit L1 beside what the loop reads
 
 // Elements a thread takes at a time. A chunk of 32768 additions lasts some 10 us, ten times what handing it over costs.
 int64_t grain_of(Cost cost) {
@@ -87,7 +86,7 @@ struct Runner {
     for (int k = job.inputs; k < count && !buffered; ++k) streamed |= streams(k);
     if (streamed) std::fill(paths + job.inputs, paths + count, Path::kBuffer);
     buffered |= streamed;
-    if (buffered) block = (streamed ? kStreamedBytes : kBlockBytes) / widest;
+    if (buffered) block = (streamed ? kernel::kStreamedRun : kBlockBytes) / widest;
     for (int k = 0; k < count; ++k) {
       const int64_t step = plan.strides[k][0];
       loop_steps[k] = paths[k] == Path::kDirect ? step : step == 0 && k < job.inputs ? 0 : item_size(job.loop_dtypes[k]);
@@ -96,12 +95,11 @@ struct Runner {
 
   // Worth writing past the caches: large, in long dense runs, and not what is read.
   bool streams(int k) const {
-    const int64_t item = item_size(job.loop_dtypes[k]), threshold = kernel::streaming_bytes();
-    if (plan.size * item < threshold || tiled || job.masked || job.outputs > 1) return false;
+    if (tiled || job.masked || job.outputs > 1) return false;
     for (int input = 0; input < job.inputs; ++input) {
       if (plan.data[input] == plan.data[k]) return false;
     }
-    return plan.strides[k][0] == item && plan.shape[0] * item >= std::min<int64_t>(2048, threshold);
+    return suits_streaming(plan, k, item_size(job.loop_dtypes[k]));
   }
 
   void move(int k, std::byte* array, std::byte* buffer, int64_t n, bool in) const {

@@ -19,7 +19,9 @@ constexpr int64_t kShortest = 256, kLongest = 2048;
 // reads for the next block while results of this one leave: five operations on 10M float64 took 10.8 ms with runs of 2 KiB and 14.1 ms
 // with 8 KiB, plain stores 13.4 ms and more (Zen 5, 2 threads, a busy machine, best of 12). Without such results longer runs are
 // better: the sum of squared differences 14.6 ms and 11.6 ms.
-constexpr int64_t kRunBytes = 2048;
+int64_t run_elements(const BlockProgram& program, int64_t block) {
+  return program.streamed < 0 ? block : std::min(block, kernel::kStreamedRun / program.scratch_item);
+}
 
 int64_t scratch_block_bytes(const BlockProgram& program, int64_t block) { return block * program.scratch_item + 64; }
 
@@ -31,10 +33,6 @@ int64_t block_elements(const BlockProgram& program) {
   if (program.steps.size() == 1 && program.scratch_count == 0) return INT64_MAX / 64;  // nothing to keep in the cache
   const int64_t bytes = std::max<int64_t>(1, program.scratch_count) * program.scratch_item;
   return std::clamp(kScratchBytes / bytes / 64 * 64, kShortest, kLongest);
-}
-
-int64_t run_elements(const BlockProgram& program, int64_t block) {
-  return program.streamed < 0 ? block : std::min(block, kRunBytes / program.scratch_item);
 }
 
 BlockRunner::BlockRunner(const BlockProgram& program, int64_t block, Statuses* statuses)

@@ -67,7 +67,5 @@ class BlockRunner {
 
 // Elements of a block: the scratch blocks together stay in the first-level cache.
 int64_t block_elements(const BlockProgram& program);
-// Elements that a step does before the next one is called, a block or less.
-int64_t run_elements(const BlockProgram& program, int64_t block);
 
 }  // namespace manycore::interpret

@@ -105,14 +105,15 @@ class Folder {
   }
   int64_t leaf() const { return kernel::pairwise_leaf(tree_dtype()); }
 
+  void finish(size_t e, int64_t row, const std::byte* total) {
+    const Ending& ending = endings_[e];
+    start(ending, result(ending, row), total);
+    ending.join->run(result(ending, row), total, kSlot, 1);
+    note(e);
+  }
+
   void finish_row(int64_t row, const std::byte* slots) {
-    for (size_t e = 0; e < endings_.size(); ++e) {
-      const Ending& ending = endings_[e];
-      const std::byte* total = slots + static_cast<int64_t>(e) * kSlot;
-      start(ending, result(ending, row), total);
-      ending.join->run(result(ending, row), total, kSlot, 1);
-      note(e);
-    }
+    for (size_t e = 0; e < endings_.size(); ++e) finish(e, row, slots + static_cast<int64_t>(e) * kSlot);
   }
 
   std::byte* fold_tree(BlockRunner& runner, int64_t begin, int64_t count, std::vector<std::byte>* slots) {
@@ -148,9 +149,7 @@ class Folder {
         const Ending& ending = endings_[e];
         alignas(16) std::byte total[kSlot];
         fold(ending, total, runner.values(ending, begin), split_.reduced);
-        start(ending, result(ending, row), total);
-        ending.join->run(result(ending, row), total, kSlot, 1);
-        note(e);
+        finish(e, row, total);
       }
       step = phase.steps_end;
     }

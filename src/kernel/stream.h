@@ -13,4 +13,8 @@ void finish_stream();
 // Results from this size on are worth it.
 int64_t streaming_bytes();
 
+// Bytes that are computed before they leave: so few that reading goes on while results leave (docs/decisions/0007). Shorter rows are
+// not worth it.
+inline constexpr int64_t kStreamedRun = 2048;
+
 }  // namespace manycore::kernel

@@ -43,21 +43,23 @@ inline Instruction elementwise(op::Op operation, const Array& output, Operand a,
   return instruction;
 }
 
-inline Instruction assign(const Array& output, const Array& input) {
+inline Instruction reading(Kind kind, const Array& input) {
   Instruction instruction;
-  instruction.kind = Kind::kAssign;
+  instruction.kind = kind;
   instruction.input_count = 1;
   instruction.inputs[0] = operand(input);
+  return instruction;
+}
+
+inline Instruction assign(const Array& output, const Array& input) {
+  Instruction instruction = reading(Kind::kAssign, input);
   instruction.output = operand(output);
   return instruction;
 }
 
 // Over the last axis, into `output` without it.
 inline Instruction sum_of_rows(const Array& output, const Array& input) {
-  Instruction instruction;
-  instruction.kind = Kind::kReduce;
-  instruction.input_count = 1;
-  instruction.inputs[0] = operand(input);
+  Instruction instruction = reading(Kind::kReduce, input);
   View spread = output.described();
   spread.shape.push_back(input.shape()[input.ndim() - 1]);
   spread.strides.push_back(0);

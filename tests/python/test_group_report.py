@@ -29,19 +29,27 @@ def kinds() -> list[dict[str, Any]]:
     return rows
 
 
+def run_chain(a: Any) -> None:
+    b = a * 2.0
+    c = b + a
+    del b
+    _core.evaluate(c)
+
+
+def members_of_chain() -> list[tuple[str, str, int]]:
+    line = run_chain.__code__.co_firstlineno + 1
+    return [("multiply", __file__, line), ("add", __file__, line + 1)]
+
+
 @pytest.mark.usefixtures("kept")
 def test_a_group_is_kept_with_its_members_lines_and_bytes() -> None:
     a = mnp.ones(SIZE)
     _core.evaluate(a)
     _core.trace_reset()
     for _ in range(3):
-        b = a * 2.0
-        c = b + a
-        del b
-        _core.evaluate(c)
+        run_chain(a)
     (row,) = kinds()
-    line = test_a_group_is_kept_with_its_members_lines_and_bytes.__code__.co_firstlineno + 6
-    assert row["members"] == [("multiply", __file__, line), ("add", __file__, line + 1)]
+    assert row["members"] == members_of_chain()
     assert (row["runs"], row["elements"], row["apart"]) == (3, 3 * SIZE, "")
     assert (row["read_bytes"], row["written_bytes"], row["saved_bytes"]) == (3 * BYTES, 3 * BYTES, 3 * BYTES)
     snapshot = _core.trace_snapshot()
@@ -69,13 +77,9 @@ def test_lines_are_known_where_no_condition_is_reported() -> None:
     _core.evaluate(a)
     _core.trace_reset()
     with numpy.errstate(all="ignore"):
-        b = a * 2.0
-        c = b + a
-        del b
-        _core.evaluate(c)
+        run_chain(a)
     (row,) = kinds()
-    line = test_lines_are_known_where_no_condition_is_reported.__code__.co_firstlineno + 6
-    assert row["members"] == [("multiply", __file__, line), ("add", __file__, line + 1)]
+    assert row["members"] == members_of_chain()
 
 
 @pytest.mark.usefixtures("kept")
