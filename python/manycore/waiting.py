@@ -42,8 +42,9 @@ def _after_what_can_be_run(leave: Callable[[int], Any]) -> Callable[[int], Any]:
 
 
 def _finish() -> None:
-    """At the end of the program: what waits may warn still. Whoever pressed Ctrl-C does not wait for it."""
-    if getattr(sys, "last_type", None) is not KeyboardInterrupt:
+    """At the end of the program: what waits may warn still. Whoever pressed Ctrl-C does not wait for it, and what found no memory
+    would find none once more."""
+    if getattr(sys, "last_type", None) not in (KeyboardInterrupt, MemoryError):
         _core.evaluate()
 
 

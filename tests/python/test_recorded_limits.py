@@ -225,3 +225,11 @@ def test_the_flag_eager_of_the_command_line(tmp_path: Any) -> None:
     command = [sys.executable, "-m", "manycore", "run", "--eager", str(script)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert (done.returncode, done.stdout, done.stderr) == (0, "0 0 True\n", "")
+
+
+def test_a_program_that_ends_for_want_of_memory_says_so_once() -> None:
+    program = "import manycore.numpy as np\na = np.ones(10_000_000)\nb = a * 2\nc = b + a\nprint((c * a + b).sum())\n"
+    done = run_child(program, MANYCORE_MEMORY_LIMIT="150M")
+    assert done.returncode == 1
+    assert done.stderr.count("Traceback") == 1, done.stderr
+    assert done.stderr.count("MemoryError: allocate: ") == 1, done.stderr
