@@ -13,7 +13,7 @@ inline int64_t pick(std::mt19937& random, int64_t low, int64_t high) {
   return std::uniform_int_distribution<int64_t>(low, high)(random);
 }
 
-// A view within `block`; the result has 0 to 4 axes.
+// A view within `block`, which holds at least 4**4 items; the result has 0 to 4 axes.
 inline View random_view(std::mt19937& random, std::vector<std::byte>& block, DType dtype) {
   int ndim = static_cast<int>(pick(random, 0, 4));
   Dims shape(ndim);
