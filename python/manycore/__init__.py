@@ -1,23 +1,33 @@
 """manycore runs the NumPy programs that people already have on all of their hardware, with the same answers.
 
 ``manycore run script.py`` runs an unmodified program; ``import manycore.numpy as np`` uses the arrays directly;
-``manycore.install()`` and ``%load_ext manycore`` do for a session what ``manycore run`` does for a program.
+``manycore.install()`` and ``%load_ext manycore`` do for a session what ``manycore run`` does for a program;
+``manycore.futures`` has the executors of ``concurrent.futures``.
 """
 
 from __future__ import annotations
 
+import importlib
+
 from manycore import main_interpreter
 
+# What is below loads the extensions, which must not happen in another interpreter.
 main_interpreter.refuse_others()
 
-# What is below loads the extension, which must not happen in another interpreter. NumPy first: a Ctrl-C in its long import would
-# come out of the extension's own as an ImportError.
-import numpy  # noqa: E402, F401
+TYPE_CHECKING = False  # as typing's, whose import takes longer than all of this
+if TYPE_CHECKING:
+    from typing import Any
 
-from manycore import waiting  # noqa: E402
-from manycore._core import FallbackError, __version__, evaluate  # noqa: E402
-from manycore.recording import explain  # noqa: E402
-from manycore.session import install, load_ipython_extension, uninstall, unload_ipython_extension  # noqa: E402
+    from manycore.engine import (
+        FallbackError,
+        __version__,
+        evaluate,
+        explain,
+        install,
+        load_ipython_extension,
+        uninstall,
+        unload_ipython_extension,
+    )
 
 __all__ = [
     "FallbackError",
@@ -30,4 +40,24 @@ __all__ = [
     "unload_ipython_extension",
 ]
 
-waiting.install()
+# Modules that are there after `import manycore`, as if it had imported them.
+_NEED_ENGINE = frozenset({"_core", "recording", "session", "waiting"})
+_ALONE = frozenset({"futures"})
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is asked for: NumPy and the arrays take 100 ms that a program of tasks does not need."""
+    if name in _ALONE:
+        return importlib.import_module(f"manycore.{name}")
+    if name not in _NEED_ENGINE and name not in __all__:
+        raise AttributeError(f"module 'manycore' has no attribute '{name}'")
+    engine = importlib.import_module("manycore.engine")
+    if name in _NEED_ENGINE:
+        return importlib.import_module(f"manycore.{name}")
+    value = getattr(engine, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, *_NEED_ENGINE, *_ALONE})

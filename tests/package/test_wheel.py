@@ -9,6 +9,7 @@ from installed import ROOT, Installed
 
 LIBRARIES_IN_USE = """
 import os, re
+import manycore.futures
 import manycore.numpy as np
 a = np.arange(2_000_000, dtype=np.float64).reshape(1000, 2000)
 assert float(((a - 1.0) * 2.0).sum()) == float((a.size * (a.size - 1) // 2 - a.size) * 2)
@@ -19,9 +20,10 @@ with open("/proc/self/maps") as maps:
 """
 
 
-def test_the_wheel_holds_one_extension_the_engine_the_headers_and_what_they_need(wheel: Path) -> None:
+def test_the_wheel_holds_the_extensions_the_engine_the_headers_and_what_they_need(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
-    assert len([name for name in names if re.match(r"manycore/_core\..*\.so$", name)]) == 1
+    for extension in ("_core", "_tasks"):
+        assert len([name for name in names if re.match(rf"manycore/{extension}\..*\.so$", name)]) == 1
     assert "manycore/libmanycore.so.0" in names
     assert "manycore/include/manycore/array.h" in names
     assert "manycore/lib/cmake/manycore/manycoreConfig.cmake" in names
@@ -38,7 +40,7 @@ def test_it_computes_with_only_its_own_libraries(installed: Installed) -> None:
     assert any("manycore.libs/libtbb-" in path for path in loaded), loaded
     for path in loaded:
         name = Path(path).name
-        if name.startswith(("libtbb", "libhwy", "libsleef", "libmanycore", "_core.", "libscipy_openblas", "libopenblas")):
+        if name.startswith(("libtbb", "libhwy", "libsleef", "libmanycore", "_core.", "_tasks.", "libscipy_openblas", "libopenblas")):
             assert path.startswith(str(installed.folder)), f"{path} comes from outside the environment"
 
 
@@ -60,5 +62,5 @@ def test_the_engine_and_the_extension_show_only_their_own_names(installed: Insta
     assert "manycore::Error::~Error()" in engine
     about = re.compile(r"^(vtable for |typeinfo for |typeinfo name for |guard variable for )?manycore::")
     assert [name for name in engine if not about.match(name)] == []
-    extension = defined(next((installed.site / "manycore").glob("_core*.so")))
-    assert extension == ["PyInit__core"]
+    for name in ("_core", "_tasks"):
+        assert defined(next((installed.site / "manycore").glob(f"{name}.*.so"))) == [f"PyInit_{name}"]

@@ -1,0 +1,36 @@
+// The extension module manycore._tasks: futures and pools for Python. Plain CPython interface, without NumPy and without
+// nanobind, so that `from manycore.futures import ...` costs a program of tasks no more than this library's load.
+#include "bindings/tasks/module.h"
+
+#include <Python.h>
+
+#include "manycore/version.h"
+
+namespace {
+
+int fill(PyObject* module) { return PyModule_AddStringConstant(module, "__version__", MANYCORE_VERSION); }
+
+PyModuleDef_Slot slots[] = {
+    {Py_mod_exec, reinterpret_cast<void*>(fill)},
+#if PY_VERSION_HEX >= 0x030C0000
+    // The package refuses other interpreters before it loads this (manycore/main_interpreter.py).
+    {Py_mod_multiple_interpreters, Py_MOD_MULTIPLE_INTERPRETERS_NOT_SUPPORTED},
+#endif
+    {0, nullptr},
+};
+
+PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT,
+    "manycore._tasks",
+    "Futures and pools of manycore.futures.",
+    0,
+    nullptr,
+    slots,
+    nullptr,
+    nullptr,
+    nullptr,
+};
+
+}  // namespace
+
+PyMODINIT_FUNC PyInit__tasks() { return PyModuleDef_Init(&definition); }

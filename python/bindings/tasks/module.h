@@ -1,0 +1,7 @@
+// What the extension manycore._tasks is made of: each function adds its types to the module and answers 0, or -1 with a Python
+// error set. Called once, at import, with the GIL.
+#pragma once
+
+#include <Python.h>
+
+namespace manycore::python::tasks {}  // namespace manycore::python::tasks
