@@ -47,18 +47,52 @@ tbb::global_control* control = nullptr;  // oneTBB's own limit counts cores, not
 // oneTBB's workers do not survive fork. Children run their loops on the calling thread.
 std::atomic<bool> in_fork_child{false};
 
+// Loops that run, and whether a fork is going on, which new loops wait for: either the loop sees the fork, or the fork the loop.
+std::atomic<int> running_loops{0};
+std::atomic<bool> forking{false};
+tbb::task_scheduler_handle* workers = nullptr;
+
+// Python warns of a fork beside other threads, and a program that started none must not hear of ours. They come back with the
+// next loop (0.1 ms). While another thread computes they stay: then the warning is deserved, and waiting could last long.
+void end_workers_for_fork() {
+  crew_mutex.lock();
+  forking.store(true);
+  if (running_loops.load() != 0 || !workers || in_fork_child.load()) return;
+  for (Crew* each = current_crew.load(std::memory_order_relaxed); each; each = each->previous) each->arena.terminate();
+  tbb::finalize(*workers, std::nothrow);
+  *workers = tbb::task_scheduler_handle{tbb::attach{}};
+}
+
+void resume_after_fork() {
+  forking.store(false);
+  crew_mutex.unlock();
+}
+
+class RunningLoop {
+ public:
+  RunningLoop() {
+    while (running_loops.fetch_add(1), forking.load()) {
+      running_loops.fetch_sub(1);
+      std::lock_guard wait(crew_mutex);
+    }
+  }
+  ~RunningLoop() { running_loops.fetch_sub(1); }
+  RunningLoop(const RunningLoop&) = delete;
+  RunningLoop& operator=(const RunningLoop&) = delete;
+};
+
 Crew& crew(int threads) {
   Crew* found = current_crew.load(std::memory_order_acquire);
   if (found && found->threads == threads) return *found;
   std::lock_guard lock(crew_mutex);
   found = current_crew.load(std::memory_order_relaxed);
   if (found && found->threads == threads) return *found;
-  static const int registered = pthread_atfork([] { crew_mutex.lock(); }, [] { crew_mutex.unlock(); },
-                                               [] {
-                                                 crew_mutex.unlock();
-                                                 in_fork_child.store(true, std::memory_order_relaxed);
-                                               });
+  static const int registered = pthread_atfork(end_workers_for_fork, resume_after_fork, [] {
+    in_fork_child.store(true, std::memory_order_relaxed);
+    resume_after_fork();
+  });
   (void)registered;
+  if (!workers) workers = new tbb::task_scheduler_handle(tbb::attach{});
   delete control;
   control = new tbb::global_control(tbb::global_control::max_allowed_parallelism, static_cast<size_t>(threads));
   auto* fresh = new Crew(threads, found);
@@ -112,6 +146,7 @@ void parallel_for(int64_t count, int64_t grain, RangeBody body, Interrupts inter
   if (threads <= 1) return run_inline(count, grain, body, interrupts);
   int64_t chunks = (count - 1) / grain + 1;
   std::thread::id caller = std::this_thread::get_id();
+  const RunningLoop running;
   char loop = 0;
   precedes(&loop);
   crew(threads).arena.execute([&] {

@@ -7,6 +7,8 @@
 #include <atomic>
 #include <chrono>
 #include <cstdlib>
+#include <filesystem>
+#include <iterator>
 #include <mutex>
 #include <set>
 #include <stdexcept>
@@ -159,6 +161,32 @@ TEST(ParallelFor, AChildMadeByForkRunsItsLoopsAndEndsNormally) {
   }
   stop = true;
   busy.join();
+}
+
+int threads_of_this_process() {
+  const std::filesystem::directory_iterator tasks("/proc/self/task");
+  return static_cast<int>(std::distance(begin(tasks), end(tasks)));
+}
+
+// The kernel takes a thread that was joined off its list a moment later.
+void expect_threads(int count) {
+  for (int i = 0; i < 1000 && threads_of_this_process() != count; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  EXPECT_EQ(threads_of_this_process(), count);
+}
+
+TEST(ParallelFor, NoWorkerIsThereAfterAForkUntilTheNextLoop) {
+  Threads option(3);
+  for (int i = 0; i < 3; ++i) {
+    std::atomic<int> at_work{0};
+    parallel_for(3, 1, [&](int64_t, int64_t) {  // no chunk ends before every thread has one
+      for (++at_work; at_work < 3;) std::this_thread::yield();
+    });
+    EXPECT_GT(threads_of_this_process(), 1);
+    const pid_t child = fork();
+    if (child == 0) _exit(7);
+    waitpid(child, nullptr, 0);
+    expect_threads(1);
+  }
 }
 
 }  // namespace

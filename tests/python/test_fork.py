@@ -61,6 +61,31 @@ raise SystemExit(6)
         assert (done.returncode, done.stderr) == (6, "")
 
 
+def test_a_fork_finds_no_thread_of_ours_and_warns_of_none() -> None:
+    """Python 3.12 and later count the threads of the process right after the fork; earlier ones only the test does."""
+    program = """
+import os, time, manycore.numpy as np
+def threads():
+    with open("/proc/self/stat") as file:
+        return int(file.read().rpartition(")")[2].split()[17])
+a, m = np.ones(3_000_000), np.ones((300, 300))
+for _ in range(3):
+    assert float((a + a).sum()) == 6_000_000 and (m @ m)[0, 0] == 300
+    child = os.fork()
+    if child == 0:
+        os._exit(0)
+    os.waitpid(child, 0)
+    for _ in range(1000):  # the kernel takes a thread that was joined off its list a moment later
+        if threads() == 1:
+            break
+        time.sleep(0.001)
+    assert threads() == 1, threads()
+"""
+    command = [sys.executable, "-W", "error", "-c", program]
+    done = subprocess.run(command, timeout=60, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_forks_beside_threads_that_multiply_matrices_do_not_hang() -> None:
     """OpenBLAS ends its threads before a fork; where another thread hands them work just then, plain NumPy waits for ever."""
     program = """
