@@ -75,9 +75,12 @@ def parse(command: str, arguments: Iterable[str], own: Mapping[str, Callable[[st
     parsed = Parsed([])
     while words:
         word = words.pop(0)
+        if word == "--":  # the end of the options, as elsewhere
+            parsed.program = _program(command, words.pop(0), words) if words else []
+            break
         if not word.startswith("--"):
             parsed.program = _program(command, word, words)
-            return parsed
+            break
         name, equals, value = word[2:].partition("=")
         row = table.get(name)
         if row is None and name not in own and name not in ("include", "exclude"):
@@ -93,11 +96,17 @@ def parse(command: str, arguments: Iterable[str], own: Mapping[str, Callable[[st
             else:
                 raise UsageError(f"{command}: option --{name} needs a value, expected --{name} VALUE, got nothing after it")
         _store(command, parsed, name, value, row, own)
-    raise UsageError(f"{command}: no program given, expected a script, -m MODULE or -c CODE; try manycore {command} script.py")
+    if not parsed.program:
+        expected = "expected a script, -m MODULE or -c CODE"
+        raise UsageError(f"{command}: no program given, {expected}; try manycore {command} script.py")
+    return parsed
 
 
 def _store(command: str, parsed: Parsed, name: str, value: str, row: Row | None, own: Mapping[str, Callable[[str], Any]]) -> None:
     if row is not None:
+        if row.type == "text" and not value:
+            form = flag(row).replace(" ", "=")
+            raise UsageError(f"{command}: option --{name}, expected {form}, got nothing after the equals sign")
         parsed.settings[row.name] = value
     elif name == "include":
         parsed.include.append(value)
