@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy
 import pytest
 from manycore.run.compare import EXACT, Tolerance, compare_files, compare_text, script_tolerance
 from manycore.run.verify import format_result, run_both
-from test_run_program import run, write
+from test_run_program import ENVIRONMENT, run, write
 
 # A program that behaves differently under manycore, as no right one does: it asks who runs it.
 CHEAT = "import os, sys\nours = 'manycore' in sys.modules\n"
@@ -193,3 +197,40 @@ def test_a_tolerance_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
 def test_options_that_make_no_sense_are_refused(tmp_path: Path, option: str, message: str) -> None:
     done = run(["-m", "manycore", "verify", option, "-c", "print(1)"], tmp_path)
     assert (done.returncode, done.stderr) == (2, message)
+
+
+def test_an_interrupt_ends_the_program_too_and_is_one_line(tmp_path: Path) -> None:
+    """Ctrl-C at a terminal reaches the program by itself; here only the command is told, and the program goes with it."""
+    script = write(
+        tmp_path,
+        "wait.py",
+        """
+        import multiprocessing, os, time
+        def wait(_):
+            open(f"{os.getpid()}.pid", "w").close()
+            time.sleep(60)
+        if __name__ == "__main__":
+            with multiprocessing.Pool(2) as pool:
+                pool.map(wait, range(2), chunksize=1)
+        """,
+    )
+    command = [sys.executable, "-m", "manycore", "verify", script]
+    process = subprocess.Popen(command, cwd=tmp_path, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    until = time.monotonic() + 60
+    while len(list(tmp_path.glob("*.pid"))) < 2 and time.monotonic() < until:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    stdout, stderr = process.communicate(timeout=30)
+    assert (process.returncode, stdout, stderr) == (130, "", "manycore: verify: interrupted\n")
+    pids = [int(path.stem) for path in tmp_path.glob("*.pid")]
+    while any(_is_alive(pid) for pid in pids) and time.monotonic() < until:
+        time.sleep(0.01)
+    assert len(pids) == 2 and not any(_is_alive(pid) for pid in pids)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True

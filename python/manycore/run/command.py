@@ -45,6 +45,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         if arguments[0] not in commands:
             raise options.UsageError(options.unknown("command", arguments[0], list(commands)))
         return commands[arguments[0]](arguments[1:])
+    except KeyboardInterrupt:
+        if arguments[0] == "run":  # the program's, which ends as in plain Python
+            raise
+        print(f"manycore: {arguments[0]}: interrupted", file=sys.stderr)
+        return 130  # as a shell reports it
     except (options.UsageError, FileNotFoundError, ValueError) as error:
         print(f"manycore: {error}", file=sys.stderr)
         return 2

@@ -12,6 +12,18 @@ import sys
 import time
 
 
+def end(child: int) -> None:
+    """``manycore verify`` was interrupted: the command may clean up for a moment, as after Ctrl-C, and then it is over."""
+    for number, patience in ((signal.SIGINT, 1.0), (signal.SIGKILL, 10.0)):
+        os.kill(child, number)
+        until = time.monotonic() + patience
+        while time.monotonic() < until:
+            if os.waitpid(child, os.WNOHANG)[0]:
+                sys.exit(1)
+            time.sleep(0.01)
+    sys.exit(1)
+
+
 def measured(command: list[str]) -> dict[str, float]:
     """Both outputs and the input are this process's own."""
     # Ctrl-C reaches the command by itself; this process stays to tell how it ended. What Python ignores the command need not.
@@ -19,6 +31,7 @@ def measured(command: list[str]) -> dict[str, float]:
     to_default = [signal.SIGPIPE, signal.SIGXFSZ, *([] if before is signal.SIG_IGN else [signal.SIGINT])]
     began = time.perf_counter()
     child = os.posix_spawnp(command[0], command, os.environ, setsigdef=to_default)
+    signal.signal(signal.SIGTERM, lambda *_: end(child))
     _, status, usage = os.wait4(child, 0)
     seconds = time.perf_counter() - began
     return {"seconds": seconds, "exit_code": os.waitstatus_to_exitcode(status), "peak_bytes": usage.ru_maxrss * 1024}

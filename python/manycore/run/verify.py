@@ -159,8 +159,14 @@ def _roots(argv: Sequence[str], folder: Path, script: Path | None) -> list[Path]
 def _run(command: list[str], folder: Path, environment: dict[str, str], kept: Path) -> Run:
     result = kept / "measured.json"
     command = [sys.executable, "-I", "-S", measured.__file__, str(result), *command]
-    done = subprocess.run(command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, check=False)
-    stdout, stderr = done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace")
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe) as process:
+        try:
+            written = process.communicate()
+        except BaseException:
+            process.terminate()  # which ends the program too
+            raise
+    stdout, stderr = (text.decode("utf-8", "replace") for text in written)
     if not result.exists():
         raise RuntimeError(f"verify: could not run {command[5:]}, got: {stderr.strip()}")
     found = json.loads(result.read_text())
