@@ -13,6 +13,7 @@ struct RealIterator {
 };
 
 PyTypeObject FlatType, NditerType;
+PyObject* real_nditer = nullptr;  // NumPy's class
 
 PyObject* real_of(PyObject* self) { return reinterpret_cast<RealIterator*>(self)->real; }
 
@@ -102,6 +103,10 @@ PyObject* leave(PyObject* self, PyObject* args) {
   return result;
 }
 
+PyObject* copy_iterator(PyObject* self, PyObject*) {
+  return over_real_iterator(PyObject_CallMethod(real_of(self), "copy", nullptr));
+}
+
 PyObject* list_attributes(PyObject* self, PyObject*) { return PyObject_Dir(real_of(self)); }
 
 PyMethodDef flat_methods[] = {
@@ -110,12 +115,13 @@ PyMethodDef flat_methods[] = {
     {nullptr, nullptr, 0, nullptr}};
 PyMethodDef nditer_methods[] = {{"__enter__", enter, METH_NOARGS, nullptr},
                                 {"__exit__", leave, METH_VARARGS, nullptr},
+                                {"__copy__", copy_iterator, METH_NOARGS, nullptr},
                                 {"__dir__", list_attributes, METH_NOARGS, nullptr},
                                 {nullptr, nullptr, 0, nullptr}};
 
 PyMappingMethods mapping = {length, get_item, set_item};
 
-bool prepare(PyTypeObject* type, const char* name, PyMethodDef* methods) {
+void fill_type(PyTypeObject* type, const char* name, PyMethodDef* methods) {
   *type = blank_type();
   type->tp_name = name;
   type->tp_basicsize = sizeof(RealIterator);
@@ -130,7 +136,36 @@ bool prepare(PyTypeObject* type, const char* name, PyMethodDef* methods) {
   type->tp_repr = represent;
   type->tp_methods = methods;
   type->tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION;
-  return PyType_Ready(type) == 0;
+}
+
+// numpy.nditer(...) over our arrays' memory. NumPy's class, too, is none that another could be derived from.
+PyObject* new_nditer(PyTypeObject*, PyObject* args, PyObject* kwargs) {
+  RealValues values;
+  PyObject* real_args = values.to_real(args);
+  PyObject* real_kwargs = kwargs != nullptr && real_args != nullptr ? values.to_real(kwargs) : nullptr;
+  PyObject* iterator = nullptr;
+  if (real_args != nullptr && (kwargs == nullptr || real_kwargs != nullptr))
+    iterator = PyObject_Call(real_nditer, real_args, real_kwargs);
+  Py_XDECREF(real_args);
+  Py_XDECREF(real_kwargs);
+  return over_real_iterator(iterator);
+}
+
+// What the class itself answers (its methods, which help() lists, and its text) is NumPy's.
+bool make_nditer_class(PyObject* module) {
+  PyObject* numpy = PyImport_ImportModule("numpy");
+  real_nditer = numpy != nullptr ? PyObject_GetAttrString(numpy, "nditer") : nullptr;
+  Py_XDECREF(numpy);
+  if (real_nditer == nullptr) return false;
+  NditerType.tp_flags = Py_TPFLAGS_DEFAULT;
+  NditerType.tp_new = new_nditer;
+  NditerType.tp_doc = reinterpret_cast<PyTypeObject*>(real_nditer)->tp_doc;
+  if (PyType_Ready(&NditerType) < 0) return false;
+  PyObject* real_names = PyObject_GetAttrString(real_nditer, "__dict__");
+  const int status = real_names != nullptr ? PyDict_Merge(NditerType.tp_dict, real_names, 0) : -1;
+  Py_XDECREF(real_names);
+  PyType_Modified(&NditerType);
+  return status == 0 && PyModule_AddObjectRef(module, "nditer", reinterpret_cast<PyObject*>(&NditerType)) == 0;
 }
 
 PyObject* module_real_iterator(PyObject*, PyObject* real) { return over_real_iterator(Py_NewRef(real)); }
@@ -156,8 +191,9 @@ PyObject* real_iterator_of(PyObject* object) {
 }
 
 bool register_real_iterator(PyObject* module) {
-  return prepare(&FlatType, "numpy.flatiter", flat_methods) && prepare(&NditerType, "numpy.nditer", nditer_methods) &&
-         PyModule_AddFunctions(module, module_methods) == 0;
+  fill_type(&FlatType, "numpy.flatiter", flat_methods);
+  fill_type(&NditerType, "numpy.nditer", nditer_methods);
+  return PyType_Ready(&FlatType) == 0 && make_nditer_class(module) && PyModule_AddFunctions(module, module_methods) == 0;
 }
 
 }  // namespace manycore::python

@@ -9,6 +9,9 @@ __version__: str
 
 class FallbackError(RuntimeError): ...
 
+class nditer:
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any: ...
+
 class function:
     def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
 

@@ -8,6 +8,29 @@ import pytest
 from test_run_program import assert_same, run, write
 
 PROGRAMS = {
+    "errors of nditer, and what its class says": """
+        import copy, traceback
+        import numpy as np
+        a = np.arange(6.0).reshape(2, 3)
+        for arguments in (lambda: ([a, np.ones(4)],), lambda: (), lambda: (a, ["foo"]), lambda: (a, [], [], [], [], 1, 2, 3, 4, 5)):
+            try:
+                np.nditer(*arguments())
+            except (TypeError, ValueError):
+                traceback.print_exc()
+        try:
+            class Own(np.nditer):
+                pass
+        except TypeError:
+            traceback.print_exc()
+        it = np.nditer([a, None])
+        print(type(it) is np.nditer, isinstance(it, np.nditer), type(np.nditer), np.nditer.__doc__[:40], dir(it) == dir(np.nditer))
+        other = copy.copy(it)
+        for x, y in other:
+            y[...] = -x
+        print(other.operands[1], isinstance(copy.copy(it), np.nditer), it.iterindex, np.nditer.reset)
+        outer, inner = np.nested_iters(a, [[0], [1]])
+        print(isinstance(inner, np.nditer), [[float(x) for x in inner] for _ in outer])
+    """,
     "the first call of a function that NumPy writes in Python warns at the user's line": """
         import numpy as np
         np.nanmean(np.full(3, np.nan))

@@ -133,6 +133,10 @@ def _loaded(value: Any) -> Any:
     return value
 
 
+def _nested(iterators: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple(_core.real_iterator(iterator) for iterator in iterators)
+
+
 def _through_numpy(name: str, function: Any, *args: Any, **kwargs: Any) -> Any:
     return _core.through_numpy(f"numpy.{name}", "arguments that only NumPy serves", function, *args, **kwargs)
 
@@ -147,6 +151,7 @@ def register() -> None:
         real = getattr(numpy.linalg, name)
         _core.function_for(real, make=_rebased(real))
     _core.function_for(numpy.load, finish=_loaded)
+    _core.function_for(numpy.nested_iters, finish=_nested)
     for implementation in (broadcast_arrays, identity, inner, linspace, trace, vdot):
         _core.function_for(getattr(numpy, implementation.__name__), implementation)
 
@@ -169,31 +174,9 @@ def _rebased_instance(name: str) -> Callable[[], Any]:
     return make
 
 
-def _nditer() -> Any:
-    class NditerType(type):
-        def __getattr__(cls, name: str) -> Any:  # what its objects, which are NumPy's, have
-            return getattr(numpy.nditer, name)
-
-        def __dir__(cls) -> list[str]:
-            return dir(numpy.nditer)
-
-        def __instancecheck__(cls, instance: Any) -> bool:
-            return isinstance(instance, numpy.nditer)
-
-    class nditer(metaclass=NditerType):  # NumPy's class cannot be a base
-        """numpy.nditer over our arrays' memory."""
-
-        def __new__(cls, op: Any, *args: Any, **kwargs: Any) -> Any:
-            return _core.real_iterator(numpy.nditer(_core.to_real(op), *_core.to_real(args), **_core.to_real(kwargs)))
-
-    nditer.__doc__ = numpy.nditer.__doc__
-    nditer.__module__, nditer.__qualname__ = "numpy", "nditer"
-    return nditer
-
-
 # Classes and index helpers, made when asked for.
 SPECIAL: dict[str, Callable[[], Any]] = {
     "vectorize": _rebased_class("vectorize"),
-    "nditer": _nditer,
+    "nditer": lambda: _core.nditer,
     **{name: _rebased_instance(name) for name in ("mgrid", "ogrid", "r_", "c_")},
 }
