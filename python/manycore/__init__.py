@@ -7,9 +7,13 @@
 
 from __future__ import annotations
 
-import importlib
+from manycore import launched
 
-from manycore import main_interpreter
+launched.leave_out_working_folder()
+
+import importlib  # noqa: E402
+
+from manycore import main_interpreter  # noqa: E402
 
 # What is below loads the extensions, which must not happen in another interpreter.
 main_interpreter.refuse_others()

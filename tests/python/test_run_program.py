@@ -219,6 +219,58 @@ def test_unknown_options_name_the_choices(tmp_path: Path) -> None:
     assert done.stderr == "manycore: command 'walk' is not known; choices: run, verify, info\n"
 
 
+def test_devices_are_named_where_one_is_not_known(tmp_path: Path) -> None:
+    command = ["-m", "manycore", "run"]
+    allowed = run([*command, "--device", "cpu", "-c", "print(1)"], tmp_path, MANYCORE_DEVICE="cpu")
+    assert (allowed.returncode, allowed.stdout) == (0, "1\n")
+    refused = run([*command, "--device", "abacus", "-c", "print(1)"], tmp_path)
+    assert (refused.returncode, refused.stdout, refused.stderr) == (
+        2,
+        "",
+        "manycore: device: expected one of cpu, got 'abacus'\n",
+    )
+    refused = run([*command, "-c", "print(1)"], tmp_path, MANYCORE_DEVICE="abacus")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert refused.stderr == "manycore: MANYCORE_DEVICE: expected one of cpu, got 'abacus'\n"
+
+
+def test_options_end_at_two_dashes_and_an_empty_value_is_refused(tmp_path: Path) -> None:
+    script = write(tmp_path, "show.py", "import sys\nprint(sys.argv)\n")
+    ended = run(["-m", "manycore", "run", "--threads=1", "--", script, "--", "-a"], tmp_path)
+    assert (ended.returncode, ended.stdout) == (0, "['show.py', '--', '-a']\n")
+    assert run(["-m", "manycore", "run", "--"], tmp_path).stderr.startswith("manycore: run: no program given, expected a script")
+    for option, form in (("--report", "--report[=FILE]"), ("--blas", "--blas=TEXT")):
+        refused = run(["-m", "manycore", "run", f"{option}=", script], tmp_path)
+        assert (refused.returncode, refused.stdout) == (2, "")
+        assert refused.stderr == f"manycore: run: option {option}, expected {form}, got nothing after the equals sign\n"
+
+
+@pytest.mark.parametrize("name", ["random", "json", "difflib", "subprocess", "numbers"])
+def test_a_file_named_as_a_module_is_found_before_it_as_in_plain_python(tmp_path: Path, name: str) -> None:
+    write(tmp_path, f"folder/{name}.py", "print('mine', __name__)\n")
+    script = write(tmp_path, "folder/use.py", f"import os, {name}\nprint(os.path.basename({name}.__file__), dir({name}))\n")
+    assert_same([script], tmp_path)
+    assert_same(["use.py"], tmp_path / "folder")
+    assert_same(["-m", "use"], tmp_path / "folder")
+    assert_same(["-c", f"import {name}; print({name}.__file__)"], tmp_path / "folder")
+    plain, ours = (run(["-P", *command, "use.py"], tmp_path / "folder") for command in ([], ["-m", "manycore", "run"]))
+    assert (ours.stdout, ours.stderr, ours.returncode) == (plain.stdout, plain.stderr, plain.returncode)
+    report = run(["-m", "manycore", "run", "--report", "use.py"], tmp_path / "folder")
+    assert report.returncode == 0 and report.stdout.startswith("mine"), report.stderr
+
+
+def test_a_program_with_a_numpy_of_its_own_is_run_by_plain_python(tmp_path: Path) -> None:
+    write(tmp_path, "numpy.py", "print('mine')\ndef ones(n): return [1] * n\n")
+    write(tmp_path, "use.py", "import sys, numpy as np\nprint(np.ones(3), np.__file__, sys.argv)\nsys.exit(4)\n")
+    for command in (["use.py", "a b"], ["-m", "use", "-x"]):
+        plain, ours = both(command, tmp_path)
+        assert (ours.stdout, ours.returncode) == (plain.stdout, plain.returncode) and plain.returncode == 4
+        what = f"the program's own numpy in {str(tmp_path)!r} stands in NumPy's place"
+        assert ours.stderr == f"manycore: run: {what}, so plain Python runs the program\n"
+    refused = run(["-m", "manycore", "run", "--fail-on-fallback", "use.py"], tmp_path)
+    assert (refused.returncode, refused.stdout) == (2, "") and "expected NumPy itself" in refused.stderr
+
+
 def test_ctrl_c_ends_the_process_as_plain_python_does(tmp_path: Path) -> None:
     script = write(tmp_path, "wait.py", "import time\nprint('ready', flush=True)\ntime.sleep(60)\n")
     results = []

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from typing import Any
 
 from manycore import _core, install
-from manycore.run import import_hook
+from manycore.run import import_hook, shadowed
 from manycore.run.options import Parsed, UsageError
 
 
@@ -27,9 +27,16 @@ def run(parsed: Parsed) -> int:
     for name, value in parsed.settings.items():
         _core.set_option(name, value)
     _check_blas(_core.get_option("blas"))
-    start = _start_of(parsed.program)
+    start, folder = _start_of(parsed.program)
+    # The program's folder replaces ours at the front of sys.path, unless python was told to put none there.
+    shadows = [] if sys.flags.safe_path else shadowed.named_in(folder)
+    if "numpy" in shadows:
+        _run_without(parsed, folder)
     install(parsed.include, parsed.exclude)
     _start_report(parsed)
+    shadowed.forget(shadows)
+    if not sys.flags.safe_path:
+        sys.path[0] = folder
     ended = start()
     if ended is None:  # interrupted: the interpreter ends the process by the signal, after an excepthook that adds nothing
         sys.excepthook = lambda *_: None
@@ -44,6 +51,8 @@ def _check_blas(asked: str) -> None:
     import ctypes
 
     try:
+        if not asked:  # which would be the program itself
+            raise OSError("no name")
         ctypes.CDLL(asked)
     except OSError as error:
         raise UsageError(f"blas: expected auto, none or a library with cblas_dgemm, got {asked!r}; {error}") from None
@@ -61,20 +70,37 @@ def _start_report(parsed: Parsed) -> None:
         at_exit.start(where, parsed.program, import_hook.policy.is_user_file)
 
 
-def _start_of(program: list[str]) -> Callable[[], bool | None]:
+def _run_without(parsed: Parsed, folder: str) -> None:
+    """The program has a ``numpy`` of its own, and so have all libraries in it: there is nothing here that manycore could run."""
+    what = f"the program's own numpy in {os.path.abspath(folder)!r} stands in NumPy's place"
+    if _core.get_option("fail_on_fallback"):
+        raise UsageError(f"run: {what}, expected NumPy itself; try another name for it")
+    print(f"manycore: run: {what}, so plain Python runs the program", file=sys.stderr)
+    _become_plain_python(parsed.program)
+
+
+def _become_plain_python(program: list[str]) -> None:
+    import subprocess
+
+    sys.stderr.flush()
+    os.execv(sys.executable, [sys.executable, *subprocess._args_from_interpreter_flags(), *program])  # type: ignore[attr-defined]
+
+
+def _start_of(program: list[str]) -> tuple[Callable[[], bool | None], str]:
+    """What starts the program, and what stands first in its sys.path."""
     if program[0] == "-m":
-        return lambda: _run_module(program[1], program[2:])
+        return lambda: _run_module(program[1], program[2:]), os.getcwd()
     if program[0] == "-c":
-        return lambda: _run_text(program[1].encode(), "<string>", ["-c", *program[2:]])
+        return lambda: _run_text(program[1].encode(), "<string>", ["-c", *program[2:]]), ""
     if program[0] == "-":
-        return lambda: _run_text(sys.stdin.buffer.read(), "<stdin>", program)
+        return lambda: _run_text(sys.stdin.buffer.read(), "<stdin>", program), ""
     # As the interpreter does: ./script.py keeps its dot in __file__.
     path = os.path.join(os.getcwd(), program[0]) if program[0] != "." else os.getcwd()
     if os.path.isdir(path) or _is_archive(path):
-        return lambda: _run_package(path, program)
+        return lambda: _run_package(program), path
     if not os.path.isfile(path):
         raise UsageError(_missing(program[0]))
-    return lambda: _run_script(path, program)
+    return lambda: _run_script(path, program), os.path.dirname(os.path.realpath(path))
 
 
 def _missing(name: str) -> str:
@@ -103,24 +129,15 @@ def _main_module(loader: Any) -> dict[str, Any]:
     return module.__dict__
 
 
-def _set_path(first: str) -> None:
-    """The program's folder replaces ours at the front of sys.path, unless python was told to put none there."""
-    if not sys.flags.safe_path:
-        sys.path[0] = first
-
-
 def _run_script(path: str, argv: list[str]) -> bool | None:
     sys.argv = list(argv)
-    _set_path(os.path.dirname(os.path.realpath(path)))
     namespace = _main_module(importlib.machinery.SourceFileLoader("__main__", path))
     namespace.update(__file__=path, __cached__=None)
     with io.open_code(path) as file:
         source = file.read()
     if not path.endswith(".pyc") and not _is_text(source):
         # Nothing of it can run, and only the interpreter's own reader of files has the words for it.
-        import subprocess
-
-        os.execv(sys.executable, [sys.executable, *subprocess._args_from_interpreter_flags(), *argv])  # type: ignore[attr-defined]
+        _become_plain_python(argv)
     if path.endswith(".pyc"):
         code = runpy.read_code(io.BytesIO(source))  # type: ignore[attr-defined]
         return call_at_top(code, namespace)
@@ -139,7 +156,6 @@ def _is_text(source: bytes) -> bool:
 
 def _run_text(source: bytes, filename: str, argv: list[str]) -> bool | None:
     sys.argv = list(argv)
-    _set_path("")
     namespace = _main_module(importlib.machinery.BuiltinImporter)
     if filename == "<stdin>":
         namespace.update(__file__=filename, __cached__=None)
@@ -163,14 +179,12 @@ def _compiled(source: bytes, filename: str) -> types.CodeType | None:
 
 def _run_module(name: str, arguments: list[str]) -> bool | None:
     sys.argv = ["-m", *arguments]
-    _set_path(os.getcwd())
     _main_module(importlib.machinery.BuiltinImporter)
     return call_at_top(runpy._run_module_as_main, name)  # type: ignore[attr-defined]
 
 
-def _run_package(path: str, argv: list[str]) -> bool | None:
+def _run_package(argv: list[str]) -> bool | None:
     sys.argv = list(argv)
-    _set_path(path)
     _main_module(importlib.machinery.BuiltinImporter)
     return call_at_top(runpy._run_module_as_main, "__main__", False)  # type: ignore[attr-defined]
 
