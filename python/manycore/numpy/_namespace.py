@@ -24,8 +24,8 @@ UNCOUNTED = """
     datetime_as_string datetime_data format_float_positional format_float_scientific frombuffer fromfile fromiter fromregex
     fromstring from_dlpack genfromtxt get_include get_printoptions getbufsize geterr geterrcall info is_busday iscomplexobj
     isdtype isfortran isrealobj isscalar issubdtype iterable load loadtxt may_share_memory min_scalar_type mintypecode ndim
-    nested_iters printoptions promote_types result_type save savetxt savez savez_compressed set_printoptions setbufsize seterr seterrcall
-    shape shares_memory show_config show_runtime size test typename einsum_path
+    nested_iters printoptions promote_types result_type save savetxt savez savez_compressed set_printoptions setbufsize
+    seterr seterrcall shape shares_memory show_config show_runtime size test typename einsum_path
 """.split()
 UNCOUNTED_MODULES = ("numpy.testing", "numpy.lib.stride_tricks", "numpy.typing", "numpy.dtypes", "numpy.lib.format")
 
