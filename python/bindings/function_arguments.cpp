@@ -102,6 +102,4 @@ bool copy_order_from(PyObject* object, evaluate::CopyOrder otherwise, evaluate::
   }
 }
 
-bool not_given(PyObject* value) { return value == nullptr || value == Py_None || value == real_numpy().no_value; }
-
 }  // namespace manycore::python

@@ -7,6 +7,7 @@
 #include <span>
 
 #include "bindings/array_object.h"
+#include "bindings/real_numpy.h"
 #include "evaluate/assign.h"
 
 namespace manycore::python {
@@ -39,6 +40,6 @@ bool dtype_or(PyObject* object, DType fallback, DType* dtype);
 // order=: one of C, F, A, K, or `otherwise` where absent.
 bool copy_order_from(PyObject* object, evaluate::CopyOrder otherwise, evaluate::CopyOrder* order);
 // Absent, None or numpy._NoValue.
-bool not_given(PyObject* value);
+inline bool not_given(PyObject* value) { return value == nullptr || value == Py_None || value == real_numpy().no_value; }
 
 }  // namespace manycore::python

@@ -19,7 +19,7 @@ PyObject* real_of(PyObject* self) { return reinterpret_cast<RealIterator*>(self)
 
 // Steals `result`; the iterator itself is what methods that return it return.
 PyObject* given(PyObject* self, PyObject* result) {
-  if (result == real_of(self)) {
+  if (result != nullptr && result == real_of(self)) {
     Py_DECREF(result);
     return Py_NewRef(self);
   }

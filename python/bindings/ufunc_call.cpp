@@ -210,11 +210,11 @@ bool are_numbers(PyObject* const* args, Py_ssize_t count) {
 
 }  // namespace
 
-PyObject* run_operation(op::Op operation, const Inputs& inputs, evaluate::ElementwiseOptions& options, PyObject* const* outputs,
+PyObject* run_operation(op::Op operation, const Inputs& inputs, evaluate::ElementwiseOptions options, PyObject* const* outputs,
                         const char* name, Refusal* refusal) {
+  unsigned status = 0;
+  options.status = &status;
   return guarded([&]() -> PyObject* {
-    unsigned status = 0;
-    options.status = &status;
     Array results[2];
     if (!options.where && !options.dtype && options.casting == Casting::kSameKind && !options.outputs[1] &&
         evaluate::small_elementwise(operation, inputs.operands(), options.outputs[0], &results[0], &status)) {

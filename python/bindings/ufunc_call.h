@@ -18,7 +18,7 @@ struct Refusal {
 
 // The operation over operands; `outputs` are the objects to return (null entries: new arrays). Null with `refusal` filled, or
 // null with a Python exception.
-PyObject* run_operation(op::Op operation, const Inputs& inputs, evaluate::ElementwiseOptions& options, PyObject* const* outputs,
+PyObject* run_operation(op::Op operation, const Inputs& inputs, evaluate::ElementwiseOptions options, PyObject* const* outputs,
                         const char* name, Refusal* refusal);
 
 // ufunc(*inputs) for exactly its inputs and no keywords: what operators and plain calls share.

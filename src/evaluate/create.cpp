@@ -7,7 +7,6 @@
 #include "evaluate/assign.h"
 #include "evaluate/existing_output.h"
 #include "evaluate/record.h"
-#include "interpret/run.h"
 #include "op/resolve.h"
 #include "sched/parallel.h"
 #include "trace/counters.h"
@@ -15,9 +14,6 @@
 
 namespace manycore::evaluate {
 namespace {
-
-using interpret::Job;
-using interpret::make_plan;
 
 constexpr int64_t kRangeGrain = 32768;
 

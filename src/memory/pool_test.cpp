@@ -115,7 +115,7 @@ TEST(Pool, ForeignMemoryIsReleasedOnceAndNotCharged) {
   {
     BufferRef wrapped = BufferRef::adopt(Buffer::wrap(
         block, int64_t{1} << 50, false, [&] { ++released; }, &owner));
-    BufferRef second = wrapped;
+    BufferRef second = wrapped;  // NOLINT(performance-unnecessary-copy-initialization): counted below
     EXPECT_EQ(wrapped->data(), block);
     EXPECT_TRUE(wrapped->is_foreign());
     EXPECT_FALSE(wrapped->is_writeable());
