@@ -162,6 +162,7 @@ PyObject* trace_snapshot(PyObject*, PyObject*) {
       {"recorded", totals.recorded},
       {"groups", totals.groups},
       {"grouped", totals.grouped},
+      {"reused_plans", totals.reused_plans},
       {"materialised_bytes", totals.materialised_bytes},
       {"saved_bytes", totals.saved_bytes},
   };

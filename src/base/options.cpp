@@ -131,8 +131,10 @@ class Table {
     texts_[i] = value;
     sources_[i] = std::move(source);
     numbers_[i].store(number, std::memory_order_relaxed);
+    version_.fetch_add(1, std::memory_order_release);
   }
 
+  uint64_t version() const { return version_.load(std::memory_order_acquire); }
   int64_t number(int i) const { return numbers_[i].load(std::memory_order_relaxed); }
   std::string text(int i) {
     std::lock_guard lock(mutex_);
@@ -150,6 +152,7 @@ class Table {
   std::array<std::string, kCount> texts_;
   std::array<std::string, kCount> sources_;
   std::string complaint_;
+  std::atomic<uint64_t> version_{0};
 };
 
 // Leaked on purpose: threads may still read options while the process ends.
@@ -175,6 +178,7 @@ std::vector<OptionRow> option_rows() { return {std::begin(kRows), std::end(kRows
 
 int64_t integer_option(Option option) { return table().number(static_cast<int>(option)); }
 std::string text_option(Option option) { return table().text(static_cast<int>(option)); }
+uint64_t options_version() { return table().version(); }
 std::string option_source(Option option) { return table().source(static_cast<int>(option)); }
 
 void check_environment() {

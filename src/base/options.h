@@ -30,6 +30,7 @@ MANYCORE_API std::vector<OptionRow> option_rows();
 
 MANYCORE_API int64_t integer_option(Option option);  // boolean, integer and size options
 MANYCORE_API std::string text_option(Option option);
+MANYCORE_API uint64_t options_version();                // another number after each set_option
 MANYCORE_API std::string option_source(Option option);  // "default", "environment MANYCORE_THREADS", "set"
 
 // Variables are read when the library is loaded, where no error can be raised: a wrong value leaves the default in force, and

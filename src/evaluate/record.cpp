@@ -1,14 +1,13 @@
 #include "evaluate/record.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <utility>
 
 #include "base/hooks.h"
 #include "base/options.h"
 #include "fuse/schedule.h"
-#include "interpret/run_alone.h"
-#include "interpret/run_group.h"
+#include "interpret/plan.h"
+#include "interpret/run_program.h"
 #include "memory/account.h"
 #include "memory/pool.h"
 #include "program/recorder.h"
@@ -35,7 +34,7 @@ using program::Recorder;
 
 // Longer programs only cost planning time: hazards are looked for among the last groups.
 constexpr size_t kMostInstructions = 512;
-constexpr int kMostDims = 8;
+constexpr int kMostDims = interpret::kMaxGroupDims;
 
 thread_local std::vector<Report>* reports_of_run = nullptr;
 
@@ -59,19 +58,8 @@ class InOrder {
 };
 
 void run_program(program::Program& program) {
-  // What an earlier run that did not come to its end gave memory to has another address by now.
-  for (program::Instruction& instruction : program.instructions) {
-    program::for_each_operand(instruction, [](program::Operand& operand) {
-      if (!operand.is_number()) operand.view.data = operand.base->resolve(operand.view.data);
-    });
-  }
-  const std::string dump = base::text_option(base::Option::dump);
-  if (dump.empty() && interpret::run_alone(program, reports_of_run)) return;
-  if (dump.find("program") != std::string::npos) std::fprintf(stderr, "program\n%s", program.text().c_str());
-  fuse::Schedule schedule = fuse::make_schedule(program);
-  if (dump.find("groups") != std::string::npos) std::fprintf(stderr, "groups\n%s", fuse::text(schedule).c_str());
   const InOrder in_order;
-  interpret::run_schedule(schedule, reports_of_run);
+  interpret::run_program(program, reports_of_run);
 }
 
 void warn(const std::vector<Report>& reports) {

@@ -26,7 +26,7 @@ void drop_unused(Schedule& schedule) {
     bool is_dead = false, is_read = false;  // by what comes later
   };
   program::BaseMap<Fate> fates;
-  for (const program::BaseUse& use : program::base_uses(schedule.program)) fates[use.base].is_dead = use.is_dead;
+  for (const program::BaseUse& use : schedule.bases.uses()) fates[use.base].is_dead = use.is_dead;
   for (size_t i = all.size(); i-- > 0;) {
     Instruction& instruction = all[i];
     if (instruction.done || instruction.kind == Kind::kFree) continue;

@@ -38,7 +38,7 @@ struct Uses {
 
 class Finder {
  public:
-  explicit Finder(Program& program) : program_(program), all_(program.instructions) {}
+  explicit Finder(Schedule& schedule) : schedule_(schedule), all_(schedule.program.instructions) {}
 
   void run() {
     std::vector<uint64_t> keys;
@@ -72,7 +72,7 @@ class Finder {
       }
       uses_[all_[i].output.base.get()].writes.push_back(static_cast<int>(i));
     }
-    for (const program::BaseUse& use : program::base_uses(program_)) {
+    for (const program::BaseUse& use : schedule_.bases.uses()) {
       if (use.is_dead) uses_[use.base].is_dead = true;
     }
   }
@@ -124,6 +124,7 @@ class Finder {
   void replace(int j, int i) {
     Instruction &earlier = at(j), &later = at(i);
     earlier.echoes.push_back(later.origin);
+    schedule_.echoes.push_back({j, i});
     for (const program::Origin& origin : later.echoes) earlier.echoes.push_back(origin);
     for (int read : uses_[later.output.base.get()].reads) {
       if (read <= i) continue;
@@ -131,6 +132,7 @@ class Finder {
         Operand& input = at(read).inputs[k];
         if (!input.is_number() && input.base.get() == later.output.base.get()) {
           input = earlier.output;
+          schedule_.replaced.push_back({read, k, j});
           uses_[earlier.output.base.get()].reads.push_back(read);
         }
       }
@@ -138,13 +140,13 @@ class Finder {
     later.done = true;
   }
 
-  Program& program_;
+  Schedule& schedule_;
   std::vector<Instruction>& all_;
   std::unordered_map<Buffer*, Uses> uses_;
 };
 
 }  // namespace
 
-void find_common(Schedule& schedule) { Finder(schedule.program).run(); }
+void find_common(Schedule& schedule) { Finder(schedule).run(); }
 
 }  // namespace manycore::fuse

@@ -20,10 +20,9 @@ struct Seen {
 void find_temporaries(Schedule& schedule) {
   auto& all = schedule.program.instructions;
   program::BaseMap<Seen> bases;
-  for (const program::BaseUse& use : program::base_uses(schedule.program)) {
+  for (const program::BaseUse& use : schedule.bases.uses()) {
     // The array of a reduction's caller counts as gone, if that is the one reference more than the program's.
-    const bool passing = use.base == schedule.program.passing && use.base->references() == use.mentions + 1;
-    if ((use.is_dead || passing) && !use.base->is_foreign() && !use.base->has_memory()) bases[use.base] = {};
+    if ((use.is_dead || use.is_passing) && !use.base->is_foreign() && !use.base->has_memory()) bases[use.base] = {};
   }
   if (bases.empty()) return;
   for (size_t g = 0; g < schedule.groups.size(); ++g) {

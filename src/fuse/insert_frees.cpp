@@ -1,32 +1,24 @@
-#include <algorithm>
-
 #include "fuse/pass.h"
-#include "program/base_map.h"
 
 namespace manycore::fuse {
 
+// At the end of the program: place_frees finds the group that uses the base last.
 void insert_frees(Schedule& schedule) {
   auto& all = schedule.program.instructions;
   program::BaseMap<bool> freed;  // by an earlier run of the passes that did not come to its end
   for (const Instruction& instruction : all) {
     if (instruction.kind == Kind::kFree) freed[instruction.output.base.get()] = true;
   }
-  std::vector<std::pair<int, BufferRef>> after;
-  for (const program::BaseUse& use : program::base_uses(schedule.program)) {
-    if (!use.is_dead || use.base->is_foreign() || freed.contains(use.base)) continue;
-    use.base->retain();
-    after.emplace_back(use.last, BufferRef::adopt(use.base));
+  std::vector<Buffer*> dead;
+  for (const program::BaseUse& use : schedule.bases.uses()) {
+    if (use.is_dead && !use.base->is_foreign() && !freed.contains(use.base)) dead.push_back(use.base);
   }
-  if (after.empty()) return;
-  std::sort(after.begin(), after.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
-  // In place, from the back: instructions are large.
-  size_t from = all.size(), to = from + after.size();
-  all.resize(to);
-  for (auto next = after.rbegin(); next != after.rend(); ++next) {
-    while (from > static_cast<size_t>(next->first) + 1) all[--to] = std::move(all[--from]);
-    Instruction& free = all[--to] = Instruction();
+  all.reserve(all.size() + dead.size());
+  for (Buffer* base : dead) {
+    Instruction& free = all.emplace_back();
     free.kind = Kind::kFree;
-    free.output.base = std::move(next->second);
+    base->retain();
+    free.output.base = BufferRef::adopt(base);
   }
 }
 

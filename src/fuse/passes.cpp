@@ -1,6 +1,7 @@
 // The list of passes: a table of contents of what happens to a recorded program before it runs.
 #include <atomic>
 #include <string_view>
+#include <utility>
 
 #include "base/options.h"
 #include "fuse/pass.h"
@@ -42,8 +43,10 @@ bool names(std::string_view list, std::string_view name) {
 
 }  // namespace
 
-Schedule make_schedule(Program& program) {
-  Schedule schedule(program);
+Schedule make_schedule(Program& program) { return make_schedule(program, program::Bases(program)); }
+
+Schedule make_schedule(Program& program, program::Bases bases) {
+  Schedule schedule(program, std::move(bases));
   if (program.instructions.size() == 1) {  // nothing to find, and a planning time that shows
     form_groups(schedule);
     return schedule;

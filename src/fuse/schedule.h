@@ -5,8 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "program/base_map.h"
-#include "program/program.h"
+#include "program/bases.h"
 
 namespace manycore::fuse {
 
@@ -24,12 +23,27 @@ struct Group {
   const char* apart = "";  // why its first member did not join a group before; static text
 };
 
+// An instruction reads what an earlier one wrote, in place of its own input.
+struct Replaced {
+  int reader, input, writer;
+};
+
+// What meets `first` is reported where `second`, which asked for the same, was recorded, too.
+struct Echo {
+  int first, second;
+};
+
 struct Schedule {
-  explicit Schedule(Program& p) : program(p) {}
+  explicit Schedule(Program& p) : Schedule(p, program::Bases(p)) {}
+  Schedule(Program& p, program::Bases b) : program(p), bases(std::move(b)) {}
   Program& program;
+  program::Bases bases;  // as they were before the passes
   std::vector<Group> groups;
   // Bases that live and die within one group, always as this view: they need no memory.
   program::BaseMap<const View*> temporaries;
+  // What the passes changed in instructions, besides their `done` and their shapes: an equal program needs the same.
+  std::vector<Replaced> replaced;
+  std::vector<Echo> echoes;
 };
 
 // What one pass did, for reports and tests.
@@ -41,6 +55,7 @@ struct PassTime {
 
 // All passes in order, but those that the option `without_passes` names. In debug builds the program is verified after each.
 MANYCORE_API Schedule make_schedule(Program& program);
+MANYCORE_API Schedule make_schedule(Program& program, program::Bases bases);
 MANYCORE_API std::vector<PassTime> pass_times();
 
 // "  1: add multiply sum  (apart: another shape)" a line a group.

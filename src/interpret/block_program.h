@@ -1,6 +1,7 @@
 // BlockProgram: a group of instructions as kernel calls on blocks. Arguments are operands in memory, which move along the group's plan,
 // scratch blocks of one thread, which hold what nobody outside the group sees, and numbers. Casts are steps of their own.
-// Built once per run of a group; read by all threads; the program that it came from outlives it.
+// Built once per run of a group and kept for groups equal to it (kept_plans.h): what differs between those is in `sources`. Read by all
+// threads while it runs.
 #pragma once
 
 #include <vector>
@@ -49,6 +50,20 @@ struct Phase {
   size_t steps_end = 0, endings_end = 0;
 };
 
+// Where an address or a number of a block program comes from, in the program that it is of now.
+struct BasePlace {
+  int base = -1;  // as program::Bases numbers them
+  int64_t offset = 0;
+};
+struct NumberPlace {
+  int instruction, input;
+};
+struct Sources {
+  std::vector<BasePlace> operands;  // of the plan, but for the last one, which only decides the order
+  std::vector<BasePlace> results;   // of the endings
+  std::vector<NumberPlace> numbers;
+};
+
 struct BlockProgram {
   Plan plan;
   Tiling tiling{};           // count 0: no tiles
@@ -68,11 +83,15 @@ struct BlockProgram {
   trace::GroupBytes bytes;
   trace::GroupRun* run = nullptr;  // where a report is kept
   std::vector<int> kept;           // members that compute a passing array: they stay in the program
+  Sources sources;
 };
 
 // For the members of one group that run now, in their `phases` (see fuse::Group); what those that run `later` read goes to memory.
 // Gives memory to what is written there.
-BlockProgram lower(const fuse::Schedule& schedule, const std::vector<int>& members, const std::vector<int>& phases,
-                   const std::vector<int>& later);
+void lower(const fuse::Schedule& schedule, const std::vector<int>& members, const std::vector<int>& phases,
+           const std::vector<int>& later, BlockProgram* result);
+
+// The same for the group of an equal program: its memory, its addresses, its numbers.
+void bind(const program::Program& program, const program::Bases& bases, BlockProgram* result);
 
 }  // namespace manycore::interpret

@@ -7,6 +7,7 @@
 #include "interpret/read_bytes.h"
 #include "interpret/scratch_slots.h"
 #include "kernel/cast_conditions.h"
+#include "program/bases.h"
 #include "program/hazards.h"
 
 namespace manycore::interpret {
@@ -41,6 +42,7 @@ class Lowering {
   Lowering(const fuse::Schedule& schedule, const std::vector<int>& members, const std::vector<int>& phases,
            const std::vector<int>& later, BlockProgram* result)
       : all_(schedule.program.instructions),
+        bases_(schedule.bases),
         members_(members),
         phases_(phases),
         result_(*result),
@@ -106,6 +108,7 @@ class Lowering {
     }
     MANYCORE_CHECK(views_.size() < kMaxPlanOperands - 1);
     views_.push_back(std::move(view));
+    result_.sources.operands.push_back({bases_.number_of(operand.base.get()), 0});
     return static_cast<int>(views_.size()) - 1;
   }
 
@@ -123,6 +126,10 @@ class Lowering {
     for (size_t k = 0; k < views_.size(); ++k) views[k] = &views_[k];
     views[views_.size()] = order;
     make_plan(views, static_cast<int>(views_.size()) + 1, static_cast<int>(views_.size()), &result_.plan);
+    for (size_t k = 0; k < views_.size(); ++k) {
+      BasePlace& place = result_.sources.operands[k];
+      place.offset = result_.plan.data[k] - base_at(place)->data();
+    }
     // Phases need rows, one after the other.
     if (phases_.empty()) result_.tiling = choose_tiling(&result_.plan, static_cast<int>(views_.size()));
     uses_.for_each([&](Buffer*, const Use& use) { result_.repeatable &= use.reads == 0 || use.writes == 0; });
@@ -154,13 +161,15 @@ class Lowering {
     step.steps[step.count++] = bytes;
   }
 
-  Argument number(const Scalar& scalar) {
-    result_.numbers.push_back(scalar);
+  Buffer* base_at(const BasePlace& place) const { return bases_.uses()[static_cast<size_t>(place.base)].base; }
+
+  Argument number(int member, int k) {
+    result_.numbers.push_back(at(member).inputs[k].number);
+    result_.sources.numbers.push_back({member, k});
     return {Where::kNumber, static_cast<int16_t>(result_.numbers.size() - 1)};
   }
 
   Argument place_of(const Operand& operand) {
-    if (operand.is_number()) return number(operand.number);
     if (const Contracted* found = contracted_.find(operand.base.get())) {
       return {Where::kScratch, static_cast<int16_t>(found->slot)};
     }
@@ -172,12 +181,12 @@ class Lowering {
   Argument input(int member, int k, bool dear, int64_t* bytes, std::vector<int>* borrowed) {
     const Instruction& instruction = at(member);
     const Operand& operand = instruction.inputs[k];
-    const Argument place = place_of(operand);
-    const DType wanted = instruction.input_dtype(k);
     if (operand.is_number()) {
       *bytes = 0;
-      return place;
+      return number(member, k);
     }
+    const Argument place = place_of(operand);
+    const DType wanted = instruction.input_dtype(k);
     const DType from = operand.view.dtype;
     *bytes = step_of(place, from);
     const bool scattered = dear && place.where == Where::kMemory && *bytes != 0 && *bytes != item_size(from);
@@ -321,6 +330,8 @@ class Lowering {
     if (!ending.loops->exact) ending.pairwise = kernel::find_pairwise_sum(ending.to);
     instruction.output.base->provide();
     ending.results = instruction.output.base->resolve(instruction.output.view.data);
+    const int base = bases_.number_of(instruction.output.base.get());
+    result_.sources.results.push_back({base, ending.results - instruction.output.base->data()});
     ending.reported = ending.loops->exact ? 0 : op::errors::all;
     result_.split = program::split_of(instruction);
     result_.cost += 1;
@@ -328,6 +339,7 @@ class Lowering {
   }
 
   const std::vector<Instruction>& all_;
+  const program::Bases& bases_;
   const std::vector<int>&members_, &phases_;
   BlockProgram& result_;
   ContractedBases contracted_;
@@ -341,11 +353,24 @@ class Lowering {
 
 }  // namespace
 
-BlockProgram lower(const fuse::Schedule& schedule, const std::vector<int>& members, const std::vector<int>& phases,
-                   const std::vector<int>& later) {
-  BlockProgram result;
-  Lowering(schedule, members, phases, later, &result).run();
-  return result;
+void lower(const fuse::Schedule& schedule, const std::vector<int>& members, const std::vector<int>& phases,
+           const std::vector<int>& later, BlockProgram* result) {
+  Lowering(schedule, members, phases, later, result).run();
+}
+
+void bind(const program::Program& program, const program::Bases& bases, BlockProgram* result) {
+  const auto address = [&](const BasePlace& place) {
+    Buffer* base = bases.uses()[static_cast<size_t>(place.base)].base;
+    base->provide();
+    return base->data() + place.offset;
+  };
+  const Sources& sources = result->sources;
+  for (size_t k = 0; k < sources.operands.size(); ++k) result->plan.data[k] = address(sources.operands[k]);
+  for (size_t e = 0; e < sources.results.size(); ++e) result->endings[e].results = address(sources.results[e]);
+  for (size_t n = 0; n < sources.numbers.size(); ++n) {
+    const NumberPlace& place = sources.numbers[n];
+    result->numbers[n] = program.instructions[static_cast<size_t>(place.instruction)].inputs[place.input].number;
+  }
 }
 
 }  // namespace manycore::interpret

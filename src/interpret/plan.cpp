@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 
+#include "base/check.h"
 #include "kernel/stream.h"
 
 namespace manycore::interpret {
@@ -75,6 +76,8 @@ void make_plan(const View* const* views, int count, int first_output, Plan* plan
   plan->ndim = 0;
   plan->operands = count;
   plan->size = views[0]->size();
+  MANYCORE_CHECK(count * std::max(1, ndim) <= PlanStrides::kMost);
+  plan->strides.set_axes(std::max(1, ndim));
   for (int k = 0; k < count; ++k) plan->data[k] = views[k]->data;
   if (plan->size > 0) {
     int axes[kMaxDims];

@@ -12,14 +12,28 @@ namespace manycore::interpret {
 
 inline constexpr int kMaxOperands = 6;       // of one operation: three inputs, two outputs, a mask
 inline constexpr int kMaxPlanOperands = 40;  // of a group of operations
+inline constexpr int kMaxGroupDims = 8;      // of what is recorded
+
+// Of each operand, one after the other: many operands or many axes, never both, so that a plan stays small enough to keep.
+class PlanStrides {
+ public:
+  static constexpr int kMost = std::max(kMaxOperands * kMaxDims, kMaxPlanOperands* kMaxGroupDims);
+  void set_axes(int axes) { axes_ = axes; }
+  int64_t* operator[](int operand) { return values_ + operand * axes_; }
+  const int64_t* operator[](int operand) const { return values_ + operand * axes_; }
+
+ private:
+  int axes_ = 1;
+  int64_t values_[kMost];
+};
 
 struct Plan {
   int ndim = 0;
   int operands = 0;
   int64_t size = 0;
   std::byte* data[kMaxPlanOperands];
-  int64_t shape[kMaxDims];                      // at least one axis, innermost first
-  int64_t strides[kMaxPlanOperands][kMaxDims];  // bytes
+  int64_t shape[kMaxDims];  // at least one axis, innermost first
+  PlanStrides strides;      // bytes
 };
 
 // All views have the same shape (stride 0 where broadcast). Outputs come last, `first_output` is the first of them.

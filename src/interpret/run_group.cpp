@@ -1,9 +1,12 @@
 #include "interpret/run_group.h"
 
+#include <memory>
 #include <optional>
+#include <utility>
 
 #include "base/hooks.h"
 #include "base/options.h"
+#include "interpret/prepared.h"
 #include "interpret/run_endings.h"
 #include "sched/parallel.h"
 #include "trace/counters.h"
@@ -31,48 +34,34 @@ void run_steps(const BlockProgram& program, int64_t block, Statuses* statuses) {
       program.fresh ? sched::Interrupts::kStop : sched::Interrupts::kFinish);
 }
 
-class GroupRunner {
+class UnitRunner {
  public:
-  GroupRunner(const fuse::Schedule& schedule, std::vector<Report>* reports)
-      : schedule_(schedule), all_(schedule.program.instructions), reports_(reports) {}
+  UnitRunner(program::Program& program, const program::Bases& bases, std::vector<Report>* reports)
+      : all_(program.instructions), bases_(bases), reports_(reports) {}
 
-  // Members that are to stay in the program.
-  const std::vector<int>& kept() const { return kept_; }
-
-  void run(const fuse::Group& group) {
-    const std::vector<int>& members = group.members;
-    kept_.clear();
-    apart_ = group.apart;
-    if (!group.phases.empty()) {
-      run_once(members, group.phases, {}, false);
-      return;
+  void run(Unit& unit) {
+    compute(unit);
+    for (int member : unit.members) at(member).done = true;
+    keeps_ |= !unit.program.kept.empty();
+    for (int member : unit.program.kept) {
+      at(member).done = false;
+      at(member).origin.reported = 0;  // it has been told
+      at(member).echoes.clear();
     }
-    bool computes = false, reduces = false;
-    for (int member : members) (at(member).kind == Kind::kReduce ? reduces : computes) = true;
-    if (computes && reduces && !run_once(members, {}, {}, true)) {
-      // Tiles and reductions do not go together: what is reduced is written out first.
-      std::vector<int> first, second;
-      for (int member : members) (at(member).kind == Kind::kReduce ? second : first).push_back(member);
-      run_once(first, {}, second, false);
-      for (int member : first) at(member).done = true;  // what updates in place may not run twice, whatever becomes of the rest
-      apart_ = "tiles and reductions do not go together";
-      run_once(second, {}, {}, false);
-    } else if (!(computes && reduces)) {
-      run_once(members, {}, {}, false);
+    // Instructions that are kept may read what would be freed.
+    for (int base : unit.frees) {
+      if (!keeps_) free_base(bases_.uses()[static_cast<size_t>(base)].base);
     }
   }
 
  private:
   Instruction& at(int i) { return all_[static_cast<size_t>(i)]; }
 
-  // False, with nothing done, where tiles are wanted and `linear` forbids them.
-  bool run_once(const std::vector<int>& members, const std::vector<int>& phases, const std::vector<int>& later, bool linear) {
-    BlockProgram program = lower(schedule_, members, phases, later);
-    if (program.tiling.count > 0 && linear) return false;
-    if (!program.endings.empty()) program.tiling = {};
+  void compute(Unit& unit) {
+    BlockProgram& program = unit.program;
     const int64_t block = program.phases.empty() ? block_elements(program) : program.split.reduced;
     std::optional<trace::GroupRun> run;
-    if (trace::keeps_groups()) program.run = &run.emplace(traced(members), apart_);
+    program.run = trace::keeps_groups() ? &run.emplace(traced(unit.members), unit.apart) : nullptr;
     Statuses statuses(program.steps.size()), ending_status(program.endings.size());
     if (program.plan.size > 0) {
       if (program.endings.empty()) {
@@ -81,8 +70,7 @@ class GroupRunner {
         run_endings(program, block, &statuses, &ending_status);
       }
     }
-    kept_.insert(kept_.end(), program.kept.begin(), program.kept.end());
-    trace::count_group(static_cast<int64_t>(members.size()), program.bytes.written, program.bytes.saved);
+    trace::count_group(static_cast<int64_t>(unit.members.size()), program.bytes.written, program.bytes.saved);
     if (run) run->finish(program.plan.size, program.bytes);
     for (size_t s = 0; s < statuses.size();) {
       // The casts of an operation warn with it.
@@ -92,7 +80,6 @@ class GroupRunner {
       report(member, met);
     }
     for (size_t e = 0; e < ending_status.size(); ++e) report(program.endings[e].instruction, ending_status.of(e));
-    return true;
   }
 
   std::vector<trace::GroupMember> traced(const std::vector<int>& members) {
@@ -126,47 +113,101 @@ class GroupRunner {
     }
   }
 
-  const fuse::Schedule& schedule_;
+  // Lets go of a base that nobody needs any more: every operand that mentions it belongs to an instruction that has run.
+  void free_base(Buffer* base) {
+    if (!base->has_memory()) return;  // there is nothing to give back
+    base->set_pending(0);
+    for (Instruction& instruction : all_) {
+      program::for_each_operand(instruction, [&](program::Operand& operand) {
+        if (operand.base.get() == base) operand.base = BufferRef();
+      });
+    }
+  }
+
   std::vector<Instruction>& all_;
+  const program::Bases& bases_;
   std::vector<Report>* reports_;
-  std::vector<int> kept_;
-  const char* apart_ = "";
+  bool keeps_ = false;  // there are instructions that stay
 };
 
-// Lets go of a base that nobody needs any more: every operand that mentions it belongs to an instruction that has run.
-void free_base(std::vector<Instruction>& all, Buffer* base) {
-  for (Instruction& instruction : all) {
-    program::for_each_operand(instruction, [&](program::Operand& operand) {
-      if (operand.base.get() == base) operand.base = BufferRef();
-    });
+// Lowers one group after the other, each when those before it have run and given their memory back.
+class Preparer {
+ public:
+  Preparer(fuse::Schedule& schedule, std::vector<Report>* reports, Prepared* prepared)
+      : schedule_(schedule),
+        all_(schedule.program.instructions),
+        runner_(schedule.program, schedule.bases, reports),
+        prepared_(*prepared) {}
+
+  void run() {
+    // What the passes found needless, but for their FREEs, which are the last.
+    for (size_t i = 0; i < all_.size(); ++i) {
+      if (all_[i].done && all_[i].kind != Kind::kFree) prepared_.unused.push_back(static_cast<int>(i));
+    }
+    prepared_.replaced = schedule_.replaced;
+    prepared_.echoes = schedule_.echoes;
+    for (const fuse::Group& group : schedule_.groups) run(group);
   }
-}
+
+ private:
+  Instruction& at(int i) { return all_[static_cast<size_t>(i)]; }
+
+  void run(const fuse::Group& group) {
+    const std::vector<int>& members = group.members;
+    std::vector<int> computing, reducing;
+    for (int member : members) (at(member).kind == Kind::kReduce ? reducing : computing).push_back(member);
+    const bool splits = group.phases.empty() && !computing.empty() && !reducing.empty();
+    if (auto whole = make_unit(members, group.phases, {}, group.apart); !splits || whole->program.tiling.count == 0) {
+      whole->program.tiling = reducing.empty() ? whole->program.tiling : Tiling{};
+      run(std::move(whole), group.frees);
+    } else {
+      // Tiles and reductions do not go together: what is reduced is written out first. It is done then: what updates in place may
+      // not run twice, whatever becomes of the rest.
+      whole.reset();
+      run(make_unit(computing, {}, reducing, group.apart), {});
+      auto rest = make_unit(reducing, {}, {}, "tiles and reductions do not go together");
+      rest->program.tiling = {};
+      run(std::move(rest), group.frees);
+    }
+  }
+
+  std::unique_ptr<Unit> make_unit(const std::vector<int>& members, const std::vector<int>& phases, const std::vector<int>& later,
+                                  const char* apart) {
+    auto unit = std::make_unique<Unit>();
+    lower(schedule_, members, phases, later, &unit->program);
+    unit->members = members;
+    unit->apart = apart;
+    return unit;
+  }
+
+  void run(std::unique_ptr<Unit> unit, const std::vector<int>& frees) {
+    for (int free : frees) {
+      at(free).done = true;
+      unit->frees.push_back(schedule_.bases.number_of(at(free).output.base.get()));
+    }
+    runner_.run(*unit);
+    prepared_.units.push_back(std::move(unit));
+  }
+
+  fuse::Schedule& schedule_;
+  std::vector<Instruction>& all_;
+  UnitRunner runner_;
+  Prepared& prepared_;
+};
 
 }  // namespace
 
-void run_schedule(fuse::Schedule& schedule, std::vector<Report>* reports) {
-  auto& all = schedule.program.instructions;
-  GroupRunner runner(schedule, reports);
-  bool keeps = false;  // instructions that read what a later group would free
-  for (const fuse::Group& group : schedule.groups) {
-    runner.run(group);
-    for (int member : group.members) all[static_cast<size_t>(member)].done = true;
-    keeps |= !runner.kept().empty();
-    for (int member : runner.kept()) {
-      Instruction& instruction = all[static_cast<size_t>(member)];
-      instruction.done = false;
-      instruction.origin.reported = 0;  // it has been told
-      instruction.echoes.clear();
-    }
-    for (int free : group.frees) {
-      Instruction& instruction = all[static_cast<size_t>(free)];
-      instruction.done = true;
-      if (keeps) continue;
-      Buffer* base = instruction.output.base.get();
-      if (!base->has_memory()) continue;  // there is nothing to give back
-      base->set_pending(0);
-      free_base(all, base);
-    }
+void run_schedule(fuse::Schedule& schedule, std::vector<Report>* reports, Prepared* prepared) {
+  Prepared own;
+  Preparer(schedule, reports, prepared == nullptr ? &own : prepared).run();
+}
+
+void run_prepared(Prepared& prepared, program::Program& program, const program::Bases& bases, std::vector<Report>* reports) {
+  apply_passes(prepared, &program);
+  UnitRunner runner(program, bases, reports);
+  for (const auto& unit : prepared.units) {
+    bind(program, bases, &unit->program);
+    runner.run(*unit);
   }
 }
 

@@ -15,6 +15,11 @@ struct Report {
   unsigned status;
 };
 
-MANYCORE_API void run_schedule(fuse::Schedule& schedule, std::vector<Report>* reports);
+struct Prepared;  // prepared.h
+
+// `prepared`, if given, is filled with what runs a program with the same outline; it is of no use when this throws.
+MANYCORE_API void run_schedule(fuse::Schedule& schedule, std::vector<Report>* reports, Prepared* prepared = nullptr);
+// The same for a program whose outline is that of the one that was prepared; `bases` are its own.
+void run_prepared(Prepared& prepared, program::Program& program, const program::Bases& bases, std::vector<Report>* reports);
 
 }  // namespace manycore::interpret

@@ -1,5 +1,6 @@
 #include "kernel/loops.h"
 
+#include <atomic>
 #include <mutex>
 
 #include "base/check.h"
@@ -13,6 +14,7 @@ void (*detail::fill_mathematics)(Builder& builder) = nullptr;
 namespace {
 
 std::mutex building;
+std::atomic<uint64_t> version{0};
 
 Table& storage() {
   static Table table;
@@ -39,6 +41,7 @@ void fill_table() {
   if (detail::fill_mathematics) detail::fill_mathematics(builder);
   fill_half(builder);
   __atomic_store_n(&detail::table, &table, __ATOMIC_RELEASE);
+  version.fetch_add(1, std::memory_order_release);
 }
 
 }  // namespace
@@ -59,6 +62,9 @@ void set_loop(op::Op operation, int slot, const Loop& loop) {
   table();
   MANYCORE_CHECK(slot >= 0 && slot < kSlotCount && loop.run != nullptr);
   storage().loops[static_cast<int>(operation)][slot] = loop;
+  version.fetch_add(1, std::memory_order_release);
 }
+
+uint64_t table_version() { return version.load(std::memory_order_acquire); }
 
 }  // namespace manycore::kernel

@@ -65,6 +65,9 @@ inline LoopFn find_select(DType dtype) { return table().selects[__builtin_ctzll(
 
 MANYCORE_API void set_loop(op::Op operation, int slot, const Loop& loop);
 
+// Another number after each change of the table.
+MANYCORE_API uint64_t table_version();
+
 // For dispatch.h: the loops of the SIMD level now chosen take the place of all others, those of set_loop included.
 void rebuild_table();
 

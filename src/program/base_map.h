@@ -37,6 +37,19 @@ class BaseMap {
     return more_.emplace_back(base, T{}).second;
   }
 
+  // The value that the base has, or now gets, and whether it is new.
+  std::pair<T, bool> try_emplace(Buffer* base, T value) {
+    if (const T* known = find(base)) return {*known, false};
+    (*this)[base] = value;
+    return {value, true};
+  }
+
+  void clear() {
+    few_count_ = 0;
+    more_.clear();
+    positions_.clear();
+  }
+
   void erase(const Buffer* base) {
     for (size_t k = 0; k < few_count_; ++k) {
       if (few_[k].first != base) continue;

@@ -7,7 +7,7 @@
 #include <unordered_set>
 
 #include "base/check.h"
-#include "program/base_map.h"
+#include "program/bases.h"
 #include "type/half.h"
 
 namespace manycore::program {
@@ -19,7 +19,8 @@ std::string short_name(DType dtype) { return std::string(1, kind_of(dtype)) + st
 class Printer {
  public:
   explicit Printer(const Program& program) {
-    for (const BaseUse& use : base_uses(program)) {
+    const Bases bases(program);
+    for (const BaseUse& use : bases.uses()) {
       names_[use.base] = (use.is_dead ? "t" : "a") + std::to_string(names_.size());
       dead_.insert({use.base, use.is_dead});
     }
@@ -101,34 +102,6 @@ const char* name_of(const Instruction& instruction) {
       return "free";
   }
   return "";
-}
-
-std::vector<BaseUse> base_uses(const Program& program) {
-  std::vector<BaseUse> uses;
-  uses.reserve(12);
-  BaseMap<size_t> positions;  // from 1 on
-  for (size_t i = 0; i < program.instructions.size(); ++i) {
-    for_each_operand(program.instructions[i], [&](const Operand& operand) {
-      if (operand.is_number()) return;
-      size_t& position = positions[operand.base.get()];
-      if (position == 0) {
-        uses.push_back({operand.base.get(), 0, static_cast<int>(i), 0, false});
-        position = uses.size();
-      }
-      BaseUse& use = uses[position - 1];
-      ++use.mentions;
-      use.last = static_cast<int>(i);
-    });
-  }
-  BaseMap<int> original;
-  if (program.original != nullptr) {
-    for (const BaseUse& use : base_uses(*program.original)) original[use.base] = use.mentions;
-  }
-  for (BaseUse& use : uses) {
-    const int* mentioned = original.find(use.base);
-    use.is_dead = use.base->references() == use.mentions + (mentioned == nullptr ? 0 : *mentioned);
-  }
-  return uses;
 }
 
 std::string Program::text() const {

@@ -24,16 +24,6 @@ struct Program {
   void verify() const;
 };
 
-// How often a program mentions a base, against how often it is held at all: a base that only the program holds is dead to the
-// user, whatever happens to it stays inside.
-struct BaseUse {
-  Buffer* base;
-  int mentions = 0;
-  int first = 0, last = 0;  // instructions
-  bool is_dead = false;
-};
-std::vector<BaseUse> base_uses(const Program& program);
-
 // body(operand) for the inputs, then the output.
 template <class I, class F>
 void for_each_operand(I& instruction, F&& body) {

@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "base/hooks.h"
+#include "program/bases.h"
 
 namespace manycore::program {
 
@@ -174,7 +175,8 @@ int64_t Recorder::dead_bytes() {
   std::lock_guard guard(mutex_, std::adopt_lock);
   joined_bytes_ = 0;
   int64_t bytes = 0;
-  for (const BaseUse& use : base_uses(program_)) {
+  const Bases bases(program_);
+  for (const BaseUse& use : bases.uses()) {
     if (use.is_dead && use.base->has_memory()) bytes += use.base->nbytes();
   }
   return bytes;
@@ -184,7 +186,8 @@ int64_t Recorder::dead_bytes() {
 std::vector<Instruction> Recorder::drop_passed() {
   if (!has_passed_) return {};
   has_passed_ = false;
-  for (const BaseUse& use : base_uses(program_)) {
+  const Bases bases(program_);
+  for (const BaseUse& use : bases.uses()) {
     if (use.base == program_.passing && !use.is_dead) {
       program_.passing = nullptr;
       return {};

@@ -19,6 +19,7 @@ struct ThreadTotals {
   std::atomic<int64_t> recorded{0};
   std::atomic<int64_t> groups{0};
   std::atomic<int64_t> grouped{0};
+  std::atomic<int64_t> reused_plans{0};
   std::atomic<int64_t> materialised_bytes{0};
   std::atomic<int64_t> saved_bytes{0};
 };
@@ -48,6 +49,7 @@ void add_to(Totals& sum, const ThreadTotals& part) {
   sum.recorded += part.recorded.load(std::memory_order_relaxed);
   sum.groups += part.groups.load(std::memory_order_relaxed);
   sum.grouped += part.grouped.load(std::memory_order_relaxed);
+  sum.reused_plans += part.reused_plans.load(std::memory_order_relaxed);
   sum.materialised_bytes += part.materialised_bytes.load(std::memory_order_relaxed);
   sum.saved_bytes += part.saved_bytes.load(std::memory_order_relaxed);
 }
@@ -148,6 +150,8 @@ void count_fallback(int64_t bytes) {
 
 void count_recorded() { add(mine().recorded, 1); }
 
+void count_reused_plan() { add(mine().reused_plans, 1); }
+
 void count_group(int64_t instructions, int64_t materialised_bytes, int64_t saved_bytes) {
   ThreadTotals& totals = mine();
   add(totals.groups, 1);
@@ -167,6 +171,7 @@ Totals totals() {
   sum.recorded -= all.removed.recorded;
   sum.groups -= all.removed.groups;
   sum.grouped -= all.removed.grouped;
+  sum.reused_plans -= all.removed.reused_plans;
   sum.materialised_bytes -= all.removed.materialised_bytes;
   sum.saved_bytes -= all.removed.saved_bytes;
   return sum;

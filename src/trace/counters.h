@@ -16,6 +16,7 @@ struct Totals {
   int64_t recorded = 0;            // operations that were recorded instead of run
   int64_t groups = 0;              // fused groups that ran
   int64_t grouped = 0;             // instructions in them
+  int64_t reused_plans = 0;        // programs that ran as an equal one had been planned
   int64_t materialised_bytes = 0;  // results that they wrote to memory
   int64_t saved_bytes = 0;         // results that the instructions one by one would have written besides
 };
@@ -55,6 +56,7 @@ class NativeCall {
 
 MANYCORE_API void count_fallback(int64_t bytes);
 MANYCORE_API void count_recorded();
+MANYCORE_API void count_reused_plan();
 MANYCORE_API void count_group(int64_t instructions, int64_t materialised_bytes, int64_t saved_bytes);
 MANYCORE_API Totals totals();  // sum over all threads so far
 MANYCORE_API void reset_totals();

@@ -16,6 +16,7 @@ ENOUGH = 50  # programs of a kind, below which a few that record nothing decide
 # About a third of what runs of several hundred programs had.
 RECORDED = {"accumulating": 10.0, "lines": 1.0}
 RECORDED_BY_DEFAULT = {"accumulating": 10.0, "lines": 0.03}  # one array in twenty is large enough
+REUSED = {"accumulating": 0.5}  # programs that ran by the plan of an equal one
 GROUPED = {"accumulating": 1.3}  # instructions a group; programs that are looked at after every line have no neighbours
 
 
@@ -27,13 +28,14 @@ class Counted:
         self.recorded: Counter[str] = Counter()
         self.grouped: Counter[str] = Counter()
         self.groups: Counter[str] = Counter()
+        self.reused_plans: Counter[str] = Counter()
         self.last = _core.trace_snapshot()
 
     def add(self, kind: str) -> None:
         """A program of this kind has run since the last one."""
         now = _core.trace_snapshot()
         self.programs[kind] += 1
-        for name in ("recorded", "grouped", "groups"):
+        for name in ("recorded", "grouped", "groups", "reused_plans"):
             getattr(self, name)[kind] += now[name] - self.last[name]
         self.last = now
 
@@ -45,6 +47,10 @@ class Counted:
             floor = (RECORDED_BY_DEFAULT if record_from else RECORDED)[kind]
             if self.recorded[kind] < floor * programs:
                 return f"{kind}: {self.recorded[kind]} operations recorded by {programs} programs, expected {floor:g} a program"
+            if self.reused_plans[kind] < REUSED.get(kind, 0) * programs and _core.get_option("kept_plans"):
+                return (
+                    f"{kind}: {self.reused_plans[kind]} plans reused by {programs} programs, expected {REUSED[kind]:g} a program"
+                )
             if self.grouped[kind] < GROUPED.get(kind, 0) * self.groups[kind]:
                 return f"{kind}: {self.grouped[kind]} operations in {self.groups[kind]} groups, expected {GROUPED[kind]} a group"
         return ""

@@ -354,7 +354,7 @@ def main() -> int:
         seed += 1
     snapshot = _core.trace_snapshot()
     calls = f"{snapshot['native_calls']} native calls, {snapshot['fallback_calls']} fallbacks"
-    calls += f", {snapshot['recorded']} operations recorded, {snapshot['grouped']} in {snapshot['groups']} groups"
+    calls += f", {snapshot['recorded']} operations recorded, {snapshot['grouped']} in {snapshot['groups']} groups, {snapshot['reused_plans']} plans reused"
     print(f"{seed - options.seed} programs, {calls}, {failures} failures")
     few = counted.too_few(record_from)
     if few:

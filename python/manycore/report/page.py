@@ -68,7 +68,11 @@ def page(report: Report, snapshot: dict[str, Any], copy_bandwidth: float | None)
             "When each thread worked on which group; the colours are those of the table above.",
             timeline(snapshot, colours),
         ),
-        _section("Passes", "What planning took: each pass over the recorded programs.", _passes(snapshot)),
+        _section(
+            "Passes",
+            "What planning took: each pass over the recorded programs that were like none before them.",
+            _passes(snapshot),
+        ),
     ]
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
@@ -125,6 +129,7 @@ def _tiles(report: Report, copy_bandwidth: float | None) -> str:
         (duration(report.seconds), "wall time"),
         (share, "of array bytes native"),
         (f"{report.recorded:,} → {report.groups:,}", "recorded operations → groups"),
+        (f"{report.reused_plans:,}", "times a program ran by the plan of an equal one"),
         (size(report.materialised_bytes), "written to memory by groups"),
         (size(report.saved_bytes), "saved: never written"),
         (size(report.peak_bytes), f"memory of arrays at the peak, of {size(report.limit_bytes)}"),

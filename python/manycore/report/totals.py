@@ -5,8 +5,9 @@ The JSON form (``schema`` 1) has these members; later versions only add some:
 * ``program``: the command line after ``manycore run``; ``seconds``: wall time from its start to its end;
 * ``native_share``: native bytes over all bytes, null when no array was processed; ``native_bytes``, ``native_calls``,
   ``fallback_bytes``, ``fallback_calls``: bytes of operands read plus results written, and operations;
-* ``recorded``, ``groups``: operations that were recorded, and the fused groups that they ran in; ``materialised_bytes``: results
-  that these wrote to memory, ``saved_bytes``: what the operations one by one would have written besides;
+* ``recorded``, ``groups``: operations that were recorded, and the fused groups that they ran in; ``reused_plans``: how often a
+  program that equals an earlier one ran by its plan; ``materialised_bytes``: results that the groups wrote to memory,
+  ``saved_bytes``: what the operations one by one would have written besides;
 * ``peak_bytes``: the most memory that arrays of the engine held at once, free blocks that are kept for reuse included and results
   of fallbacks, which NumPy allocates, not; ``limit_bytes``: what they may hold;
 * ``fallbacks``: for each line, function and reason: ``file``, ``line``, ``name``, ``reason``, ``calls``, ``bytes``;
@@ -74,6 +75,7 @@ class Report:
     fallback_bytes: int
     recorded: int
     groups: int
+    reused_plans: int
     materialised_bytes: int
     saved_bytes: int
     peak_bytes: int
@@ -110,6 +112,7 @@ def format_report(report: Report) -> str:
         text.append(
             f"  {_count(report.recorded, 'operation')} recorded and run in {_count(report.groups, 'group')}: "
             f"{size(report.materialised_bytes)} written to memory, {size(report.saved_bytes)} saved"
+            + (f", {_count(report.reused_plans, 'plan')} reused" if report.reused_plans else "")
         )
     if report.peak_bytes:
         text.append(f"  memory of arrays: {size(report.peak_bytes)} at the peak, {size(report.limit_bytes)} allowed")
