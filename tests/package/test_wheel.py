@@ -40,7 +40,9 @@ def test_it_computes_with_only_its_own_libraries(installed: Installed) -> None:
     assert any("manycore.libs/libtbb-" in path for path in loaded), loaded
     for path in loaded:
         name = Path(path).name
-        if name.startswith(("libtbb", "libhwy", "libsleef", "libmanycore", "_core.", "_tasks.", "libscipy_openblas", "libopenblas")):
+        if name.startswith(
+            ("libtbb", "libhwy", "libsleef", "libmanycore", "_core.", "_tasks.", "libscipy_openblas", "libopenblas")
+        ):
             assert path.startswith(str(installed.folder)), f"{path} comes from outside the environment"
 
 

@@ -18,7 +18,7 @@ def test_the_stub_has_the_names_of_the_extension(extension: str) -> None:
         elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
             names.add(node.target.id)
         elif isinstance(node, ast.ImportFrom):
-            names |= {alias.asname for alias in node.names if alias.asname}
+            names |= {alias.asname for alias in node.names if alias.asname == alias.name}
     module = importlib.import_module(f"manycore.{extension}")
     own = {name for name in dir(module) if not name.startswith("__")} | {"__version__"}
     assert names == own

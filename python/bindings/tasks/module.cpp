@@ -2,13 +2,16 @@
 // nanobind, so that `from manycore.futures import ...` costs a program of tasks no more than this library's load.
 #include "bindings/tasks/module.h"
 
-#include <Python.h>
-
+#include "bindings/tasks/standard.h"
 #include "manycore/version.h"
 
 namespace {
 
-int fill(PyObject* module) { return PyModule_AddStringConstant(module, "__version__", MANYCORE_VERSION); }
+int fill(PyObject* module) {
+  using namespace manycore::python::tasks;
+  if (PyModule_AddStringConstant(module, "__version__", MANYCORE_VERSION) < 0) return -1;
+  return load_standard() < 0 || add_future_type(module) < 0 ? -1 : 0;
+}
 
 PyModuleDef_Slot slots[] = {
     {Py_mod_exec, reinterpret_cast<void*>(fill)},

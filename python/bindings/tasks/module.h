@@ -4,4 +4,8 @@
 
 #include <Python.h>
 
-namespace manycore::python::tasks {}  // namespace manycore::python::tasks
+namespace manycore::python::tasks {
+
+int add_future_type(PyObject* module);
+
+}  // namespace manycore::python::tasks

@@ -17,7 +17,7 @@ from concurrent.futures import (
     wait,
 )
 
-from manycore import _tasks as _tasks
+from manycore._tasks import Future
 
 __all__ = [
     "ALL_COMPLETED",
@@ -25,6 +25,7 @@ __all__ = [
     "FIRST_EXCEPTION",
     "BrokenExecutor",
     "CancelledError",
+    "Future",
     "InvalidStateError",
     "TimeoutError",
     "as_completed",

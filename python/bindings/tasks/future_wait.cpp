@@ -1,0 +1,95 @@
+#include "bindings/tasks/future_wait.h"
+
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "bindings/tasks/future_object.h"
+#include "bindings/tasks/interpreter.h"
+#include "bindings/tasks/reference.h"
+#include "bindings/tasks/standard.h"
+#include "os/clock.h"
+
+namespace manycore::python::tasks {
+namespace {
+
+// Python runs signal handlers on its main thread. A signal may be given to another one, which only leaves a mark, so the main
+// thread looks up from its sleep now and then.
+constexpr int64_t kLookUp = 100'000'000;
+// threading.TIMEOUT_MAX, in seconds.
+constexpr double kLongestSeconds = 9223372036.0;
+
+bool on_main_thread() { return syscall(SYS_gettid) == getpid(); }
+
+// Takes `waiter` off the future's list; false where somebody has taken the whole list to wake it.
+bool unlink(FutureFields& fields, const task::Waiter& waiter) {
+  for (task::Waiter** place = &fields.sleepers; *place != nullptr; place = &(*place)->next) {
+    if (*place == &waiter) {
+      *place = waiter.next;
+      return true;
+    }
+  }
+  return false;
+}
+
+// `_state` was assigned by somebody who holds the condition while he goes on to assign the rest.
+int wait_for_hand(const FutureFields& fields) {
+  if (!fields.set_by_hand || fields.condition == nullptr) return 1;
+  const Reference condition = Reference::to(fields.condition);
+  if (!Reference(PyObject_CallMethodNoArgs(condition.get(), names.acquire))) return -1;
+  return Reference(PyObject_CallMethodNoArgs(condition.get(), names.release)) ? 1 : -1;
+}
+
+int sleep_until_done(FutureFields& fields, int64_t deadline) {
+  task::Waiter waiter;
+  waiter.next = fields.sleepers;
+  fields.sleepers = &waiter;
+  const bool looks_up = on_main_thread();
+  for (bool first = true;; first = false) {
+    PyThreadState* state = release_interpreter();
+    int64_t until = deadline;
+    if (looks_up) {
+      const int64_t next = os::now_nanoseconds() + kLookUp;
+      if (deadline < 0 || next < deadline) until = next;
+    }
+    const task::Waiter::Ended ended = waiter.wait(until, first);
+    take_gil(state);
+    if (ended == task::Waiter::Ended::done) return 1;
+    const bool raised = PyErr_CheckSignals() != 0;
+    if (!raised && (deadline < 0 || os::now_nanoseconds() < deadline)) continue;
+    if (!unlink(fields, waiter)) {
+      waiter.wait_for_promised();
+      if (!raised) return 1;
+    }
+    return raised ? -1 : 0;
+  }
+}
+
+}  // namespace
+
+bool deadline_of(PyObject* timeout, int64_t* deadline) {
+  *deadline = -1;
+  if (timeout == nullptr || timeout == Py_None) return true;
+  const double seconds = PyFloat_AsDouble(timeout);
+  if (seconds == -1.0 && PyErr_Occurred() != nullptr) return false;
+  if (seconds > kLongestSeconds) {
+    PyErr_SetString(PyExc_OverflowError, "timeout value is too large");
+    return false;
+  }
+  const int64_t now = os::now_nanoseconds();
+  // What is not above zero is over at once, as NaN is. Beyond what the clock holds lies no deadline that anybody would see.
+  if (!(seconds * 1e9 >= static_cast<double>(INT64_MAX - now)))
+    *deadline = now + (seconds > 0 ? static_cast<int64_t>(seconds * 1e9) : 0);
+  return true;
+}
+
+int wait_until_done(PyObject* future, int64_t deadline) {
+  FutureFields& fields = fields_of(future);
+  if (!is_done(fields)) {
+    if (deadline >= 0 && os::now_nanoseconds() >= deadline) return 0;
+    const int done = sleep_until_done(fields, deadline);
+    if (done <= 0) return done;
+  }
+  return wait_for_hand(fields);
+}
+
+}  // namespace manycore::python::tasks
