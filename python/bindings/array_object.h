@@ -29,7 +29,8 @@ inline Array& array_of(PyObject* object) { return reinterpret_cast<ArrayObject*>
 // New references. wrap() takes a freshly computed array (it owns its memory); wrap_view() one that shares `parent`'s.
 PyObject* wrap(Array array);
 PyObject* wrap_view(Array array, PyObject* parent);
-PyObject* wrap_view(View&& view, PyObject* parent);  // the same over the parent's buffer
+PyObject* wrap_view(View&& view, PyObject* parent);     // the same over the parent's buffer
+PyObject* view_of_new(const Array& owner, Array view);  // a view that alone names the fresh `owner`, as its base
 // A zero-dimensional result becomes a NumPy scalar, as NumPy's functions return; others as wrap().
 PyObject* wrap_or_scalar(Array array);
 PyObject* scalar_from(const std::byte* element, DType dtype);  // a NumPy scalar object (numpy.float64, ...)

@@ -248,6 +248,13 @@ PyObject* wrap_view(View&& view, PyObject* parent) {
   return reinterpret_cast<PyObject*>(make_object(root_array(owner), owner->writeable, owner->array.buffer(), std::move(view)));
 }
 
+PyObject* view_of_new(const Array& owner, Array view) {
+  PyObject* base = wrap(owner);
+  PyObject* made = base != nullptr ? wrap_view(std::move(view), base) : nullptr;
+  Py_XDECREF(base);
+  return made;
+}
+
 PyObject* wrap_or_scalar(Array array) {
   if (array.ndim() == 0) return guarded([&] { return scalar_from(array.data(), array.dtype()); });
   return wrap(std::move(array));

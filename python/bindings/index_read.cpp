@@ -108,7 +108,8 @@ PyObject* read_advanced(PyObject* self, PyObject* index, const IndexPlan& plan) 
     } catch (const UserError&) {
       return retry_real_method(self, "__getitem__", {&index, 1, nullptr}, "bounds or shapes of the index");
     }
-    return wrap(std::move(result));
+    // NumPy moves the dimensions of the index where they belong: a view of what it gathered.
+    return plan.result_axis != 0 ? view_of_new(result, result) : wrap(std::move(result));
   });
 }
 

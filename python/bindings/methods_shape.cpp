@@ -76,7 +76,7 @@ MANYCORE_METHOD(method_reshape) {
       ReleaseGil released(array.size());
       copied = evaluate::copy(array.view_to_read(), evaluate::CopyOrder::kC);
     }
-    return wrap(copied.reshape(shape));
+    return view_of_new(copied, copied.reshape(shape));
   });
 }
 
@@ -159,7 +159,10 @@ MANYCORE_METHOD(method_flatten) {
   PyObject* values[1];
   const Call call{args, nargs, keywords};
   if (!parameters.match(call, values) || !is_c_order(values[0])) return call_real_method_wrapped(self, "flatten", call);
-  return guarded([&] { return flat_copy(array_of(self)); });
+  return guarded([&] {
+    const Array& array = array_of(self);
+    return array.size() == 0 ? wrap(Array::empty(Dims{0}, array.dtype())) : flat_copy(array);
+  });
 }
 
 // The installed release's words about an array that others hold, from an array of its own that is held twice.

@@ -149,6 +149,7 @@ Dims joined_strides(std::span<const View> parts, const Dims& shape, int64_t item
 Array prepare_output(const Dims& shape, DType dtype, std::span<const View> parts, const ElementwiseOptions& options) {
   if (!options.outputs[0]) {
     const Array dense = Array::empty(shape, dtype);
+    if (dense.size() == 0) return dense;
     return Array(dense.buffer(), View{dense.data(), dtype, shape, joined_strides(parts, shape, item_size(dtype))});
   }
   if (!(options.outputs[0]->shape() == shape)) throw UserError(ErrorKind::kValue, "Output array is the wrong shape");

@@ -1,5 +1,6 @@
 #include "evaluate/elementwise.h"
 
+#include <algorithm>
 #include <string>
 
 #include "base/options.h"
@@ -121,14 +122,20 @@ struct Call {
   Array allocate(DType dtype, bool promised = false) const {
     const View* order_by[3];
     int count = 0;
-    bool c_order = true;
+    bool c_order = true, f_order = true;
     for (int i = 0; i < info.inputs; ++i) {
       if (!inputs[i].view || inputs[i].view->ndim() == 0) continue;
       order_by[count++] = &views[i];
       c_order &= views[i].is_c_contiguous();
+      f_order &= views[i].is_f_contiguous() && views[i].dtype == signature.inputs[i];
     }
     const interpret::MakeArray make = promised ? promise : make_empty;
     if (c_order || shape.size() < 2) return make(shape, dtype);
+    if (f_order && info.outputs == 1) {  // NumPy runs it without its iterator, which would put axes of one element last
+      Dims reversed = shape;
+      std::reverse(reversed.begin(), reversed.end());
+      return make(reversed, dtype).transpose();
+    }
     return interpret::make_like_operands(order_by, count, shape, dtype, make);
   }
 

@@ -136,7 +136,7 @@ void plan_reduction(const View& in, const bool* reduced, const int64_t* out_stri
     int64_t stride = out_item;
     for (int i = 0; i < ndim; ++i) {
       const int axis = order->axis_order[i];
-      new_out_strides[axis] = reduced[axis] ? 0 : stride;
+      new_out_strides[axis] = stride;  // of a reduced axis that is kept, too: what NumPy gives its one element
       order->stride[ReduceOrder::kOut][i] = reduced[axis] || in.shape[axis] == 1 ? 0 : stride;
       if (!reduced[axis]) stride *= std::max<int64_t>(in.shape[axis], 1);
     }

@@ -72,6 +72,7 @@ void ReduceResult::create() {
     view.strides.push_back(strides_[axis]);
   }
   const int64_t size = checked_size(view.shape, item_size(dtype_));
+  if (size == 0) view.strides = Dims(view.ndim(), 0);
   BufferRef buffer = BufferRef::adopt(Buffer::allocate(size * item_size(dtype_)));
   view.data = buffer->data();
   array_ = Array(std::move(buffer), std::move(view));

@@ -14,6 +14,7 @@ bool out_of_order(const View* const* views, int count, int inner, int outer, boo
   bool swap = false;
   *decided = false;
   for (int k = 0; k < count; ++k) {
+    if (views[k]->shape[inner] == 1 || views[k]->shape[outer] == 1) continue;
     const int64_t a = std::llabs(views[k]->strides[inner]), b = std::llabs(views[k]->strides[outer]);
     if (a == 0 || b == 0) continue;
     if (a <= b) {
