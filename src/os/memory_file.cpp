@@ -1,0 +1,61 @@
+#include "os/memory_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <string>
+
+#include "manycore/errors.h"
+
+namespace manycore::os {
+namespace {
+
+std::byte* map(int descriptor, int64_t offset, int64_t bytes, int kind) {
+  void* memory = mmap(nullptr, static_cast<size_t>(bytes), PROT_READ | PROT_WRITE, kind, descriptor, offset);
+  return memory == MAP_FAILED ? nullptr : static_cast<std::byte*>(memory);
+}
+
+}  // namespace
+
+MemoryFile::~MemoryFile() {
+  if (descriptor_ >= 0) close(descriptor_);
+}
+
+MemoryFile& MemoryFile::operator=(MemoryFile&& other) noexcept {
+  std::swap(descriptor_, other.descriptor_);
+  return *this;
+}
+
+MemoryFile MemoryFile::create(const char* name, int64_t bytes) {
+  MemoryFile file(memfd_create(name, MFD_CLOEXEC));
+  if (!file.valid() || ftruncate(file.descriptor_, bytes) != 0)
+    throw ResourceError(std::string("shared memory: the system gives no ") + std::to_string(bytes) +
+                        " bytes: " + strerror(errno));
+  return file;
+}
+
+int64_t MemoryFile::bytes() const {
+  struct stat facts;
+  return fstat(descriptor_, &facts) == 0 ? static_cast<int64_t>(facts.st_size) : 0;
+}
+
+bool MemoryFile::reserve(int64_t offset, int64_t bytes) {
+  int result;
+  do {
+    result = fallocate(descriptor_, 0, offset, bytes);
+  } while (result != 0 && errno == EINTR);
+  return result == 0;
+}
+
+void MemoryFile::drop(int64_t offset, int64_t bytes) {
+  fallocate(descriptor_, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, bytes);
+}
+
+std::byte* map_shared(int descriptor, int64_t offset, int64_t bytes) { return map(descriptor, offset, bytes, MAP_SHARED); }
+std::byte* map_private(int descriptor, int64_t offset, int64_t bytes) { return map(descriptor, offset, bytes, MAP_PRIVATE); }
+
+}  // namespace manycore::os

@@ -1,0 +1,46 @@
+// Memory that several processes share and that has no name: a memfd. It goes when the last descriptor and mapping go, whatever
+// ended its owners, and no mount limits it. Pages are reserved when asked for (fallocate), so that a full machine is an error at
+// the call and not SIGBUS at a later write. A MemoryFile owns its descriptor (close-on-exec) and is used by one thread at a time.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+
+#include "manycore/export.h"
+
+namespace manycore::os {
+
+class MANYCORE_API MemoryFile {
+ public:
+  MemoryFile() = default;
+  explicit MemoryFile(int descriptor) : descriptor_(descriptor) {}
+  ~MemoryFile();
+  MemoryFile(MemoryFile&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
+  MemoryFile& operator=(MemoryFile&& other) noexcept;
+  MemoryFile(const MemoryFile&) = delete;
+  MemoryFile& operator=(const MemoryFile&) = delete;
+
+  // An empty one of so many bytes, zeroed. Throws ResourceError.
+  static MemoryFile create(const char* name, int64_t bytes);
+
+  int descriptor() const { return descriptor_; }
+  int release() { return std::exchange(descriptor_, -1); }
+  bool valid() const { return descriptor_ >= 0; }
+  int64_t bytes() const;
+
+  // Take pages now; false where the system has none left. `bytes` counts from `offset`.
+  bool reserve(int64_t offset, int64_t bytes);
+  // Give the pages back; the range reads as zero afterwards.
+  void drop(int64_t offset, int64_t bytes);
+
+ private:
+  int descriptor_ = -1;
+};
+
+// Writes are seen by everyone who maps the file (shared), or by nobody else (private: a page is copied when it is first written).
+// Null where the system refuses; unmap_pages (os/pages.h) ends the mapping.
+MANYCORE_API std::byte* map_shared(int descriptor, int64_t offset, int64_t bytes);
+MANYCORE_API std::byte* map_private(int descriptor, int64_t offset, int64_t bytes);
+
+}  // namespace manycore::os

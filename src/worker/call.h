@@ -1,0 +1,75 @@
+// What a crew runs: a call is a function's number, a payload that only the bindings understand, and places of large bytes.
+// The crew owns a call from submit() until it comes back in a Finished; `owner` is the bindings' own and untouched here.
+// A function is shared by its calls; its definition goes to each worker once. Its estimate changes under the crew's lock.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "manycore/export.h"
+#include "worker/message.h"
+
+namespace manycore::worker {
+
+struct Function {
+  uint64_t number = 0;
+  std::string definition;
+  int64_t nanoseconds = -1;  // that a call takes: the longest lately; -1 while unknown
+};
+
+// Bytes of a sender's slab that a message refers to; kept until the receiver has no use for them.
+class MANYCORE_API Lease {
+ public:
+  virtual ~Lease();
+  virtual BlockPlace place() const = 0;
+  virtual int descriptor() const = 0;  // of the slab
+};
+
+struct Call {
+  enum class State : uint8_t { waiting, sent, withdrawn };
+
+  uint64_t ticket = 0;
+  std::shared_ptr<Function> function;
+  std::string payload;
+  uint32_t flags = 0;
+  std::vector<std::shared_ptr<Lease>> leases;
+  int retries = 0;  // how often it may run again after its worker died
+  void* owner = nullptr;
+
+  // The crew's.
+  State state = State::waiting;
+  int worker = -1;
+  uint64_t position = 0;
+};
+
+struct Death {
+  int64_t process = 0;
+  bool known = false;  // the exit code
+  int exit_code = 0;
+  int64_t peak_bytes = 0;
+};
+
+struct Finished {
+  enum class How : uint8_t { result, error, died, withdrawn };
+
+  std::unique_ptr<Call> call;
+  How how = How::result;
+  uint32_t flags = 0;
+  std::string payload;
+  std::vector<BlockPlace> blocks;
+  int worker = -1;
+  uint64_t incarnation = 0;  // of the worker's slot, for giving blocks back
+  Death death;
+};
+
+// A worker that is gone.
+struct Departure {
+  int slot = -1;
+  bool asked = false;  // it was told to leave
+  bool was_ready = false;
+  Death death;
+};
+
+}  // namespace manycore::worker

@@ -1,0 +1,140 @@
+// Crew: the pool's side. It hands calls to worker processes, takes their replies, takes queued calls back for idle workers, and
+// settles what a death means: the call that ran is lost (or runs again), those behind it go elsewhere, nobody else notices.
+// Thread-safe: one mutex, never held while anybody's code runs or while waiting. Nobody need hold the GIL.
+// Three kinds of threads meet here. Any thread submits and collects. One thread at a time may lead: it waits for a reply of its own
+// and looks at the rings for all. The pool's background thread serves what nobody looks at, and stragglers.
+// Who may have how much in its ring is decided by the time that calls take (dispatch.cpp).
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <unordered_set>
+#include <vector>
+
+#include "os/memory_file.h"
+#include "worker/call.h"
+#include "worker/link.h"
+#include "worker/watch.h"
+
+namespace manycore::worker {
+
+class MANYCORE_API Crew final : public EndListener, public std::enable_shared_from_this<Crew> {
+ public:
+  // Throws ResourceError.
+  static std::shared_ptr<Crew> make(int slots);
+  explicit Crew(int slots);
+  ~Crew() override;
+
+  int descriptor() const { return file_.descriptor(); }
+
+  // Workers. A slot is prepared, its process started by the caller, and then joined; calls may be sent to it from prepare on.
+  int prepare();                         // a free slot, or -1
+  void joined(int slot, pid_t process);  // where it cannot be watched it is ended at once
+  void abandon(int slot);                // no process came to be
+  void limit_calls(int64_t calls_per_worker) { calls_per_worker_ = calls_per_worker; }
+  int live_workers();
+  void dismiss_all();  // each leaves when it has done what it has; nothing more is sent
+
+  // Calls.
+  std::shared_ptr<Function> define(std::string definition);
+  // The ticket. `short_of_workers`: none was idle and another slot is free.
+  uint64_t submit(std::unique_ptr<Call> call, bool* short_of_workers = nullptr);
+  // The call back where no worker has begun it; nothing where it runs or is done.
+  std::unique_ptr<Call> withdraw(Call* call);
+  std::vector<std::unique_ptr<Call>> withdraw_waiting();  // all that no worker has begun
+  bool is_running(const Call* call);
+  int64_t outstanding();  // submitted and not collected or withdrawn
+
+  // Moves what has come from the rings into the list of finished calls and sends more work. Cheap where nothing has.
+  void sweep();
+  bool collect(Finished* finished);
+  bool collect(Departure* departure);
+
+  // The leader: false where there is one.
+  bool begin_lead(uint64_t ticket);
+  // Until there is something to sweep or to collect, or done() says so.
+  template <class Done>
+  Waited lead(int64_t timeout_nanoseconds, Done&& done) {
+    const auto ready = [&] { return done() || something_to_sweep() || collectable_.load(std::memory_order_acquire); };
+    // Who has just been woken needs microseconds to come up, perhaps on this very core.
+    if (!woke_worker_.exchange(false, std::memory_order_relaxed) && leader_spinner_.spin_until(ready)) return Waited::ready;
+    return sleep_until(page_->bell, kLeaderAsleep, timeout_nanoseconds, ready);
+  }
+  void end_lead();
+  // Somebody else has finished what the leader may wait for.
+  void wake_leader() { ring(page_->bell, kLeaderAsleep); }
+
+  // The background thread. `serve_each`: as long as it is set, each reply wakes it.
+  void serve_each(bool on);
+  Waited wait_in_background(int64_t timeout_nanoseconds);
+  void wake_background();
+
+  void process_ended(uint64_t token) override;
+
+ private:
+  enum class Presence : uint8_t { none, prepared, present, leaving };
+
+  struct Worker {
+    Link link;
+    RingWriter requests{nullptr, nullptr, 1};
+    RingReader replies{nullptr, nullptr, 1};
+    Presence presence = Presence::none;
+    bool idle = false;
+    bool was_ready = false;
+    bool broken = false;  // it wrote what no worker writes
+    std::atomic<bool> ended{false};
+    pid_t process = 0;
+    int descriptor = -1;
+    uint64_t incarnation = 0;
+    bool refill_set = false;
+    int64_t calls = 0;                          // sent in this incarnation
+    int64_t busy_since = 0;                     // when its oldest call was sent or came to the front
+    std::deque<std::unique_ptr<Call>> in_ring;  // in the order sent; null: withdrawn
+    std::unordered_set<uint64_t> functions;     // that it has the definition of
+  };
+
+  bool something_to_sweep() const;
+  void sweep_locked();
+  void take_replies(Worker& worker);
+  bool take_reply(Worker& worker, const Record& record);
+  void settle_death(Worker& worker);
+  void return_call(std::unique_ptr<Call> call);
+
+  void dispatch_locked();
+  bool send(Worker& worker, std::unique_ptr<Call>& call);
+  Worker* choose(const Call& call);
+  bool may_have_more(const Worker& worker) const;
+  int64_t nanoseconds_in_ring(const Worker& worker) const;
+  void set_refill(Worker& worker);
+  void set_idle(Worker& worker, bool idle);
+  void take_back_for_idle();
+  void dismiss(Worker& worker);
+  bool straggler_possible() const;
+  void forget_withdrawn(Worker& worker);
+  int slot_of(const Worker& worker) const { return static_cast<int>(&worker - workers_.data()); }
+
+  os::MemoryFile file_;
+  PoolPage* page_ = nullptr;
+  std::mutex mutex_;
+  std::vector<Worker> workers_;
+  std::vector<int> idle_;  // slots; the last is the one that was busy last
+  std::deque<std::unique_ptr<Call>> queue_;
+  std::deque<Finished> finished_;
+  std::deque<Departure> departures_;
+  std::atomic<int64_t> deaths_{0};  // not settled yet
+  std::atomic<bool> collectable_{false};
+  std::atomic<bool> more_wanted_{false};  // calls wait for room in a ring
+  std::atomic<bool> timed_{false};        // the background thread looks for stragglers by itself
+  std::atomic<bool> poked_{false};
+  std::atomic<bool> woke_worker_{false};
+  int64_t calls_per_worker_ = 0;
+  int64_t outstanding_ = 0;
+  uint64_t next_ticket_ = 1;
+  uint64_t next_function_ = 1;
+  Spinner leader_spinner_;
+};
+
+}  // namespace manycore::worker

@@ -1,0 +1,81 @@
+#include "worker/post.h"
+
+#include "manycore/errors.h"
+#include "os/pages.h"
+
+namespace manycore::worker {
+namespace {
+
+Link link_or_fail(int descriptor, int slot) {
+  Link link(descriptor, slot);
+  if (!link.valid()) throw ResourceError("worker process: its memory shared with the pool cannot be mapped");
+  return link;
+}
+
+}  // namespace
+
+Post::Post(int pool_descriptor, int slot)
+    : pool_(reinterpret_cast<PoolPage*>(os::map_shared(pool_descriptor, 0, kPoolPageBytes))),
+      link_(link_or_fail(pool_descriptor, slot)),
+      me_(static_cast<uint32_t>(slot) + 1),
+      requests_(&link_.page().requests, link_.request_bytes(), kRingBytes),
+      replies_(&link_.page().replies, link_.reply_bytes(), kRingBytes) {
+  if (pool_ == nullptr) throw ResourceError("worker process: its memory shared with the pool cannot be mapped");
+}
+
+Post::~Post() { os::unmap_pages(reinterpret_cast<std::byte*>(pool_), kPoolPageBytes); }
+
+Waited Post::wait(int64_t timeout_nanoseconds) {
+  const auto ready = [this] { return !requests_.empty(); };
+  if (ready()) return Waited::ready;
+  const int64_t begin = os::now_nanoseconds();
+  uint32_t free = 0;
+  if (pool_->spinner.compare_exchange_strong(free, me_, std::memory_order_relaxed)) {
+    const bool came = spinner_.spin_until(ready);
+    uint32_t mine = me_;
+    pool_->spinner.compare_exchange_strong(mine, 0, std::memory_order_relaxed);
+    if (came) {
+      spinner_.note_wait(os::now_nanoseconds() - begin);
+      return Waited::ready;
+    }
+  }
+  const Waited waited = sleep_until(link_.page().bell, kWorkerAsleep, timeout_nanoseconds, ready);
+  spinner_.note_wait(os::now_nanoseconds() - begin);
+  return waited;
+}
+
+bool Post::write(ReplyKind kind, const Reply& reply) {
+  const MessageHead head = head_of(reply);
+  return replies_.write(static_cast<uint32_t>(kind), {bytes_of(head), bytes_of(reply.blocks), reply.payload}).has_value();
+}
+
+Waited Post::reply(ReplyKind kind, const Reply& reply) {
+  bool written = write(kind, reply);
+  if (!written) {
+    wake_pool(reply.ticket, true);
+    const Waited waited = sleep_until(link_.page().bell, kWorkerNoRoom, -1, [&] { return written = write(kind, reply); });
+    if (!written) return waited;
+  }
+  wake_pool(reply.ticket, false);
+  return Waited::ready;
+}
+
+void Post::wake_pool(uint64_t ticket, bool full) {
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  const uint32_t bell = pool_->bell.load(std::memory_order_relaxed);
+  if ((bell & kLeaderPresent) != 0) {
+    // Awake it looks at the rings anyway. Asleep it is woken for what it waits for, and when work or room runs out.
+    if ((bell & kLeaderAsleep) == 0) return;
+    if (ticket == pool_->leader_ticket.load(std::memory_order_relaxed)) {
+      ring(pool_->bell, kLeaderAsleep);
+      return;
+    }
+  }
+  LinkPage& page = link_.page();
+  const bool refill = requests_.position() >= page.refill_at.load(std::memory_order_relaxed);
+  if (!full && !refill && (bell & kServeEach) == 0) return;
+  if (refill) page.refill_at.store(~uint64_t{0}, std::memory_order_relaxed);
+  ring(pool_->bell, (bell & kBackgroundAsleep) != 0 ? kBackgroundAsleep : kLeaderAsleep);
+}
+
+}  // namespace manycore::worker
