@@ -10,6 +10,7 @@
 #include "bindings/array_object.h"
 #include "bindings/function_object.h"
 #include "bindings/handed_over.h"
+#include "bindings/numpy_memory.h"
 #include "bindings/real_iterator.h"
 #include "bindings/trace.h"
 #include "bindings/ufunc_object.h"
@@ -99,6 +100,7 @@ PyObject* call_with_arrays(PyObject* callee, PyObject* const* args, size_t nargs
   PyObject* result = nullptr;
   while (count < total && (given[count + 1] = handed.give(args[count], kCrossingDepth)) != nullptr) ++count;
   if (count == total) result = PyObject_Vectorcall(callee, given + 1, nargsf, kwnames);
+  if (result == nullptr) explain_memory_error();
   for (Py_ssize_t i = 0; i < count; ++i) Py_DECREF(given[i + 1]);
   if (!handed.take_back()) Py_CLEAR(result);
   return result == nullptr ? nullptr : handed.receive(result);
@@ -121,6 +123,7 @@ PyObject* call(PyObject* callee, PyObject* const* args, Py_ssize_t nargs, PyObje
     }
   }
   PyObject* result = PyObject_Vectorcall(callee, args, static_cast<size_t>(nargs) | offset, kwnames);
+  if (result == nullptr) explain_memory_error();
   if (result == nullptr || !may_hold_real(Py_TYPE(result))) return result;
   result = HandedOver().receive(result);
   return result != nullptr && is_array(result) ? counted(callee, args, total, result) : result;

@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include "bindings/numpy_memory.h"
 #include "bindings/real_values.h"
 #include "bindings/trace.h"
 
@@ -24,6 +25,7 @@ PyObject* call_with_real(RealValues& values, PyObject* function, PyObject* const
   PyObject* result = nullptr;
   if (done == count) {
     result = PyObject_Vectorcall(function, real + 1, static_cast<size_t>(positional) | PY_VECTORCALL_ARGUMENTS_OFFSET, kwnames);
+    if (result == nullptr) explain_memory_error();
   }
   for (Py_ssize_t i = 0; i < done; ++i) Py_DECREF(real[i + 1]);
   return values.from_real(result);

@@ -2,6 +2,7 @@
 #include <nanobind/nanobind.h>
 
 #include "bindings/array_object.h"
+#include "bindings/numpy_memory.h"
 #include "manycore/version.h"
 
 NB_MODULE(_core, module) {
@@ -10,7 +11,7 @@ NB_MODULE(_core, module) {
   module.attr("__version__") = MANYCORE_VERSION;
   if (!register_numpy() || !register_array_type(self) || !register_ufunc_type(self) || !register_functions(self) ||
       !register_trace(self) || !register_options(self) || !register_crossing(self) || !register_recording(self) ||
-      !register_interrupt()) {
+      !register_interrupt() || !register_numpy_memory(self)) {
     throw nanobind::python_error();
   }
 }

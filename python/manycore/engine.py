@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy  # noqa: F401
 
 import manycore._core  # noqa: F401
-from manycore import waiting
+from manycore import out_of_memory, waiting
 from manycore._core import FallbackError, __version__, evaluate
 from manycore.recording import explain
 from manycore.session import install, load_ipython_extension, uninstall, unload_ipython_extension
@@ -26,3 +26,4 @@ __all__ = [
 ]
 
 waiting.install()
+out_of_memory.install()

@@ -374,6 +374,28 @@ void Pool::charge_or_fail(int64_t nbytes, int64_t charge) {
   account.fail("allocate", nbytes, account.held() - cached_bytes_);
 }
 
+void Pool::charge(int64_t nbytes, int64_t charge) {
+  if (Account::arrays().try_charge(charge)) return;
+  std::lock_guard lock(mutex_);
+  charge_or_fail(nbytes, charge);
+}
+
+bool Pool::resize_in_place(Buffer* buffer, int64_t nbytes) {
+  const int64_t room = big_class_bytes(buffer->size_class_);
+  if (nbytes > room || nbytes <= room / 2) return false;
+  const bool large = buffer->kind_ == Buffer::Kind::kLarge;
+  if (large != (nbytes > kMediumLimit)) return false;
+  const int64_t wanted = large ? round_up(nbytes, os::kHugePageBytes) : room;
+  if (wanted > buffer->charged_) {
+    charge(nbytes, wanted - buffer->charged_);
+    buffer->charged_ = wanted;
+  }
+  allow(buffer->data_, nbytes);
+  forbid(buffer->data_ + nbytes, room - nbytes);
+  buffer->nbytes_ = nbytes;
+  return true;
+}
+
 // With the mutex held. The rest of a region that is too short for the request is lost as addresses, not as memory.
 std::byte* Pool::carve_region(int64_t bytes) {
   if (region_end_ - region_ < bytes) {

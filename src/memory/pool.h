@@ -36,6 +36,12 @@ class MANYCORE_API Pool {
   Buffer* allocate_promised(std::byte* address, int64_t nbytes);
   void provide(Buffer* promised);  // gives it memory
   void release(Buffer* buffer);
+  // Another size for a medium or large block that nobody else looks at, where its size class has room for it and most of it stays
+  // in use; else false, with nothing done.
+  bool resize_in_place(Buffer* buffer, int64_t nbytes);
+
+  // Charges the account for memory from elsewhere, cached blocks going first; throws ResourceError for the `nbytes` asked.
+  void charge(int64_t nbytes, int64_t charge);
 
   // Give at least `bytes` of cached blocks back to the system, the least recently used sizes first; returns what it gave.
   int64_t trim(int64_t bytes);

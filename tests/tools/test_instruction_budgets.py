@@ -66,7 +66,9 @@ def counted(folder: Path, statements: list[str]) -> list[tuple[float, float]]:
     callgrind = ["valgrind", "--tool=callgrind", "--dump-before=getppid", f"--callgrind-out-file={folder}/counts"]
     command = [*callgrind, sys.executable, str(folder / "program.py"), SETUP, str(LOOPS), *statements]
     variables = {"PYTHONPATH": str(ROOT / "python"), "PYTHONHASHSEED": "0", "OPENBLAS_NUM_THREADS": "1", "MANYCORE_THREADS": "1"}
-    result = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **variables}, check=False)
+    result = subprocess.run(
+        command, capture_output=True, text=True, env={**os.environ, "MANYCORE_NUMPY_MEMORY": "0", **variables}, check=False
+    )
     assert result.returncode == 0, result.stderr
     # Part 1 is what came before the first timer.
     parts = [(folder / f"counts.{number}").read_text() for number in range(2, 4 + 2 * len(statements))]

@@ -8,8 +8,8 @@ The JSON form (``schema`` 1) has these members; later versions only add some:
 * ``recorded``, ``groups``: operations that were recorded, and the fused groups that they ran in; ``reused_plans``: how often a
   program that equals an earlier one ran by its plan; ``materialised_bytes``: results that the groups wrote to memory,
   ``saved_bytes``: what the operations one by one would have written besides;
-* ``peak_bytes``: the most memory that arrays of the engine held at once, free blocks that are kept for reuse included and results
-  of fallbacks, which NumPy allocates, not; ``limit_bytes``: what they may hold;
+* ``peak_bytes``: the most memory that arrays held at once, those that NumPy makes in fallbacks and libraries and free blocks that
+  are kept for reuse included; ``limit_bytes``: what they may hold;
 * ``fallbacks``: for each line, function and reason: ``file``, ``line``, ``name``, ``reason``, ``calls``, ``bytes``;
 * ``lines``: for each line: ``file``, ``line``, ``native_calls``, ``native_bytes``, ``fallback_calls``, ``fallback_bytes``.
 
@@ -114,7 +114,7 @@ def format_report(report: Report) -> str:
             f"{size(report.materialised_bytes)} written to memory, {size(report.saved_bytes)} saved"
             + (f", {_count(report.reused_plans, 'plan')} reused" if report.reused_plans else "")
         )
-    if report.peak_bytes:
+    if report.peak_bytes and report.native_share is not None:
         text.append(f"  memory of arrays: {size(report.peak_bytes)} at the peak, {size(report.limit_bytes)} allowed")
     if report.fallbacks:
         text.append("  fallbacks by line")
