@@ -111,7 +111,7 @@ PyObject* empty_like(FunctionCall& call) {
 PyObject* filled_like(FunctionCall& call, const Scalar& value) {
   Array made;
   if (!parse_like_call(call, "a", &made)) return nullptr;
-  evaluate::fill(made.view(), value);
+  evaluate::fill_new(made.view(), value);
   return wrap(std::move(made));
 }
 PyObject* zeros_like(FunctionCall& call) { return filled_like(call, Scalar::boolean(false)); }
@@ -129,7 +129,7 @@ PyObject* full_like(FunctionCall& call) {
   if (!parse_like(call, values[0], values[2], values[3], values[5], &made)) return nullptr;
   unsigned status = 0;
   // NumPy fills through copyto(casting="unsafe").
-  evaluate::fill(made.view(), evaluate::cast_scalar(value.scalar, made.dtype(), &status), &status);
+  evaluate::fill_new(made.view(), evaluate::cast_scalar(value.scalar, made.dtype(), &status), &status);
   if (status != 0 && report_floating_point(status, "cast") < 0) return nullptr;
   return wrap(std::move(made));
 }

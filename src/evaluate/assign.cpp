@@ -146,6 +146,16 @@ Scalar element_of(const Scalar& value, DType dtype, unsigned* status) {
   return cast_scalar(number, dtype, status);
 }
 
+void fill(const View& destination, const Scalar& value, bool fresh, unsigned* status) {
+  const trace::NativeTime time;
+  Scalar element = element_of(value, destination.dtype, status);
+  trace::count_native(destination.nbytes());
+  const auto interrupts = fresh ? sched::Interrupts::kStop : sched::Interrupts::kFinish;
+  if (destination.size() == 0 || fill_runs(destination, element.bytes, interrupts)) return;
+  const View source{element.bytes, destination.dtype, destination.shape, Dims(destination.ndim(), 0)};
+  move(destination, source, fresh, status);
+}
+
 program::Instruction assignment(const Array& destination) {
   program::Instruction instruction;
   instruction.kind = program::Kind::kAssign;
@@ -221,13 +231,10 @@ void assign(const View& destination, const View& source, Casting casting, unsign
 
 void fill(const View& destination, const Scalar& value, unsigned* status) {
   check_existing_output(destination);
-  const trace::NativeTime time;
-  Scalar element = element_of(value, destination.dtype, status);
-  trace::count_native(destination.nbytes());
-  if (destination.size() == 0 || fill_runs(destination, element.bytes)) return;
-  const View source{element.bytes, destination.dtype, destination.shape, Dims(destination.ndim(), 0)};
-  move(destination, source, false, status);
+  fill(destination, value, false, status);
 }
+
+void fill_new(const View& destination, const Scalar& value, unsigned* status) { fill(destination, value, true, status); }
 
 Array copy(const View& source, CopyOrder order) {
   const trace::NativeTime time;

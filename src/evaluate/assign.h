@@ -17,8 +17,10 @@ MANYCORE_API void assign(const View& destination, const View& source, Casting ca
                          unsigned* status = nullptr);
 // destination[...] = value; a weak integer out of the dtype's range throws UserError(kOverflow) with NumPy's words.
 MANYCORE_API void fill(const View& destination, const Scalar& value, unsigned* status = nullptr);
+// The same for memory that nobody has seen yet: Ctrl-C stops it in the middle.
+MANYCORE_API void fill_new(const View& destination, const Scalar& value, unsigned* status = nullptr);
 
-// The same, recorded (record.h): true, or false with nothing done, for the caller to run them at once. Errors in the arguments
+// Assignment and filling, recorded (record.h): true, or false with nothing done, for the caller to run them at once. Errors in the arguments
 // are left to that.
 MANYCORE_API bool record_assign(const Array& destination, const Array& source, Casting casting);
 MANYCORE_API bool record_fill(const Array& destination, const Scalar& value);

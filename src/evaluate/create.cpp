@@ -189,7 +189,7 @@ Array arange(const Scalar& start, const Scalar& step, int64_t count, DType dtype
 
 Array full(const Dims& shape, DType dtype, const Scalar& value, Order order) {
   Array result = Array::empty(shape, dtype, order);
-  fill(result.view(), value);
+  fill_new(result.view(), value);
   return result;
 }
 

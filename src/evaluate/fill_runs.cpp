@@ -53,23 +53,23 @@ bool exceeds_caches(int64_t bytes) {
   return bytes >= threshold;
 }
 
-void fill_one_run(std::byte* to, int64_t bytes, const std::byte* element, int64_t item_size) {
+void fill_one_run(std::byte* to, int64_t bytes, const std::byte* element, int64_t item_size, sched::Interrupts interrupts) {
   const Pattern pattern(element, item_size, bytes);
   const bool past_caches = exceeds_caches(bytes);
   const auto body = [&](int64_t begin, int64_t end) {
     pattern.write(to + begin, end - begin, past_caches);
     if (past_caches) kernel::finish_stream();
   };
-  sched::parallel_for(bytes, kGrain, body, sched::Interrupts::kFinish);
+  sched::parallel_for(bytes, kGrain, body, interrupts);
 }
 
 }  // namespace
 
-bool fill_runs(const View& destination, const std::byte* element) {
+bool fill_runs(const View& destination, const std::byte* element, sched::Interrupts interrupts) {
   const int64_t size = item_size(destination.dtype);
   if (destination.is_c_contiguous() || destination.is_f_contiguous()) {
     if (destination.nbytes() < kShortestRun) return false;
-    fill_one_run(destination.data, destination.nbytes(), element, size);
+    fill_one_run(destination.data, destination.nbytes(), element, size, interrupts);
     return true;
   }
   // Rows along the last axis.
@@ -89,7 +89,7 @@ bool fill_runs(const View& destination, const std::byte* element) {
       pattern.write(to, run, false);
     }
   };
-  sched::parallel_for(rows, std::max<int64_t>(1, kGrain / run), body, sched::Interrupts::kFinish);
+  sched::parallel_for(rows, std::max<int64_t>(1, kGrain / run), body, interrupts);
   return true;
 }
 

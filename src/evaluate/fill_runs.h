@@ -3,10 +3,11 @@
 #pragma once
 
 #include "manycore/view.h"
+#include "sched/parallel.h"
 
 namespace manycore::evaluate {
 
 // destination[...] = element (of the destination's dtype). False, with nothing written, where there are no runs worth it.
-bool fill_runs(const View& destination, const std::byte* element);
+bool fill_runs(const View& destination, const std::byte* element, sched::Interrupts interrupts);
 
 }  // namespace manycore::evaluate

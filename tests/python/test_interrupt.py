@@ -13,6 +13,7 @@ import manycore
 import manycore.numpy as mnp
 import numpy
 import pytest
+from manycore import _core
 
 
 class Stop(Exception):
@@ -75,6 +76,11 @@ LONG: dict[str, Callable[[int], Any]] = {
     "integers": lambda n: mnp.random.default_rng(1).integers(0, 10, n // 2),
     "take": lambda n: mnp.ones(1000)[mnp.zeros(n, dtype=int)],
     "select": lambda n: mnp.ones(n)[mnp.ones(n, dtype=bool)],
+    "full": lambda n: mnp.full(n, 1.5),
+    "full of one byte": lambda n: mnp.full(n, 0),
+    "full in rows": lambda n: mnp.full((n // 1000, 1000), 1.5, order="F"),
+    "ones_like": lambda n: mnp.ones_like(mnp.empty(n)),
+    "full_like": lambda n: mnp.full_like(mnp.empty(n), 2),
     "where": lambda n: mnp.where(mnp.ones(n, dtype=bool), 1.0, 2.0),
 }
 
@@ -102,6 +108,28 @@ def test_signals_are_seen_while_a_long_operation_runs(name: str) -> None:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, old)
+
+
+def test_a_signal_stops_the_filling_of_a_new_array_in_the_middle() -> None:
+    # Nobody has seen the array; what it took goes back.
+    size = 1 << 22
+    begin = time.perf_counter()
+    mnp.full(size, 1.5)
+    # As many elements as take some two seconds here, within 3 GB.
+    size = min(int(size * 2 / (time.perf_counter() - begin)), 400_000_000)
+    old = signal.signal(signal.SIGALRM, stop)
+    before = _core.machine()["memory_held"]
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.1)
+        begin = time.perf_counter()
+        with pytest.raises(Stop):
+            for _ in range(100):
+                mnp.full(size, 1.5)
+        assert time.perf_counter() - begin < 1
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, old)
+    assert _core.machine()["memory_held"] - _core.machine()["memory_kept"] <= before
 
 
 def test_a_generator_that_was_stopped_draws_on() -> None:
