@@ -138,9 +138,8 @@ PyObject* mean_native(const ReduceArguments& arguments, Refusal* refusal) {
   return run(
       arguments, "reduce", refusal,
       [&](Prepared& prepared) {
-        const bool is_masked = prepared.options.where != nullptr;
-        if (is_masked || reduced_count(prepared) == 0) {
-          decline(refusal, is_masked ? "argument where" : "mean of an empty slice, which warns");
+        if (reduced_count(prepared) == 0) {
+          decline(refusal, "mean of an empty slice, which warns");
           return Array();
         }
         return evaluate::mean(prepared.input.view_to_read(), prepared.options);
@@ -152,9 +151,8 @@ PyObject* variance_native(const ReduceArguments& arguments, double removed, bool
   return run(
       arguments, "reduce", refusal,
       [&](Prepared& prepared) {
-        const bool is_masked = prepared.options.where != nullptr;
-        if (is_masked || static_cast<double>(reduced_count(prepared)) <= removed) {
-          decline(refusal, is_masked ? "argument where" : "degrees of freedom <= 0 for a slice, which warns");
+        if (static_cast<double>(reduced_count(prepared)) <= removed) {
+          decline(refusal, "degrees of freedom <= 0 for a slice, which warns");
           return Array();
         }
         return evaluate::variance(prepared.input.view_to_read(), removed, take_square_root, prepared.options);

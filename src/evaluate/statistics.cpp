@@ -4,6 +4,7 @@
 #include <cmath>
 #include <complex>
 #include <cstring>
+#include <limits>
 
 #include "evaluate/assign.h"
 #include "evaluate/reduce.h"
@@ -85,8 +86,8 @@ void divide_all(const View& sums, double count) {
   for_each_element(sums, [&](std::byte* element) { divide(sums.dtype, element, count); });
 }
 
-// Every result has its own number of selected elements.
-void divide_by_counts(const View& sums, const View& counts) {
+// Every result has its own number of selected elements; `removed` are not counted.
+void divide_by_counts(const View& sums, const View& counts, double removed) {
   if (sums.size() == 0) return;
   const View* views[] = {&counts, &sums};
   Plan plan;
@@ -94,9 +95,15 @@ void divide_by_counts(const View& sums, const View& counts) {
   walk(plan, 0, plan.size, plan.size, [&](std::byte* const* data, int64_t n) {
     for (int64_t i = 0; i < n; ++i) {
       const int64_t count = *reinterpret_cast<const int64_t*>(data[0] + i * plan.strides[0][0]);
-      divide(sums.dtype, data[1] + i * plan.strides[1][0], static_cast<double>(count));
+      divide(sums.dtype, data[1] + i * plan.strides[1][0], static_cast<double>(count) - removed);
     }
   });
+}
+
+int64_t least(const View& counts) {
+  int64_t found = std::numeric_limits<int64_t>::max();
+  for_each_element(counts, [&](const std::byte* p) { found = std::min(found, *reinterpret_cast<const int64_t*>(p)); });
+  return found;
 }
 
 // NumPy makes a mean and a variance of several calls, each of which warns under its own name (subtract, square, divide, ...).
@@ -226,7 +233,8 @@ Array mean_of(const View& input, const ReduceOptions& options) {
     counting.output = nullptr;
     counting.where = nullptr;
     const Array counts = reduce(Reduction::kSum, broadcast_to(*options.where, input.shape), counting);
-    divide_by_counts(total.view(), counts.view());
+    if (least(counts.view()) == 0) fail_unsupported("mean");  // of nothing, which warns
+    divide_by_counts(total.view(), counts.view(), 0);
     return deliver(is_half ? to_float16(total, false, 0) : total, options);
   }
   const double count = static_cast<double>(ReduceAxes(input, options).items(input));
@@ -240,10 +248,50 @@ Array mean_of(const View& input, const ReduceOptions& options) {
   return deliver(is_half ? to_float16(total, false, 0) : total, options);
 }
 
-Array variance_of(const View& input, double degrees_of_freedom_removed, bool take_square_root, const ReduceOptions& options) {
+// Of the selected elements, call by call as NumPy makes it: the array of squares is needed, since a mask has no order of its own.
+Array masked_variance(const View& input, double degrees_of_freedom_removed, bool take_square_root, const ReduceOptions& options) {
   const DType values = sum_dtype(input.dtype, options);
-  if (options.where != nullptr || !is_inexact(values) || promote(input.dtype, values) != values ||
-      (options.dtype && is_complex(values)))
+  if ((values != DType::kFloat32 && values != DType::kFloat64) || promote(input.dtype, values) != values || input.ndim() == 0 ||
+      options.output != nullptr)
+    fail_unsupported("variance");
+  unsigned raised = 0;
+  ReduceOptions sums = options;
+  sums.status = &raised;
+  sums.dtype = DType::kInt64;
+  sums.where = nullptr;
+  sums.keepdims = true;
+  const View chosen = broadcast_to(*options.where, input.shape);
+  const Array counts = reduce(Reduction::kSum, chosen, sums);
+  if (static_cast<double>(least(counts.view())) <= degrees_of_freedom_removed) fail_unsupported("variance");  // warns
+  sums.dtype = values;
+  sums.where = &chosen;
+  const Array mean = reduce(Reduction::kSum, input, sums);
+  divide_by_counts(mean.view(), counts.view(), 0);
+  ElementwiseOptions quiet;
+  quiet.status = &raised;
+  const Operand difference[] = {input, mean};
+  Array squares = elementwise(op::Op::subtract, difference, quiet);
+  const Operand itself[] = {squares};
+  quiet.outputs[0] = &squares;
+  elementwise(op::Op::square, itself, quiet);
+  sums.keepdims = options.keepdims;
+  Array result = reduce(Reduction::kSum, squares.view(), sums);
+  View per_result = counts.view();
+  const ReduceAxes axes(input, options);
+  for (int axis = input.ndim() - 1; axis >= 0 && !options.keepdims; --axis) {
+    if (!axes.reduced[axis]) continue;
+    per_result.shape.erase(axis);
+    per_result.strides.erase(axis);
+  }
+  divide_by_counts(result.view(), per_result, degrees_of_freedom_removed);
+  leave_warnings_to_numpy("var", raised, false, options);
+  return take_square_root ? root(std::move(result)) : result;
+}
+
+Array variance_of(const View& input, double degrees_of_freedom_removed, bool take_square_root, const ReduceOptions& options) {
+  if (options.where != nullptr) return masked_variance(input, degrees_of_freedom_removed, take_square_root, options);
+  const DType values = sum_dtype(input.dtype, options);
+  if (!is_inexact(values) || promote(input.dtype, values) != values || (options.dtype && is_complex(values)))
     fail_unsupported("variance");
   const ReduceAxes axes(input, options);
   const double count = static_cast<double>(axes.items(input));

@@ -151,6 +151,30 @@ def test_masks_and_initial_values_equal_numpys(name: str, dtype: str) -> None:
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", ["mean", "var", "std"])
+def test_masked_means_and_variances_equal_numpys(name: str, dtype: str) -> None:
+    base = data(dtype, (24, 37), seed=10, special=False)
+    # What is left to NumPy: float16's roundings and the absolute values of complex numbers.
+    native = name == "mean" or not (dtype == "float16" or "complex" in dtype)
+    for layout, theirs, ours in layouts_of(base):
+        if theirs.ndim == 0:
+            continue
+        full = np.random.default_rng(10).random(theirs.shape) < 0.7
+        row = full[:1] if theirs.ndim == 2 else full
+        nowhere = full & (np.arange(theirs.shape[-1]) != 3)  # nothing to take in a column, which NumPy warns of
+        for mask in (full, row, nowhere):
+            for axis in axes_of(theirs):
+                for keepdims in (False, True):
+                    options: dict[str, Any] = {"axis": axis, "keepdims": keepdims}
+                    if name != "mean" and keepdims:
+                        options["ddof"] = 1
+                    expected = Outcome(lambda: getattr(np, name)(theirs, where=mask, **options))
+                    got = Outcome(lambda: getattr(mnp, name)(ours, where=mnp.array(mask), **options))
+                    in_engine = native and not expected.warnings and not (dtype == "float16" and np.ndim(expected.value) == 0)
+                    check(expected, got, (name, dtype, layout, mask.shape, options), native=in_engine)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", SCANS)
 def test_running_reductions_equal_numpy(name: str, dtype: str) -> None:
     base = data(dtype, (24, 37), seed=11, special=False)
