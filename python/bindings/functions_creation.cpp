@@ -36,9 +36,12 @@ bool parse_new(FunctionCall& call, NewArray* result) {
     call.declined = "arguments that only NumPy serves";
     return false;
   }
+  for (int64_t extent : result->shape) {
+    if (extent < 0) call.refused = "a negative dimension";
+  }
   if (!dtype_or(values[1], DType::kFloat64, &result->dtype)) call.declined = "dtype is none of the engine's";
   if (!order_from(values[2], &result->order)) call.declined = "argument order";
-  return call.declined == nullptr;
+  return call.declined == nullptr && call.refused == nullptr;
 }
 
 PyObject* zeros(FunctionCall& call) {

@@ -2,6 +2,7 @@
 #include "bindings/function_object.h"
 #include "bindings/operation_inputs.h"
 #include "evaluate/matmul.h"
+#include "evaluate/refused.h"
 
 namespace manycore::python {
 namespace {
@@ -16,6 +17,8 @@ PyObject* dot(FunctionCall& call) {
     const int taken = take_array(values[i], &operands[i]);
     if (taken != 1) return taken == 0 ? call.decline("type of an operand") : nullptr;
   }
+  const View &left = operands[0].described(), &right = operands[1].described();
+  if (left.ndim() > 0 && right.ndim() > 0 && !evaluate::matmul_meets(left, right)) return call.refuse("shapes of the operands");
   evaluate::ElementwiseOptions options;
   if (!not_given(values[2])) {
     // dot is strict about its out: NumPy checks dtype and layout before anything is written.

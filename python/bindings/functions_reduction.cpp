@@ -12,7 +12,7 @@ using evaluate::Reduction;
 PyObject* finish(FunctionCall& call, PyObject* result, const Refusal& refusal) {
   if (result != nullptr || !refusal.refused()) return result;
   if (refusal.error.empty()) return call.decline(refusal.declined);
-  throw UserError(ErrorKind::kValue, refusal.error);  // the function object lets NumPy say it
+  return call.refuse("arguments that the engine refuses");
 }
 
 template <Reduction kReduction>

@@ -4,6 +4,7 @@
 #include "bindings/ufunc_call.h"
 #include "evaluate/assign.h"
 #include "evaluate/create.h"
+#include "evaluate/refused.h"
 
 namespace manycore::python {
 namespace {
@@ -19,6 +20,10 @@ PyObject* where(FunctionCall& call) {
   if (taken != 1) return taken == 0 ? call.decline("type of an operand") : nullptr;
   if (!inputs.has_array()) return call.decline("no array among the operands");
   const auto operands = inputs.operands();
+  for (int i = 0; i < 3; ++i) {
+    const View *one = operands[i].view, *other = operands[(i + 1) % 3].view;
+    if (one && other && !evaluate::shapes_meet(one->shape, other->shape)) return call.refuse("shapes of the operands");
+  }
   Array result;
   if (!evaluate::record_where(operands[0], operands[1], operands[2], &result)) {
     ReleaseForLarge released(inputs.largest());
@@ -56,7 +61,7 @@ PyObject* clip(FunctionCall& call) {
   }
   Refusal refusal;
   PyObject* result = run_operation(operation, inputs, options, outputs, "clip", &refusal);
-  if (!refusal.error.empty()) throw UserError(ErrorKind::kValue, refusal.error);
+  if (!refusal.error.empty()) return call.refuse("arguments that the engine refuses");
   return result;
 }
 

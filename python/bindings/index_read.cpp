@@ -122,6 +122,10 @@ PyObject* read_by_one_array(PyObject* self, PyObject* index) {
   if ((!is_mask && positions.dtype() != DType::kInt64) || positions.ndim() == 0 || array.ndim() == 0) return nullptr;
   const int used = is_mask ? positions.ndim() : 1;
   if (array.ndim() - used > 1 && !array.is_c_contiguous()) return nullptr;
+  if (is_mask && !std::equal(positions.shape().begin(), positions.shape().end(), array.shape().begin(),
+                             array.shape().begin() + std::min(used, array.ndim()))) {
+    return retry_real_method(self, "__getitem__", {&index, 1, nullptr}, "shape of the mask");
+  }
   try {
     const BufferRef kept = array.buffer();
     static constexpr int first_axis[] = {0};

@@ -7,6 +7,7 @@
 #include "bindings/trace.h"
 #include "evaluate/assign.h"
 #include "evaluate/index.h"
+#include "evaluate/refused.h"
 
 namespace manycore::python {
 
@@ -166,6 +167,9 @@ int store_value(const Array& destination, PyObject* value) {
     if (holder.is_scalar && !fits_quietly(holder.scalar, dtype)) return store_by_numpy(destination, value);
     if (warn_discards_imaginary(given, dtype) < 0) return -1;
     if (!holder.is_scalar && is_same_view(destination.described(), holder.array.described())) return 0;  // a[...] = a
+    if (!holder.is_scalar && !evaluate::shape_fits(holder.array.shape(), destination.shape())) {
+      return store_by_numpy(destination, value);  // which says so
+    }
     unsigned status = 0;
     try {
       const bool recorded = holder.is_scalar ? evaluate::record_fill(destination, holder.scalar)

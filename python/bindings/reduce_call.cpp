@@ -3,6 +3,7 @@
 #include "bindings/function_arguments.h"
 #include "bindings/real_numpy.h"
 #include "evaluate/record.h"
+#include "evaluate/refused.h"
 
 namespace manycore::python {
 namespace {
@@ -47,6 +48,10 @@ bool prepare(const ReduceArguments& arguments, Prepared* prepared, Refusal* refu
   if (taken == 0) return decline(refusal, "type of the array");
   evaluate::ReduceOptions& options = prepared->options;
   if (!axes_from(arguments.axis, &options.axes)) return decline(refusal, "argument axis");
+  if (!evaluate::axes_fit(options.axes, prepared->input.ndim())) {
+    refusal->error = "argument axis";
+    return false;
+  }
   if (options.axes) options.axes = evaluate::normalize_axes(*options.axes, prepared->input.ndim());
   if (!not_given(arguments.dtype)) {
     DType dtype;
@@ -120,12 +125,23 @@ int64_t reduced_count(const Prepared& prepared) {
   return count;
 }
 
+bool has_no_start(evaluate::Reduction reduction) {
+  using enum evaluate::Reduction;
+  return reduction == kMin || reduction == kMax || reduction == kArgmin || reduction == kArgmax;
+}
+
 }  // namespace
 
 PyObject* reduce_native(evaluate::Reduction reduction, const ReduceArguments& arguments, Refusal* refusal) {
   return run(
       arguments, "reduce", refusal,
-      [&](Prepared& prepared) { return evaluate::reduce(reduction, prepared.input.view_to_read(), prepared.options); },
+      [&](Prepared& prepared) {
+        if (prepared.input.size() == 0 && !prepared.options.axes && !prepared.options.initial && has_no_start(reduction)) {
+          refusal->error = "nothing to reduce";
+          return Array();
+        }
+        return evaluate::reduce(reduction, prepared.input.view_to_read(), prepared.options);
+      },
       [&](Prepared& prepared, Array* result) {
         return evaluate::record_reduce(reduction, prepared.input, prepared.options, result);
       });

@@ -4,6 +4,7 @@
 #include "bindings/function_arguments.h"
 #include "bindings/real_numpy.h"
 #include "evaluate/matmul.h"
+#include "evaluate/refused.h"
 #include "evaluate/small.h"
 
 namespace manycore::python {
@@ -183,6 +184,10 @@ PyObject* matmul_native(const UfuncObject& ufunc, PyObject* const* args, Py_ssiz
       if (const int taken = take_output(output, &out); taken != 1) return taken == 0 ? decline("argument out") : nullptr;
       options.outputs[0] = &out;
     }
+    if (!evaluate::matmul_meets(a.described(), b.described())) {
+      refusal->error = "shapes of the operands";
+      return nullptr;
+    }
     unsigned status = 0;
     options.status = &status;
     try {
@@ -222,6 +227,11 @@ PyObject* run_operation(op::Op operation, const Inputs& inputs, evaluate::Elemen
       return result_object(std::move(results[0]), outputs[0]);
     }
     const int count = op::info(operation).outputs;
+    const bool plain = !options.where && !options.dtype && options.casting == Casting::kSameKind && !options.outputs[1];
+    if (plain && !evaluate::elementwise_fits(operation, inputs.operands(), options.outputs[0])) {
+      refusal->error = "shapes or dtypes of the operands";
+      return nullptr;
+    }
     try {
       if (evaluate::record_elementwise(operation, inputs.operands(), &results[0], options)) {
         return result_object(std::move(results[0]), outputs[0]);
