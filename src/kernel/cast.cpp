@@ -1,7 +1,9 @@
 // Casts between all dtypes. Floating point to integer truncates; out of range and NaN give what the x86 conversion
 // instructions of C compilers give and therefore NumPy: narrow integers take the low bits of a 32-bit conversion, uint32 those of
 // a 64-bit one. float64 to float16 rounds once. Complex to real drops the imaginary part.
+#include <bit>
 #include <cmath>
+#include <cstring>
 
 #include "kernel/half.h"
 #include "kernel/targets.h"
@@ -62,8 +64,17 @@ inline void widen(const Half* from, float* to, int64_t n) {
 inline void narrow(const float* from, Half* to, int64_t n) {
   int64_t i = 0;
 #if defined(__x86_64__) && HWY_TARGET <= HWY_AVX2
+  // The instruction would make a signalling NaN quiet and report it; NumPy keeps the bits.
+  const __m256i least = _mm256_set1_epi32(0x7f800000), all = _mm256_set1_epi32(0x7fffffff), quiet = _mm256_set1_epi32(0x7fbfffff);
   for (; i + 8 <= n; i += 8) {
-    _mm_storeu_si128(reinterpret_cast<__m128i*>(to + i), _mm256_cvtps_ph(_mm256_loadu_ps(from + i), 0));
+    const __m256 floats = _mm256_loadu_ps(from + i);
+    const __m256i magnitude = _mm256_and_si256(_mm256_castps_si256(floats), all);
+    const __m256i signalling = _mm256_andnot_si256(_mm256_cmpgt_epi32(magnitude, quiet), _mm256_cmpgt_epi32(magnitude, least));
+    if (_mm256_testz_si256(signalling, signalling)) {
+      _mm_storeu_si128(reinterpret_cast<__m128i*>(to + i), _mm256_cvtps_ph(floats, 0));
+    } else {
+      for (int64_t k = i; k < i + 8; ++k) to[k] = to_half(from[k]);
+    }
   }
 #endif
   for (; i < n; ++i) to[i] = to_half(from[i]);
@@ -91,11 +102,50 @@ struct ToFloatForHalf {
 
 constexpr int64_t kBlock = 256;
 
+// NumPy widens float16 as bits: a signalling NaN stays one and reports nothing, which no conversion of the processor does. NumPy makes
+// such NaN itself, where it narrows.
+inline bool is_signalling(Half half) { return (half.bits & 0x7fffu) > 0x7c00u && (half.bits & 0x200u) == 0; }
+
+inline bool any_signalling(const Half* halves, int64_t n) {
+  unsigned found = 0;
+  for (int64_t i = 0; i < n; ++i) found |= is_signalling(halves[i]) ? 1u : 0u;
+  return found != 0;
+}
+
+inline void make_quiet(const Half* from, Half* to, int64_t n) {
+  for (int64_t i = 0; i < n; ++i) to[i] = Half{static_cast<uint16_t>(from[i].bits | (is_signalling(from[i]) ? 0x200u : 0u))};
+}
+
+// What NaN becomes without a report.
+template <class R>
+inline constexpr bool kTakesNaN = std::is_same_v<R, Truth> || std::is_same_v<R, float> || std::is_same_v<R, double> ||
+                                  std::is_same_v<R, std::complex<float>> || std::is_same_v<R, std::complex<double>>;
+
+inline double signalling_double(Half half) {
+  const uint64_t payload = static_cast<uint64_t>(half.bits & 0x3ffu) << 42;
+  return std::bit_cast<double>(static_cast<uint64_t>(half.bits & 0x8000u) << 48 | 0x7ff0000000000000u | payload);
+}
+
+// The elements of a block that has been widened which are signalling NaN, again and as bits.
+template <class R>
+void keep_signalling(const Half* source, int64_t n, char* results, int64_t step) {
+  for (int64_t i = 0; i < n; ++i) {
+    if (!is_signalling(source[i])) continue;
+    if constexpr (std::is_same_v<R, float> || std::is_same_v<R, std::complex<float>>) {
+      const float value = half_to_float(source[i]);
+      std::memcpy(results + i * step, &value, sizeof value);
+    } else if constexpr (std::is_same_v<R, double> || std::is_same_v<R, std::complex<double>>) {
+      const double value = signalling_double(source[i]);
+      std::memcpy(results + i * step, &value, sizeof value);
+    }
+  }
+}
+
 template <class R, class F>
 void from_half_loop(char** args, const int64_t* dims, const int64_t* steps, void*) {
   const char* a = args[0];
   char* r = args[1];
-  Half halves[kBlock];
+  Half halves[kBlock], quiet[kBlock];
   float floats[kBlock];
   for (int64_t begin = 0; begin < dims[0]; begin += kBlock) {
     const int64_t n = std::min(kBlock, dims[0] - begin);
@@ -105,10 +155,14 @@ void from_half_loop(char** args, const int64_t* dims, const int64_t* steps, void
     } else {
       for (int64_t i = 0; i < n; ++i) halves[i] = at<Half>(a + i * steps[0]);
     }
-    widen(source, floats, n);
+    // Quiet NaN pass through the conversions in silence; signalling ones are written afterwards.
+    const bool signalling = kTakesNaN<R> && any_signalling(source, n);
+    if (signalling) make_quiet(source, quiet, n);
+    widen(signalling ? quiet : source, floats, n);
     char* inner[2] = {reinterpret_cast<char*>(floats), r};
     const int64_t inner_steps[2] = {sizeof(float), steps[1]};
     unary_loop<R, float, F>(inner, &n, inner_steps, nullptr);
+    if (signalling) keep_signalling<R>(source, n, r, steps[1]);
     a += n * steps[0];
     r += n * steps[1];
   }
