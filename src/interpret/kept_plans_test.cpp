@@ -4,6 +4,7 @@
 
 #include <thread>
 
+#include "base/hooks.h"
 #include "base/options.h"
 #include "interpret/run_program.h"
 #include "kernel/dispatch.h"
@@ -199,6 +200,53 @@ TEST_F(Kept, what_the_passes_did_is_done_again) {
   EXPECT_GE(planned.size(), by_plan.size());
   planned.resize(by_plan.size());
   EXPECT_EQ(planned, by_plan);
+}
+
+// An interrupt leaves instructions; what was replaced by something equal must not be computed again from what has changed since.
+TEST_F(Kept, what_an_interrupt_leaves_can_run_later) {
+  constexpr int64_t kCount = 100000;
+  static int asked;  // how often it has been asked whether to stop
+  static int stops_at;
+  for (const int at_question : {0, 1, 2, 3, 5, 8, 13, 21}) {
+    base::set_option("chunk_elements", "64");
+    const auto run = [&](int stops) {
+      const Array a = counted({kCount}), result = promised({kCount}), reversed = promised({kCount});
+      program::Program program;
+      {
+        const Array first = promised({kCount}), same = promised({kCount});
+        program.instructions.push_back(elementwise(Op::add, first, operand(a), number(1)));
+        program.instructions.push_back(elementwise(Op::add, same, operand(a), number(1)));
+        program.instructions.push_back(elementwise(Op::multiply, a, operand(a), number(0)));
+        program.instructions.push_back(elementwise(Op::multiply, result, operand(first), operand(same)));
+        const Array backwards = result.slice(0, std::nullopt, std::nullopt, -1);
+        program.instructions.push_back(elementwise(Op::add, reversed, operand(same), operand(backwards)));
+      }
+      asked = 0;
+      stops_at = stops;
+      base::hooks().interrupted = [] { return ++asked == stops_at; };
+      std::vector<Report> reports;
+      bool stopped = false;
+      try {
+        run_program(program, &reports);
+      } catch (const Interrupted&) {
+        stopped = true;
+        run_program(program, &reports);
+      }
+      base::hooks().interrupted = nullptr;
+      for (int64_t i = 0; i < kCount; ++i) {
+        if (at(a, i) != 0 || at(result, i) != double(i + 1) * double(i + 1)) ADD_FAILURE() << i << " " << stops;
+        if (at(reversed, i) != double(i + 1) + at(result, kCount - 1 - i)) ADD_FAILURE() << i << " " << stops;
+        if (HasFailure()) return stopped;
+      }
+      return stopped;
+    };
+    run(0);
+    const int64_t before = reused();
+    const bool stopped = run(at_question);
+    EXPECT_GE(reused(), before + 1);
+    if (at_question == 1) EXPECT_TRUE(stopped);
+  }
+  base::set_option("chunk_elements", "0");
 }
 
 TEST_F(Kept, two_arrays_over_the_same_foreign_bytes_leave_no_plan) {

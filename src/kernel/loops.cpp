@@ -65,6 +65,9 @@ void set_loop(op::Op operation, int slot, const Loop& loop) {
   version.fetch_add(1, std::memory_order_release);
 }
 
-uint64_t table_version() { return version.load(std::memory_order_acquire); }
+uint64_t table_version() {
+  table();  // the first use changes it too
+  return version.load(std::memory_order_acquire);
+}
 
 }  // namespace manycore::kernel
