@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import importlib
+import sys
 
 
 def is_main() -> bool:
     """Is this the process's main interpreter? Python tells by a module that is called otherwise from 3.13 on."""
-    for name in ("_interpreters", "_xxsubinterpreters"):
-        try:
-            interpreters = importlib.import_module(name)
-        except ImportError:
-            continue
-        return bool(interpreters.get_current() == interpreters.get_main())
-    return True  # a Python without subinterpreters
+    try:
+        interpreters = importlib.import_module("_interpreters" if sys.version_info >= (3, 13) else "_xxsubinterpreters")
+    except ImportError:
+        return True  # a Python without subinterpreters
+    return bool(interpreters.get_current() == interpreters.get_main())
 
 
 def refuse_others() -> None:

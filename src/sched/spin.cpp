@@ -1,5 +1,6 @@
 #include "sched/spin.h"
 
+#include <algorithm>
 #include <atomic>
 
 #include "os/clock.h"
@@ -18,15 +19,24 @@ int most_spinning() {
 
 }  // namespace
 
-Spin::Spin(int64_t nanoseconds) : nanoseconds_(nanoseconds) {
-  allowed_ = false;
+Spin::Spin(SpinHistory& history, int64_t nanoseconds) : history_(history), nanoseconds_(nanoseconds) {
   if (nanoseconds <= 0) return;
+  const uint32_t left_out = history.left_out.load(std::memory_order_relaxed);
+  if (left_out > 0) {
+    history.left_out.store(left_out - 1, std::memory_order_relaxed);
+    return;
+  }
   allowed_ = spinning.fetch_add(1, std::memory_order_relaxed) < most_spinning();
   if (!allowed_) spinning.fetch_sub(1, std::memory_order_relaxed);
 }
 
 Spin::~Spin() {
-  if (allowed_) spinning.fetch_sub(1, std::memory_order_relaxed);
+  if (!allowed_) return;
+  spinning.fetch_sub(1, std::memory_order_relaxed);
+  uint32_t failures = 0;
+  if (!found_) failures = std::min(history_.failures.load(std::memory_order_relaxed) + 1, SpinHistory::kMostFailures);
+  history_.failures.store(failures, std::memory_order_relaxed);
+  history_.left_out.store((1u << failures) - 1, std::memory_order_relaxed);
 }
 
 bool Spin::before_end() {

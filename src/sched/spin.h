@@ -1,8 +1,10 @@
-// Looking again for at most 50 us before sleeping: `Spin spin; while (spin.again()) if (ready()) return;`.
-// A thread that spins takes a core, so no more threads spin at once than there are cores to spare: the others sleep at once.
-// Any thread; one object belongs to one thread.
+// Looking again for at most 50 us before sleeping: `Spin spin(history); while (spin.again()) if (ready()) { spin.found(); return; }`.
+// A thread that spins takes a core, so no more threads spin at once than there are cores; and where spinning has found nothing lately
+// (work comes seldom, or the threads of other programs have the cores) it is left out, twice as often after each failure.
+// Any thread; a Spin belongs to one thread, a History may be shared.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 
 #include "manycore/export.h"
@@ -19,10 +21,17 @@ inline void relax() {
 #endif
 }
 
+// Whether looking again has paid at one place.
+struct SpinHistory {
+  static constexpr uint32_t kMostFailures = 5;  // then 31 of 32 are left out
+  std::atomic<uint32_t> failures{0};
+  std::atomic<uint32_t> left_out{0};
+};
+
 class Spin {
  public:
-  // At most `nanoseconds` long.
-  MANYCORE_API explicit Spin(int64_t nanoseconds = kSpinNanoseconds);
+  // At most `nanoseconds` long; 0: not at all.
+  MANYCORE_API explicit Spin(SpinHistory& history, int64_t nanoseconds = kSpinNanoseconds);
   MANYCORE_API ~Spin();
   Spin(const Spin&) = delete;
   Spin& operator=(const Spin&) = delete;
@@ -33,19 +42,22 @@ class Spin {
     relax();
     return ++rounds_ % kRoundsPerLook != 0 || before_end();
   }
+  void found() { found_ = true; }
 
  private:
   // A look at the clock costs as much as some rounds.
   static constexpr uint32_t kRoundsPerLook = 16;
   MANYCORE_API bool before_end();
 
-  bool allowed_;
+  SpinHistory& history_;
+  bool allowed_ = false;
+  bool found_ = false;
   uint32_t rounds_ = 0;
   int64_t end_ = 0;
   int64_t nanoseconds_;
 };
 
-// For tests and for children of a fork: how many threads spin now.
+// How many threads spin now. A child of a fork has none but its own.
 MANYCORE_API int spinning_threads();
 MANYCORE_API void forget_spinning_threads();
 

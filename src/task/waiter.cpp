@@ -7,9 +7,15 @@
 namespace manycore::task {
 
 Waiter::Ended Waiter::wait(int64_t deadline, bool spin) {
-  sched::Spin looks(spin ? sched::kSpinNanoseconds : 0);
-  while (looks.again()) {
-    if (is_done()) return Ended::done;
+  // What a thread waits for now is most often like what it waited for before.
+  thread_local sched::SpinHistory history;
+  {
+    sched::Spin looks(history, spin ? sched::kSpinNanoseconds : 0);
+    while (looks.again()) {
+      if (!is_done()) continue;
+      looks.found();
+      return Ended::done;
+    }
   }
   uint32_t awake = kAwake;
   if (!word_.compare_exchange_strong(awake, kAsleep, std::memory_order_acq_rel) && awake == kDone) return Ended::done;
@@ -26,7 +32,7 @@ Waiter::Ended Waiter::wait(int64_t deadline, bool spin) {
 }
 
 void Waiter::wait_for_promised() {
-  while (wait(-1) != Ended::done) {
+  while (wait(-1, false) != Ended::done) {
   }
 }
 

@@ -1,5 +1,6 @@
 """manycore.futures.Future does what concurrent.futures.Future does, whatever is done to it in which order."""
 
+# Long file: one differential script and what it compares.
 from __future__ import annotations
 
 import asyncio

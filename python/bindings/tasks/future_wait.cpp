@@ -21,8 +21,8 @@ constexpr double kLongestSeconds = 9223372036.0;
 bool on_main_thread() { return syscall(SYS_gettid) == getpid(); }
 
 // Takes `waiter` off the future's list; false where somebody has taken the whole list to wake it.
-bool unlink(FutureFields& fields, const task::Waiter& waiter) {
-  for (task::Waiter** place = &fields.sleepers; *place != nullptr; place = &(*place)->next) {
+bool unlink(void* fields, task::Waiter& waiter) {
+  for (task::Waiter** place = &static_cast<FutureFields*>(fields)->sleepers; *place != nullptr; place = &(*place)->next) {
     if (*place == &waiter) {
       *place = waiter.next;
       return true;
@@ -43,6 +43,12 @@ int sleep_until_done(FutureFields& fields, int64_t deadline) {
   task::Waiter waiter;
   waiter.next = fields.sleepers;
   fields.sleepers = &waiter;
+  return sleep_on(waiter, deadline, unlink, &fields);
+}
+
+}  // namespace
+
+int sleep_on(task::Waiter& waiter, int64_t deadline, bool (*unlink)(void* owner, task::Waiter& waiter), void* owner) {
   const bool looks_up = on_main_thread();
   for (bool first = true;; first = false) {
     PyThreadState* state = release_interpreter();
@@ -56,15 +62,13 @@ int sleep_until_done(FutureFields& fields, int64_t deadline) {
     if (ended == task::Waiter::Ended::done) return 1;
     const bool raised = PyErr_CheckSignals() != 0;
     if (!raised && (deadline < 0 || os::now_nanoseconds() < deadline)) continue;
-    if (!unlink(fields, waiter)) {
+    if (!unlink(owner, waiter)) {
       waiter.wait_for_promised();
       if (!raised) return 1;
     }
     return raised ? -1 : 0;
   }
 }
-
-}  // namespace
 
 bool deadline_of(PyObject* timeout, int64_t* deadline) {
   *deadline = -1;

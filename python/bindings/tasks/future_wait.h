@@ -3,6 +3,10 @@
 
 #include <Python.h>
 
+#include <cstdint>
+
+#include "task/waiter.h"
+
 namespace manycore::python::tasks {
 
 // A timeout in seconds, or None, as a point of the monotonic clock in nanoseconds (-1: none). False with an exception.
@@ -10,5 +14,9 @@ bool deadline_of(PyObject* timeout, int64_t* deadline);
 
 // 1: the future is done, 0: it was not at the deadline, -1: an exception was raised.
 int wait_until_done(PyObject* future, int64_t deadline);
+
+// The same for a record that the caller has put where somebody will find and wake it. unlink(owner, waiter) takes it away from there
+// and answers false where it has been taken already, so that done() is certain to come.
+int sleep_on(task::Waiter& waiter, int64_t deadline, bool (*unlink)(void* owner, task::Waiter& waiter), void* owner);
 
 }  // namespace manycore::python::tasks

@@ -7,5 +7,7 @@
 namespace manycore::python::tasks {
 
 int add_future_type(PyObject* module);
+int add_map_type(PyObject* module);
+int add_thread_pool_type(PyObject* module);
 
 }  // namespace manycore::python::tasks

@@ -18,15 +18,18 @@ from concurrent.futures import (
 )
 
 from manycore._tasks import Future
+from manycore.futures.thread import BrokenThreadPool, ThreadPoolExecutor
 
 __all__ = [
     "ALL_COMPLETED",
     "FIRST_COMPLETED",
     "FIRST_EXCEPTION",
     "BrokenExecutor",
+    "BrokenThreadPool",
     "CancelledError",
     "Future",
     "InvalidStateError",
+    "ThreadPoolExecutor",
     "TimeoutError",
     "as_completed",
     "wait",

@@ -1,0 +1,56 @@
+// One map() over a pool: its items stand in the pool's queue as a single call that is taken once for each item, so an item costs no
+// future of its own while any free thread still takes the next one. The results wait in their items' places for the iterator.
+// Counted: the iterator, the queue while it is linked, and each running item hold it. With the GIL.
+#pragma once
+
+#include <Python.h>
+
+#include <cstdint>
+#include <vector>
+
+#include "bindings/tasks/future_object.h"
+#include "bindings/tasks/reference.h"
+#include "task/queue.h"
+
+namespace manycore::python::tasks {
+
+class PoolCore;
+
+struct MapItem {
+  enum class State : uint8_t { kWaiting, kRunning, kReturned, kRaised, kCancelled, kGiven };
+  PyObject* value = nullptr;  // what waits: the argument or a tuple of them; afterwards the result or the exception
+  State state = State::kWaiting;
+};
+
+// What task::Call::kind says of the calls in a pool's queue.
+inline constexpr uint8_t kPythonCall = 0;
+inline constexpr uint8_t kMapCall = 1;
+
+struct MapRun : task::Call {
+  Reference callable;
+  Reference context;     // each item runs in a copy of it; null: in the thread's own
+  bool unpacks = false;  // an item's value is a tuple of arguments
+  std::vector<MapItem> items;
+  size_t next_to_run = 0;
+  size_t next_to_give = 0;
+  bool abandoned = false;           // nobody will ask for results
+  task::Waiter* sleeper = nullptr;  // the iterator waits for next_to_give
+  int holders = 1;
+
+  void drop();
+};
+
+MapRun* as_map(task::Call* call);
+
+// Runs the next item, which the caller has taken out of the queue's count, and drops the caller's hold.
+void run_map_item(MapRun* map, Wakeups& later);
+// For maps that leave the queue unfinished: what waits fails, or is cancelled.
+void fail_map(MapRun* map, PyObject* exception);
+void cancel_map(MapRun* map);
+// Nobody asks for results any more: what has not begun never will.
+void abandon_map(PoolCore& pool, MapRun* map);
+
+// pool.map: all items are taken from the iterables now. `deadline` as of deadline_of().
+PyObject* start_map(PoolCore& pool, PyObject* callable, PyObject* iterables, int64_t deadline);
+
+}  // namespace manycore::python::tasks

@@ -1,0 +1,225 @@
+#include "bindings/tasks/pool_core.h"
+
+#include "bindings/tasks/interpreter.h"
+#include "bindings/tasks/map_run.h"
+#include "os/clock.h"
+#include "sched/spin.h"
+
+namespace manycore::python::tasks {
+namespace {
+
+PoolCore* pools = nullptr;
+uint32_t process_generation = 0;
+bool ends = false;
+int64_t tasks = 0;
+
+// How long a thread that found work waits for the submitter to let go of the GIL by itself, as it does in result().
+constexpr int64_t kPatience = 10'000;
+// Python's switch interval: a worker that calls C functions only is never asked for the GIL by the interpreter, so it asks itself.
+constexpr int64_t kTurn = 5'000'000;
+
+PyObject* run_worker(PyObject* capsule, PyObject*) {
+  auto* core = static_cast<PoolCore*>(PyCapsule_GetPointer(capsule, nullptr));
+  if (core == nullptr) return nullptr;
+  core->hold();
+  core->work();
+  core->drop();
+  Py_RETURN_NONE;
+}
+
+PyMethodDef worker_method = {"work", run_worker, METH_NOARGS, "Run tasks until the pool ends."};
+
+void drop_core(PyObject* capsule) { static_cast<PoolCore*>(PyCapsule_GetPointer(capsule, nullptr))->drop(); }
+
+void run_taken(task::Call* call, Wakeups& later) {
+  ++tasks;
+  if (auto* map = as_map(call)) {
+    run_map_item(map, later);
+  } else {
+    run_call(static_cast<PythonCall*>(call), later);
+  }
+}
+
+}  // namespace
+
+PoolCore::PoolCore(int most_threads) : queue(most_threads) {
+  next = pools;
+  place = &pools;
+  if (next != nullptr) next->place = &next;
+  pools = this;
+}
+
+PoolCore::~PoolCore() {
+  *place = next;
+  if (next != nullptr) next->place = place;
+}
+
+void PoolCore::drop() {
+  if (--holders == 0) delete this;
+}
+
+bool PoolCore::start_thread() {
+  hold();
+  const Reference capsule(PyCapsule_New(this, nullptr, drop_core));
+  if (!capsule) drop();
+  const Reference target(capsule ? PyCFunction_New(&worker_method, capsule.get()) : nullptr);
+  const Reference started(target ? PyObject_CallOneArg(start.get(), target.get()) : nullptr);
+  if (!started) queue.not_started();
+  return static_cast<bool>(started);
+}
+
+bool PoolCore::submit(task::Call& call, int64_t more) {
+  releases_at_push.store(interpreter_releases.load(std::memory_order_relaxed), std::memory_order_relaxed);
+  for (task::Queue::Next next = queue.push(call, more); next == task::Queue::Next::start_thread; next = queue.more_threads()) {
+    if (start_thread()) continue;
+    // The threads that there are do the work; without any it would wait for ever.
+    if (queue.threads() == 0 && queue.remove(call)) return false;
+    PyErr_Clear();
+    break;
+  }
+  return true;
+}
+
+bool PoolCore::initialize_thread() {
+  if (!initializer) return true;
+  if (Reference(PyObject_Call(initializer.get(), arguments.get(), nullptr))) return true;
+  log_critical("Exception in initializer:", take_raised().get());
+  broken = Reference(PyUnicode_FromString("A thread initializer failed, the thread pool is not usable anymore"));
+  const Reference error(broken ? PyObject_CallOneArg(broken_error.get(), broken.get()) : nullptr);
+  if (error) fail_waiting(error.get());
+  return false;
+}
+
+void PoolCore::wait_for_work(task::Queue::Worker& worker, Wakeups& later) {
+  PyThreadState* state = release_interpreter();
+  later.wake();
+  queue.wait(worker);
+  const uint32_t seen = releases_at_push.load(std::memory_order_relaxed);
+  const auto is_held = [&] { return !queue.stopped() && interpreter_releases.load(std::memory_order_acquire) == seen; };
+  if (is_held()) {
+    sched::Spin patience(patience_, kPatience);
+    while (patience.again()) {
+      if (is_held()) continue;
+      patience.found();
+      break;
+    }
+  }
+  take_gil(state);
+}
+
+void PoolCore::work() {
+  const uint32_t born = process_generation;
+  task::Queue::Worker worker;
+  if (!initialize_thread()) {
+    queue.leave(worker);
+    return;
+  }
+  queue.join(worker);
+  Wakeups later;
+  int64_t turn_ends = os::now_nanoseconds() + kTurn;
+  while (true) {
+    bool last = false;
+    task::Call* call = queue.take(worker, &last);
+    if (call == nullptr) {
+      if (queue.stopped()) break;
+      wait_for_work(worker, later);
+      turn_ends = os::now_nanoseconds() + kTurn;
+      continue;
+    }
+    // The queue lets go of a map with the last item; until then whoever runs an item holds it too.
+    if (auto* map = as_map(call); map != nullptr && !last) ++map->holders;
+    run_taken(call, later);
+    if (born != process_generation) return;  // the task forked: in the child this thread is no worker
+    if (queue.waiting() > 0) later.wake();
+    if (os::now_nanoseconds() > turn_ends) {
+      PyThreadState* state = release_interpreter();
+      later.wake();
+      take_gil(state);
+      turn_ends = os::now_nanoseconds() + kTurn;
+    }
+  }
+  queue.leave(worker);
+}
+
+int PoolCore::refuse_when_closed() const {
+  if (broken) {
+    const Reference error(PyObject_CallOneArg(broken_error.get(), broken.get()));
+    if (error) raise(error.get());
+  } else if (shut_down) {
+    PyErr_SetString(PyExc_RuntimeError, "cannot schedule new futures after shutdown");
+  } else if (ends) {
+    PyErr_SetString(PyExc_RuntimeError, "cannot schedule new futures after interpreter shutdown");
+  } else {
+    return 0;
+  }
+  return -1;
+}
+
+void PoolCore::fail_waiting(PyObject* exception) {
+  for (task::Call* call = queue.take_all(); call != nullptr;) {
+    task::Call* after = call->next;
+    if (auto* map = as_map(call)) {
+      fail_map(map, exception);
+    } else {
+      fail_call(static_cast<PythonCall*>(call), exception);
+    }
+    call = after;
+  }
+}
+
+void PoolCore::cancel_waiting() {
+  for (task::Call* call = queue.take_all(); call != nullptr;) {
+    task::Call* after = call->next;
+    if (auto* map = as_map(call)) {
+      cancel_map(map);
+    } else {
+      cancel_call(static_cast<PythonCall*>(call));
+    }
+    call = after;
+  }
+}
+
+// In a forked child: what waited runs in the parent. No callback is told, since they are the parent's too.
+void PoolCore::forget_waiting() {
+  for (task::Call* call = queue.take_all(); call != nullptr;) {
+    task::Call* after = call->next;
+    if (auto* map = as_map(call)) {
+      cancel_map(map);
+    } else {
+      auto* python_call = static_cast<PythonCall*>(call);
+      FutureFields& fields = fields_of(python_call->future);
+      if (fields.state == FutureState::kPending) fields.state = FutureState::kCancelledAndNotified;
+      free_call(python_call);
+    }
+    call = after;
+  }
+}
+
+void stop_all_pools() {
+  ends = true;
+  for (PoolCore* pool = pools; pool != nullptr; pool = pool->next) pool->queue.stop();
+}
+
+bool interpreter_ends() { return ends; }
+
+void before_fork() {
+  for (PoolCore* pool = pools; pool != nullptr; pool = pool->next) pool->queue.lock_for_fork();
+}
+
+void after_fork_in_parent() {
+  for (PoolCore* pool = pools; pool != nullptr; pool = pool->next) pool->queue.unlock_after_fork();
+}
+
+void after_fork_in_child() {
+  ++process_generation;
+  sched::forget_spinning_threads();
+  for (PoolCore* pool = pools; pool != nullptr; pool = pool->next) {
+    pool->queue.unlock_after_fork();
+    pool->queue.forget_threads();
+    pool->forget_waiting();
+  }
+}
+
+int64_t tasks_run() { return tasks; }
+
+}  // namespace manycore::python::tasks

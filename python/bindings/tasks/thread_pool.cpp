@@ -1,0 +1,177 @@
+// The C half of ThreadPoolExecutor: submit, map, shutdown. The Python half (manycore/futures/thread.py) checks arguments and starts
+// threads.
+#include "bindings/tasks/future_wait.h"
+#include "bindings/tasks/map_run.h"
+#include "bindings/tasks/module.h"
+#include "bindings/tasks/pool_core.h"
+
+namespace manycore::python::tasks {
+namespace {
+
+struct ThreadPool {
+  PyObject_HEAD PoolCore* core;  // null until __init__
+};
+
+PoolCore* core_of(PyObject* self) {
+  PoolCore* core = reinterpret_cast<ThreadPool*>(self)->core;
+  if (core == nullptr) PyErr_SetString(PyExc_RuntimeError, "ThreadPoolExecutor.__init__() was not called");
+  return core;
+}
+
+int initialize(PyObject* self, PyObject* args, PyObject* keywords) {
+  int most_threads = 0, inherits = 0;
+  PyObject *start = nullptr, *broken_error = nullptr, *initializer = nullptr, *arguments = nullptr;
+  if (!PyArg_ParseTuple(args, "iOOOO!p:ThreadPool", &most_threads, &start, &broken_error, &initializer, &PyTuple_Type, &arguments,
+                        &inherits)) {
+    return -1;
+  }
+  PoolCore*& core = reinterpret_cast<ThreadPool*>(self)->core;
+  if (core != nullptr) {
+    core->queue.stop();
+    core->drop();
+  }
+  core = new PoolCore(most_threads);
+  core->start = Reference::to(start);
+  core->broken_error = Reference::to(broken_error);
+  if (initializer != Py_None) core->initializer = Reference::to(initializer);
+  core->arguments = Reference::to(arguments);
+  core->inherits_context = inherits != 0;
+  return 0;
+}
+
+PyObject* submit(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObject* keywords) {
+  PoolCore* core = core_of(self);
+  if (core == nullptr) return nullptr;
+  if (count == 0) {
+    PyErr_SetString(PyExc_TypeError, "ThreadPoolExecutor.submit() missing 1 required positional argument: 'fn'");
+    return nullptr;
+  }
+  if (core->refuse_when_closed() < 0) return nullptr;
+  Reference future(new_future());
+  const Reference context(core->inherits_context ? PyContext_CopyCurrent() : nullptr);
+  if (!future || (!context && core->inherits_context)) return nullptr;
+  PythonCall* call = make_call(future.get(), context.get(), args, count, keywords);
+  if (call == nullptr) return nullptr;
+  if (!core->submit(*call)) {
+    free_call(call);
+    return nullptr;
+  }
+  return future.release();
+}
+
+PyObject* map(PyObject* self, PyObject* args) {
+  PoolCore* core = core_of(self);
+  PyObject *callable = nullptr, *iterables = nullptr, *timeout = nullptr;
+  if (core == nullptr || !PyArg_ParseTuple(args, "OO!O:_map", &callable, &PyTuple_Type, &iterables, &timeout)) return nullptr;
+  int64_t deadline = -1;
+  return deadline_of(timeout, &deadline) ? start_map(*core, callable, iterables, deadline) : nullptr;
+}
+
+// _stop(cancel): no submit from now on; workers end when nothing waits.
+PyObject* stop(PyObject* self, PyObject* cancels) {
+  PoolCore* core = core_of(self);
+  const int cancel = PyObject_IsTrue(cancels);
+  if (core == nullptr || cancel < 0) return nullptr;
+  core->shut_down = true;
+  if (cancel != 0) core->cancel_waiting();
+  core->queue.stop();
+  Py_RETURN_NONE;
+}
+
+PyObject* get_shutdown(PyObject* self, void*) {
+  const PoolCore* core = core_of(self);
+  return core == nullptr ? nullptr : PyBool_FromLong(core->shut_down);
+}
+
+PyObject* get_broken(PyObject* self, void*) {
+  const PoolCore* core = core_of(self);
+  if (core == nullptr) return nullptr;
+  return Py_NewRef(core->broken ? core->broken.get() : Py_False);
+}
+
+PyObject* get_waiting(PyObject* self, void*) {
+  const PoolCore* core = core_of(self);
+  return core == nullptr ? nullptr : PyLong_FromLongLong(core->queue.waiting());
+}
+
+// What only this executor holds; once there are threads they hold the core too, and what is in it lives by them.
+int traverse(PyObject* self, visitproc visit, void* arg) {
+  Py_VISIT(Py_TYPE(self));
+  const PoolCore* core = reinterpret_cast<ThreadPool*>(self)->core;
+  if (core == nullptr || core->holders > 1) return 0;
+  Py_VISIT(core->start.get());
+  Py_VISIT(core->initializer.get());
+  Py_VISIT(core->arguments.get());
+  return 0;
+}
+
+int clear(PyObject* self) {
+  PoolCore*& core = reinterpret_cast<ThreadPool*>(self)->core;
+  if (core == nullptr) return 0;
+  core->queue.stop();
+  std::exchange(core, nullptr)->drop();
+  return 0;
+}
+
+void dealloc(PyObject* self) {
+  PyObject_GC_UnTrack(self);
+  PyTypeObject* type = Py_TYPE(self);
+  clear(self);
+  type->tp_free(self);
+  Py_DECREF(type);
+}
+
+PyMethodDef methods[] = {
+    {"submit", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(submit)), METH_FASTCALL | METH_KEYWORDS,
+     "submit($self, fn, /, *args, **kwargs)\n--\n\nHave a thread call fn(*args, **kwargs); answers its Future."},
+    {"_map", map, METH_VARARGS, nullptr},
+    {"_stop", stop, METH_O, nullptr},
+    {nullptr, nullptr, 0, nullptr},
+};
+
+PyGetSetDef attributes[] = {
+    {"_shutdown", get_shutdown, nullptr, "Whether shutdown() was called.", nullptr},
+    {"_broken", get_broken, nullptr, "Why no submit is taken any more, or False.", nullptr},
+    {"_waiting", get_waiting, nullptr, "How many tasks wait for a thread.", nullptr},
+    {nullptr, nullptr, nullptr, nullptr, nullptr},
+};
+
+template <auto function>
+PyObject* call_it(PyObject*, PyObject*) {
+  function();
+  Py_RETURN_NONE;
+}
+
+PyObject* count_tasks(PyObject*, PyObject*) { return PyLong_FromLongLong(tasks_run()); }
+
+PyMethodDef functions[] = {
+    {"stop_all_pools", call_it<stop_all_pools>, METH_NOARGS, "The interpreter ends: refuse submits, finish what waits."},
+    {"before_fork", call_it<before_fork>, METH_NOARGS, nullptr},
+    {"after_fork_in_parent", call_it<after_fork_in_parent>, METH_NOARGS, nullptr},
+    {"after_fork_in_child", call_it<after_fork_in_child>, METH_NOARGS, nullptr},
+    {"tasks_run", count_tasks, METH_NOARGS, "How many tasks threads of this process have taken up."},
+    {nullptr, nullptr, 0, nullptr},
+};
+
+}  // namespace
+
+int add_thread_pool_type(PyObject* module) {
+  PyType_Slot slots[] = {
+      {Py_tp_doc, const_cast<char*>("The C half of manycore.futures.ThreadPoolExecutor.")},
+      {Py_tp_init, reinterpret_cast<void*>(initialize)},
+      {Py_tp_new, reinterpret_cast<void*>(PyType_GenericNew)},
+      {Py_tp_dealloc, reinterpret_cast<void*>(dealloc)},
+      {Py_tp_traverse, reinterpret_cast<void*>(traverse)},
+      {Py_tp_clear, reinterpret_cast<void*>(clear)},
+      {Py_tp_methods, methods},
+      {Py_tp_getset, attributes},
+      {0, nullptr},
+  };
+  PyType_Spec spec = {"manycore._tasks.ThreadPool", sizeof(ThreadPool), 0,
+                      Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_BASETYPE, slots};
+  const Reference type(PyType_FromSpec(&spec));
+  if (!type || PyModule_AddObjectRef(module, "ThreadPool", type.get()) < 0) return -1;
+  return PyModule_AddFunctions(module, functions);
+}
+
+}  // namespace manycore::python::tasks
