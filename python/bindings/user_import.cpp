@@ -1,5 +1,6 @@
-// builtins.__import__ and importlib.import_module as user code meets them: NumPy's modules are swapped for ours. Everything else goes on to what stood there before, without a frame in between.
-#include <cstring>
+// builtins.__import__ and importlib.import_module as user code meets them: NumPy's modules and those of the standard
+// library that have a stand-in are swapped for ours. Everything else goes on to what stood there before, without a frame in between.
+#include <string_view>
 
 #include "bindings/crossing.h"
 #include "bindings/user_frame.h"
@@ -16,14 +17,21 @@ PyObject* set_swap(PyObject*, PyObject* swap) {
   Py_RETURN_NONE;
 }
 
-bool names_numpy(PyObject* name) {
+constexpr std::string_view kSwapped[] = {"numpy", "concurrent"};  // packages; manycore.run.import_hook decides on their modules
+
+bool may_be_swapped(PyObject* name) {
   if (!PyUnicode_Check(name)) return false;
-  const char* text = PyUnicode_AsUTF8(name);
+  Py_ssize_t size;
+  const char* text = PyUnicode_AsUTF8AndSize(name, &size);
   if (text == nullptr) {
     PyErr_Clear();
     return false;
   }
-  return std::strncmp(text, "numpy", 5) == 0 && (text[5] == '\0' || text[5] == '.');
+  const std::string_view asked(text, static_cast<size_t>(size));
+  for (const std::string_view package : kSwapped) {
+    if (asked.starts_with(package) && (asked.size() == package.size() || asked[package.size()] == '.')) return true;
+  }
+  return false;
 }
 
 // Tools that look a name up for the user, to replace it: what they find must be what the user's code has.
@@ -49,7 +57,7 @@ bool looks_up_for_user() {
 // empty list, and that one belongs to the library whose C code is running.
 PyObject* user_import(PyObject*, PyObject* args, PyObject* keywords) {
   static const char* names[] = {"name", "globals", "locals", "fromlist", "level", nullptr};
-  if (PyTuple_GET_SIZE(args) > 0 && names_numpy(PyTuple_GET_ITEM(args, 0))) {
+  if (PyTuple_GET_SIZE(args) > 0 && may_be_swapped(PyTuple_GET_ITEM(args, 0))) {
     PyObject *name, *globals = nullptr, *locals = nullptr, *fromlist = nullptr;
     int level = 0;
     if (!PyArg_ParseTupleAndKeywords(args, keywords, "O|OOOi:__import__", const_cast<char**>(names), &name, &globals, &locals,
@@ -67,7 +75,7 @@ PyObject* user_import(PyObject*, PyObject* args, PyObject* keywords) {
 }
 
 PyObject* user_import_module(PyObject*, PyObject* args, PyObject* keywords) {
-  if (PyTuple_GET_SIZE(args) > 0 && names_numpy(PyTuple_GET_ITEM(args, 0)) && (user_is_calling() || looks_up_for_user())) {
+  if (PyTuple_GET_SIZE(args) > 0 && may_be_swapped(PyTuple_GET_ITEM(args, 0)) && (user_is_calling() || looks_up_for_user())) {
     PyObject* leaf = Py_True;  // import_module answers the submodule, not its package
     PyObject* swapped = PyObject_CallFunctionObjArgs(swap_import, PyTuple_GET_ITEM(args, 0), leaf, nullptr);
     if (swapped == nullptr || swapped != Py_None) return swapped;
@@ -76,11 +84,11 @@ PyObject* user_import_module(PyObject*, PyObject* args, PyObject* keywords) {
   return PyObject_Call(real_import_module, args, keywords);
 }
 
-// The module that a user sees under a name of NumPy's: for `sys.modules[...]` in user code.
+// The module that a user sees in place of the real one: for `sys.modules[...]` in user code.
 PyObject* user_module(PyObject*, PyObject* module) {
   if (PyModule_Check(module) && swap_import != nullptr) {
     PyObject* name = PyDict_GetItemString(PyModule_GetDict(module), "__name__");
-    if (name != nullptr && names_numpy(name)) {
+    if (name != nullptr && may_be_swapped(name)) {
       PyObject* swapped = PyObject_CallFunctionObjArgs(swap_import, name, Py_True, nullptr);
       if (swapped == nullptr || swapped != Py_None) return swapped;
       Py_DECREF(swapped);
@@ -108,9 +116,9 @@ PyObject* make_user_imports(PyObject*, PyObject* args) {
 }
 
 PyMethodDef methods[] = {
-    {"set_import_swap", set_swap, METH_O, "set_import_swap(f): f(name, fromlist) gives users their module for one of NumPy's."},
-    {"make_user_imports", make_user_imports, METH_VARARGS, "Wrap __import__ and import_module: users get manycore.numpy."},
-    {"user_module", user_module, METH_O, "The module that user code sees in place of one of NumPy's."},
+    {"set_import_swap", set_swap, METH_O, "set_import_swap(f): f(name, fromlist) gives users their module for a real one, or None."},
+    {"make_user_imports", make_user_imports, METH_VARARGS, "Wrap __import__ and import_module: users get manycore.numpy and the stand-ins."},
+    {"user_module", user_module, METH_O, "The module that user code sees in place of a real one."},
     {nullptr, nullptr, 0, nullptr}};
 
 }  // namespace

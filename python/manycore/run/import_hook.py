@@ -2,7 +2,8 @@
 
 What changes in the interpreter, all of it undone by ``uninstall``:
 
-* ``builtins.__import__`` and ``importlib.import_module`` look at the calling frame when ``numpy`` is asked for;
+* ``builtins.__import__`` and ``importlib.import_module`` look at the calling frame when ``numpy`` is asked for, or a module of
+  the standard library that has a stand-in (``stand_ins``);
 * ``SourceLoader.get_code`` and ``builtins.compile`` send the source of user files through ``transform``; bytecode is cached
   under a tag of its own, so it never mixes with plain Python's;
 * the helpers that transformed code calls stand in ``builtins`` under private names.
@@ -26,7 +27,7 @@ from typing import Any, TypeVar
 import numpy as real_numpy
 
 from manycore import _core
-from manycore.run import transform
+from manycore.run import stand_ins, transform
 from manycore.run.user_code import UserCode
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -102,6 +103,8 @@ def _put(place: Any, name: str, value: Any) -> None:
 def swap_import(name: str, fromlist: Any) -> types.ModuleType | None:
     """What user code gets for ``import numpy`` or a submodule: the package for a plain import, the module itself when names
     are taken from it (or ``fromlist`` is True). None lets the plain import raise its own error."""
+    if name.partition(".")[0] != "numpy":
+        return stand_ins.swap_import(name, fromlist) if _core.get_option("executors") else None
     if sys.modules.get("numpy", real_numpy) is not real_numpy:
         return None  # the program put something else there, as tests do
     package = sys.modules.get("manycore.numpy") or importlib.import_module("manycore.numpy")
