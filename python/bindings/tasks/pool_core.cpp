@@ -1,5 +1,9 @@
 #include "bindings/tasks/pool_core.h"
 
+#include <pthread.h>
+
+#include <mutex>
+
 #include "bindings/tasks/interpreter.h"
 #include "bindings/tasks/map_run.h"
 #include "os/clock.h"
@@ -17,6 +21,20 @@ int64_t tasks = 0;
 constexpr int64_t kPatience = 10'000;
 // Python's switch interval: a worker that calls C functions only is never asked for the GIL by the interpreter, so it asks itself.
 constexpr int64_t kTurn = 5'000'000;
+
+// Guards the list of pools against forks by threads without the GIL.
+std::mutex pools_mutex;
+
+// Inside of fork() itself: Python's own hooks let other threads run, which would then wait for these mutexes with the GIL.
+void lock_pools() {
+  pools_mutex.lock();
+  for (PoolCore* pool = pools; pool != nullptr; pool = pool->next) pool->queue.lock_for_fork();
+}
+
+void unlock_pools() {
+  for (PoolCore* pool = pools; pool != nullptr; pool = pool->next) pool->queue.unlock_after_fork();
+  pools_mutex.unlock();
+}
 
 PyObject* run_worker(PyObject* capsule, PyObject*) {
   auto* core = static_cast<PoolCore*>(PyCapsule_GetPointer(capsule, nullptr));
@@ -43,6 +61,7 @@ void run_taken(task::Call* call, Wakeups& later) {
 }  // namespace
 
 PoolCore::PoolCore(int most_threads) : queue(most_threads) {
+  const std::lock_guard lock(pools_mutex);
   next = pools;
   place = &pools;
   if (next != nullptr) next->place = &next;
@@ -50,6 +69,7 @@ PoolCore::PoolCore(int most_threads) : queue(most_threads) {
 }
 
 PoolCore::~PoolCore() {
+  const std::lock_guard lock(pools_mutex);
   *place = next;
   if (next != nullptr) next->place = place;
 }
@@ -195,6 +215,8 @@ void PoolCore::forget_waiting() {
   }
 }
 
+bool watch_forks() { return pthread_atfork(lock_pools, unlock_pools, unlock_pools) == 0; }
+
 void stop_all_pools() {
   ends = true;
   for (PoolCore* pool = pools; pool != nullptr; pool = pool->next) pool->queue.stop();
@@ -202,19 +224,10 @@ void stop_all_pools() {
 
 bool interpreter_ends() { return ends; }
 
-void before_fork() {
-  for (PoolCore* pool = pools; pool != nullptr; pool = pool->next) pool->queue.lock_for_fork();
-}
-
-void after_fork_in_parent() {
-  for (PoolCore* pool = pools; pool != nullptr; pool = pool->next) pool->queue.unlock_after_fork();
-}
-
 void after_fork_in_child() {
   ++process_generation;
   sched::forget_spinning_threads();
   for (PoolCore* pool = pools; pool != nullptr; pool = pool->next) {
-    pool->queue.unlock_after_fork();
     pool->queue.forget_threads();
     pool->forget_waiting();
   }

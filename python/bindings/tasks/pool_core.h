@@ -59,8 +59,9 @@ class PoolCore {
 // At the interpreter's end: refuse submits, let workers finish what waits.
 void stop_all_pools();
 bool interpreter_ends();
-void before_fork();
-void after_fork_in_parent();
+// Once: no fork comes while a thread is inside a queue.
+bool watch_forks();
+// By Python's hook, after that.
 void after_fork_in_child();
 
 // Tasks that threads of all pools took up in this process.

@@ -146,8 +146,6 @@ PyObject* count_tasks(PyObject*, PyObject*) { return PyLong_FromLongLong(tasks_r
 
 PyMethodDef functions[] = {
     {"stop_all_pools", call_it<stop_all_pools>, METH_NOARGS, "The interpreter ends: refuse submits, finish what waits."},
-    {"before_fork", call_it<before_fork>, METH_NOARGS, nullptr},
-    {"after_fork_in_parent", call_it<after_fork_in_parent>, METH_NOARGS, nullptr},
     {"after_fork_in_child", call_it<after_fork_in_child>, METH_NOARGS, nullptr},
     {"tasks_run", count_tasks, METH_NOARGS, "How many tasks threads of this process have taken up."},
     {nullptr, nullptr, 0, nullptr},
@@ -171,6 +169,10 @@ int add_thread_pool_type(PyObject* module) {
                       Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_BASETYPE, slots};
   const Reference type(PyType_FromSpec(&spec));
   if (!type || PyModule_AddObjectRef(module, "ThreadPool", type.get()) < 0) return -1;
+  if (!watch_forks()) {
+    PyErr_NoMemory();
+    return -1;
+  }
   return PyModule_AddFunctions(module, functions);
 }
 

@@ -73,7 +73,7 @@ def _after_fork_in_child() -> None:
 
 
 threading._register_atexit(_tasks.stop_all_pools)  # type: ignore[attr-defined]
-os.register_at_fork(before=_tasks.before_fork, after_in_parent=_tasks.after_fork_in_parent, after_in_child=_after_fork_in_child)
+os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
 def default_workers() -> int:

@@ -1,0 +1,156 @@
+"""CPython's own tests of futures, thread pools and asyncio's executors, with our classes in the place of the standard ones.
+
+    .venv/bin/python -m tests.suites.cpython_suite           on every Python whose tests are installed
+    .venv/bin/python -m tests.suites.cpython_suite --fast    on one Python, without asyncio's and without three that take seconds
+    .venv/bin/python -m tests.suites.cpython_suite --show    what the failures said as well
+
+The tests run in an environment of their own, in which a .pth file swaps the classes (swapped_executors.py), so that child
+interpreters see them too. A run in which no task went through our threads fails, and so does one in which a test fails that
+cpython_expected.txt does not name with a reason, or passes that it names.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+HERE = Path(__file__).parent
+EXPECTED = HERE / "cpython_expected.txt"
+# Debian's interpreter, whose tests are a package, and those that were built with theirs.
+CANDIDATES = ["/usr/bin/python3.11", ".venv-3.12/bin/python", ".venv-3.13/bin/python"]
+SLOW = ("test_hang_global_shutdown_lock", "test_map_timeout", "test_interpreter_shutdown")
+
+
+@dataclass(frozen=True)
+class Suite:
+    name: str
+    modules: tuple[str, ...]
+    patterns: tuple[str, ...]
+    seconds: int
+
+
+SUITES = [
+    Suite("futures", ("test.test_concurrent_futures",), ("ThreadPool", "FutureTests"), 300),
+    Suite(
+        "asyncio",
+        ("test.test_asyncio.test_base_events", "test.test_asyncio.test_events", "test.test_asyncio.test_futures")
+        + ("test.test_asyncio.test_tasks", "test.test_asyncio.test_threads"),
+        ("executor", "wrap_future", "hreadsafe", "to_thread", "getaddrinfo", "isfuture"),
+        300,
+    ),
+]
+
+
+def modules_of(python: Path, suite: Suite) -> list[str]:
+    """The package of tests has a module a subject from 3.12 on, and one module before."""
+    if suite.name != "futures":
+        return list(suite.modules)
+    program = """
+import pkgutil, test.test_concurrent_futures as t
+print(*(f"{t.__name__}.{m.name}" for m in pkgutil.iter_modules(t.__path__)) if hasattr(t, "__path__") else [t.__name__])
+"""
+    names = subprocess.run([python, "-c", program], capture_output=True, text=True, check=True).stdout.split()
+    return [name for name in names if not name.endswith(("util", "executor", "deadlock", "process_pool"))]
+
+
+def has_tests(python: Path) -> bool:
+    command = [str(python), "-c", "import test.test_concurrent_futures, test.support"]
+    return python.exists() and subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+def environment_for(python: Path) -> Path:
+    """An environment of that Python in which ours stands for the standard classes; made anew, which takes a second."""
+    version = subprocess.run(
+        [str(python), "-c", "import platform; print(platform.python_version())"], capture_output=True, text=True, check=True
+    ).stdout.strip()
+    folder = ROOT / ".cache" / "cpython-suite" / version
+    shutil.rmtree(folder, ignore_errors=True)
+    subprocess.run([str(python), "-m", "venv", "--without-pip", str(folder)], check=True)
+    site = next((folder / "lib").glob("python3.*")) / "site-packages"
+    shutil.copy(HERE / "swapped_executors.py", site / "manycore_swapped_executors.py")
+    (site / "manycore_swap.pth").write_text(f"{ROOT / 'python'}\nimport manycore_swapped_executors\n")
+    return folder
+
+
+def expected(version: str) -> dict[str, str]:
+    """Reasons by test id; `3.13: ` in front limits a line to one Python."""
+    reasons = {}
+    for line in EXPECTED.read_text(encoding="utf-8").splitlines():
+        if line and not line.startswith("#"):
+            name, _, reason = line.partition(" -- ")
+            only, colon, rest = name.partition(": ")
+            if not colon or version.startswith(only):
+                reasons[rest if colon else name] = reason
+    return reasons
+
+
+def run(folder: Path, suite: Suite, fast: bool) -> tuple[dict[str, list[str]], int]:
+    """Outcomes by test id, and how many tasks ran on our threads."""
+    out, counts = folder / f"{suite.name}.json", folder / f"{suite.name}.counts"
+    for path in (out, counts):
+        path.unlink(missing_ok=True)
+    python = folder / "bin" / "python"
+    command = [str(python), str(HERE / "unittest_outcomes.py"), str(out), ",".join(suite.patterns), *modules_of(python, suite)]
+    environment = {**os.environ, "MANYCORE_SUITE_COUNTS": str(counts), "MANYCORE_SUITE_LEAVE_OUT": ",".join(SLOW if fast else ())}
+    environment.pop("PYTHONPATH", None)
+    with open(folder / f"{suite.name}.log", "w") as log:
+        subprocess.run(command, stdout=log, stderr=log, cwd=folder, env=environment, timeout=suite.seconds, check=False)
+    if not out.exists():
+        print((folder / f"{suite.name}.log").read_text()[-4000:])
+        raise SystemExit(f"cpython_suite: {suite.name} ended without a result on {folder.name}")
+    tasks = sum(int(line) for line in counts.read_text().split()) if counts.exists() else 0
+    return json.loads(out.read_text()), tasks
+
+
+def report(version: str, suite: Suite, outcomes: dict[str, list[str]], tasks: int, show: bool) -> bool:
+    reasons = expected(version)
+    by = {
+        kind: sorted(name for name, (outcome, _) in outcomes.items() if outcome == kind)
+        for kind in ("passed", "failed", "skipped")
+    }
+    unexpected = [name for name in by["failed"] if name not in reasons]
+    mended = [name for name in by["passed"] if name in reasons]
+    print(
+        f"Python {version}, {suite.name}: {len(by['passed'])} passed, {len(by['skipped'])} skipped, "
+        f"{len(by['failed'])} failed ({len(by['failed']) - len(unexpected)} expected); {tasks} tasks on our threads"
+    )
+    for name in unexpected:
+        print(f"  fails unexpectedly: {name}")
+        if show:
+            print(outcomes[name][1])
+    for name in mended:
+        print(f"  passes though it is listed: {name}")
+    if tasks == 0:
+        print("  no task ran on our threads: the classes were not swapped")
+    return bool(outcomes) and tasks > 0 and not unexpected and not mended
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--fast", action="store_true")
+    parser.add_argument("--show", action="store_true")
+    args = parser.parse_args()
+    pythons = [
+        path for path in (ROOT / name if not name.startswith("/") else Path(name) for name in CANDIDATES) if has_tests(path)
+    ]
+    if not pythons:
+        print("cpython_suite: no Python with its tests; script/setup installs libpython3.11-testsuite on Debian")
+        return 1
+    good = True
+    for python in pythons[:1] if args.fast else pythons:
+        folder = environment_for(python)
+        for suite in SUITES[:1] if args.fast else SUITES:
+            outcomes, tasks = run(folder, suite, args.fast)
+            good &= report(folder.name, suite, outcomes, tasks, args.show)
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
