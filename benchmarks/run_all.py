@@ -12,7 +12,7 @@ import sys
 
 from benchmarks.harness import RESULTS
 
-BENCHMARKS = ("tiny", "large", "fused", "crossing", "import_time")
+BENCHMARKS = ("tiny", "large", "fused", "crossing", "import_time", "tasks")
 
 
 def measure_all() -> int:
