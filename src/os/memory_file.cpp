@@ -38,9 +38,9 @@ MemoryFile MemoryFile::create(const char* name, int64_t bytes) {
   return file;
 }
 
-int64_t MemoryFile::bytes() const {
+int64_t file_bytes(int descriptor) {
   struct stat facts;
-  return fstat(descriptor_, &facts) == 0 ? static_cast<int64_t>(facts.st_size) : 0;
+  return fstat(descriptor, &facts) == 0 ? static_cast<int64_t>(facts.st_size) : 0;
 }
 
 bool MemoryFile::reserve(int64_t offset, int64_t bytes) {

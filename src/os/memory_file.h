@@ -27,7 +27,6 @@ class MANYCORE_API MemoryFile {
   int descriptor() const { return descriptor_; }
   int release() { return std::exchange(descriptor_, -1); }
   bool valid() const { return descriptor_ >= 0; }
-  int64_t bytes() const;
 
   // Take pages now; false where the system has none left. `bytes` counts from `offset`.
   bool reserve(int64_t offset, int64_t bytes);
@@ -37,6 +36,9 @@ class MANYCORE_API MemoryFile {
  private:
   int descriptor_ = -1;
 };
+
+// How long the file behind a descriptor is; 0 where there is none.
+MANYCORE_API int64_t file_bytes(int descriptor);
 
 // Writes are seen by everyone who maps the file (shared), or by nobody else (private: a page is copied when it is first written).
 // Null where the system refuses; unmap_pages (os/pages.h) ends the mapping.

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "manycore/export.h"
+#include "os/memory_file.h"
 #include "worker/message.h"
 
 namespace manycore::worker {
@@ -19,12 +20,11 @@ struct Function {
   int64_t nanoseconds = -1;  // that a call takes: the longest lately; -1 while unknown
 };
 
-// Bytes of a sender's slab that a message refers to; kept until the receiver has no use for them.
+// Bytes of a sender's store (blocks.h) that a message refers to; kept until the receiver has no use for them.
 class MANYCORE_API Lease {
  public:
   virtual ~Lease();
   virtual BlockPlace place() const = 0;
-  virtual int descriptor() const = 0;  // of the slab
 };
 
 struct Call {
@@ -59,6 +59,7 @@ struct Finished {
   uint32_t flags = 0;
   std::string payload;
   std::vector<BlockPlace> blocks;
+  std::shared_ptr<os::MemoryFile> file;  // in which they lie; it outlives the worker
   int worker = -1;
   uint64_t incarnation = 0;  // of the worker's slot, for giving blocks back
   Death death;

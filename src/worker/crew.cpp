@@ -20,6 +20,7 @@ Crew::Crew(int slots)
   auto* page = os::map_shared(file_.descriptor(), 0, kPoolPageBytes);
   if (page == nullptr) throw ResourceError("process pool: its shared memory cannot be mapped");
   page_ = new (page) PoolPage;
+  blocks_ = std::make_shared<Blocks>(os::MemoryFile::create("manycore-blocks", 0));
 }
 
 Crew::~Crew() {
@@ -46,6 +47,7 @@ int Crew::prepare() {
     LinkPage& page = worker.link.page();
     worker.requests = RingWriter(&page.requests, worker.link.request_bytes(), kRingBytes);
     worker.replies = RingReader(&page.replies, worker.link.reply_bytes(), kRingBytes);
+    worker.results = std::make_shared<os::MemoryFile>(os::MemoryFile::create("manycore-results", 0));
     worker.presence = Presence::prepared;
     worker.was_ready = false;
     worker.ended = false;
@@ -61,6 +63,11 @@ int Crew::prepare() {
     return slot;
   }
   return -1;
+}
+
+int Crew::results_descriptor(int slot) {
+  const std::lock_guard lock(mutex_);
+  return workers_[static_cast<size_t>(slot)].results->descriptor();
 }
 
 void Crew::joined(int slot, pid_t process) {
@@ -145,6 +152,7 @@ std::unique_ptr<Call> Crew::withdraw(Call* call) {
   if (call->state != Call::State::sent) return nullptr;
   Worker& worker = workers_[static_cast<size_t>(call->worker)];
   if (!worker.requests.withdraw(call->position)) return nullptr;
+  take_leases_back(worker, *call);
   for (auto& entry : worker.in_ring) {
     if (entry.get() != call) continue;
     --outstanding_;
@@ -154,6 +162,13 @@ std::unique_ptr<Call> Crew::withdraw(Call* call) {
     return taken;
   }
   return nullptr;
+}
+
+void Crew::take_leases_back(Worker& worker, const Call& call) {
+  for (const auto& lease : call.leases) {
+    const auto held = worker.leases.find(lease->place().offset);
+    if (held != worker.leases.end()) worker.leases.erase(held);
+  }
 }
 
 // A worker says nothing of what it finds withdrawn.
@@ -168,7 +183,9 @@ std::vector<std::unique_ptr<Call>> Crew::withdraw_waiting() {
   std::vector<std::unique_ptr<Call>> withdrawn;
   for (Worker& worker : workers_) {
     for (auto& call : worker.in_ring) {
-      if (call != nullptr && worker.requests.withdraw(call->position)) withdrawn.push_back(std::move(call));
+      if (call == nullptr || !worker.requests.withdraw(call->position)) continue;
+      take_leases_back(worker, *call);
+      withdrawn.push_back(std::move(call));
     }
     if (worker.presence != Presence::none) forget_withdrawn(worker);
   }
@@ -217,6 +234,7 @@ void Crew::serve_each(bool on) {
 Waited Crew::wait_in_background(int64_t timeout_nanoseconds) {
   const auto ready = [this] {
     if (poked_.load(std::memory_order_acquire) || deaths_.load(std::memory_order_acquire) > 0) return true;
+    if (departed_.load(std::memory_order_acquire)) return true;  // another thread has settled the death
     const bool each = (page_->bell.load(std::memory_order_relaxed) & kServeEach) != 0;
     if (each && collectable_.load(std::memory_order_acquire)) return true;
     return (each || more_wanted_.load(std::memory_order_relaxed)) && something_to_sweep();

@@ -11,10 +11,12 @@
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
 #include "os/memory_file.h"
+#include "worker/blocks.h"
 #include "worker/call.h"
 #include "worker/link.h"
 #include "worker/watch.h"
@@ -29,6 +31,9 @@ class MANYCORE_API Crew final : public EndListener, public std::enable_shared_fr
   ~Crew() override;
 
   int descriptor() const { return file_.descriptor(); }
+  Blocks& blocks() { return *blocks_; }
+  // Of the memory file in which the worker of that slot puts large results.
+  int results_descriptor(int slot);
 
   // Workers. A slot is prepared, its process started by the caller, and then joined; calls may be sent to it from prepare on.
   int prepare();                         // a free slot, or -1
@@ -50,8 +55,11 @@ class MANYCORE_API Crew final : public EndListener, public std::enable_shared_fr
 
   // Moves what has come from the rings into the list of finished calls and sends more work. Cheap where nothing has.
   void sweep();
+  bool anything_to_collect() const { return collectable_.load(std::memory_order_acquire); }
   bool collect(Finished* finished);
   bool collect(Departure* departure);
+  // Nobody here uses the block of a finished call any more; the worker may.
+  void release_block(int slot, uint64_t incarnation, const BlockPlace& place);
 
   // The leader: false where there is one.
   bool begin_lead(uint64_t ticket);
@@ -64,8 +72,18 @@ class MANYCORE_API Crew final : public EndListener, public std::enable_shared_fr
     return sleep_until(page_->bell, kLeaderAsleep, timeout_nanoseconds, ready);
   }
   void end_lead();
+  // While another thread leads: sleep until done() says so. Who finishes calls says wake_leader().
+  template <class Done>
+  Waited follow(int64_t timeout_nanoseconds, Done&& done) {
+    // Several threads share the bit, so none of them clears it; who rings does.
+    const uint32_t before = page_->bell.fetch_or(kFollowerAsleep, std::memory_order_seq_cst) | kFollowerAsleep;
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    if (done()) return Waited::ready;
+    os::futex_wait(page_->bell, before, timeout_nanoseconds, os::FutexScope::shared, kFollowerAsleep);
+    return done() ? Waited::ready : Waited::timed_out;
+  }
   // Somebody else has finished what the leader may wait for.
-  void wake_leader() { ring(page_->bell, kLeaderAsleep); }
+  void wake_leader() { ring(page_->bell, kLeaderAsleep | kFollowerAsleep); }
 
   // The background thread. `serve_each`: as long as it is set, each reply wakes it.
   void serve_each(bool on);
@@ -90,10 +108,13 @@ class MANYCORE_API Crew final : public EndListener, public std::enable_shared_fr
     int descriptor = -1;
     uint64_t incarnation = 0;
     bool refill_set = false;
-    int64_t calls = 0;                          // sent in this incarnation
-    int64_t busy_since = 0;                     // when its oldest call was sent or came to the front
-    std::deque<std::unique_ptr<Call>> in_ring;  // in the order sent; null: withdrawn
-    std::unordered_set<uint64_t> functions;     // that it has the definition of
+    std::shared_ptr<os::MemoryFile> results;                           // where it puts large results
+    std::vector<BlockPlace> returned;                                  // its blocks that it does not know to be free
+    std::unordered_multimap<uint64_t, std::shared_ptr<Lease>> leases;  // blocks that it uses, by offset
+    int64_t calls = 0;                                                 // sent in this incarnation
+    int64_t busy_since = 0;                                            // when its oldest call was sent or came to the front
+    std::deque<std::unique_ptr<Call>> in_ring;                         // in the order sent; null: withdrawn
+    std::unordered_set<uint64_t> functions;                            // that it has the definition of
   };
 
   bool something_to_sweep() const;
@@ -114,9 +135,12 @@ class MANYCORE_API Crew final : public EndListener, public std::enable_shared_fr
   void dismiss(Worker& worker);
   bool straggler_possible() const;
   void forget_withdrawn(Worker& worker);
+  void return_blocks(Worker& worker);
+  void take_leases_back(Worker& worker, const Call& call);
   int slot_of(const Worker& worker) const { return static_cast<int>(&worker - workers_.data()); }
 
   os::MemoryFile file_;
+  std::shared_ptr<Blocks> blocks_;
   PoolPage* page_ = nullptr;
   std::mutex mutex_;
   std::vector<Worker> workers_;
@@ -126,6 +150,7 @@ class MANYCORE_API Crew final : public EndListener, public std::enable_shared_fr
   std::deque<Departure> departures_;
   std::atomic<int64_t> deaths_{0};  // not settled yet
   std::atomic<bool> collectable_{false};
+  std::atomic<bool> departed_{false};     // there are departures to collect
   std::atomic<bool> more_wanted_{false};  // calls wait for room in a ring
   std::atomic<bool> timed_{false};        // the background thread looks for stragglers by itself
   std::atomic<bool> poked_{false};

@@ -68,7 +68,18 @@ void Crew::dispatch_locked() {
   }
 }
 
+void Crew::return_blocks(Worker& worker) {
+  while (!worker.returned.empty()) {
+    const size_t count = std::min(worker.returned.size(), kMostBlocks);
+    const std::vector<BlockPlace> places(worker.returned.end() - static_cast<ptrdiff_t>(count), worker.returned.end());
+    const MessageHead head{0, 0, 0, static_cast<uint32_t>(count)};
+    if (!worker.requests.write(static_cast<uint32_t>(RequestKind::blocks_back), {bytes_of(head), bytes_of(places)})) return;
+    worker.returned.resize(worker.returned.size() - count);
+  }
+}
+
 bool Crew::send(Worker& worker, std::unique_ptr<Call>& call) {
+  return_blocks(worker);
   const Function& function = *call->function;
   if (!worker.functions.contains(function.number)) {
     const MessageHead head{0, function.number, 0, 0};
@@ -82,6 +93,7 @@ bool Crew::send(Worker& worker, std::unique_ptr<Call>& call) {
   const auto position = worker.requests.write(static_cast<uint32_t>(RequestKind::call),
                                               {bytes_of(head), bytes_of(places), std::as_bytes(std::span(call->payload))});
   if (!position) return false;
+  for (const auto& lease : call->leases) worker.leases.emplace(lease->place().offset, lease);
   call->state = Call::State::sent;
   call->worker = slot_of(worker);
   call->position = *position;
@@ -120,22 +132,27 @@ void Crew::set_idle(Worker& worker, bool idle) {
 
 bool Crew::straggler_possible() const {
   if (idle_.empty()) return false;
-  return std::any_of(workers_.begin(), workers_.end(), [](const Worker& worker) { return worker.in_ring.size() > 1; });
+  return std::any_of(workers_.begin(), workers_.end(), [](const Worker& worker) {
+    return worker.in_ring.size() > 1 || (!worker.was_ready && !worker.in_ring.empty());
+  });
 }
 
 void Crew::take_back_for_idle() {
   if (idle_.empty() || !queue_.empty()) return;
   Worker* loaded = nullptr;
   for (Worker& worker : workers_) {
-    if (worker.in_ring.size() > 1 && (loaded == nullptr || worker.in_ring.size() > loaded->in_ring.size())) loaded = &worker;
+    const size_t movable = worker.was_ready ? 2 : 1;  // who is not up yet has begun nothing
+    if (worker.in_ring.size() >= movable && (loaded == nullptr || worker.in_ring.size() > loaded->in_ring.size()))
+      loaded = &worker;
   }
   if (loaded == nullptr) return;
   const int64_t waited = os::now_nanoseconds() - loaded->busy_since;
   if (std::max(nanoseconds_in_ring(*loaded), waited) < kWakeWorth) return;
   // Half of what is behind the running call, from the end; they keep their order.
-  size_t wanted = loaded->in_ring.size() / 2;
+  size_t wanted = std::max<size_t>(1, loaded->in_ring.size() / 2);
   for (auto call = loaded->in_ring.rbegin(); call != loaded->in_ring.rend() && wanted > 0; ++call) {
     if (*call == nullptr || !loaded->requests.withdraw((*call)->position)) continue;
+    take_leases_back(*loaded, **call);
     return_call(std::move(*call));
     --wanted;
   }

@@ -17,11 +17,12 @@ inline constexpr int64_t kLinkPageBytes = 4096;
 inline constexpr uint64_t kRingBytes = 256 << 10;
 inline constexpr int64_t kLinkBytes = kLinkPageBytes + 2 * static_cast<int64_t>(kRingBytes);
 // Longer messages travel in a block.
-inline constexpr uint64_t kLongestInline = (64 << 10) - 512;
+inline constexpr uint64_t kLongestInline = 56 << 10;
 
 // Bits of the pool's bell. Sleepers, then what a worker must know to choose whom to wake.
 inline constexpr uint32_t kLeaderAsleep = 1;      // the thread that waits for a reply in result()
 inline constexpr uint32_t kBackgroundAsleep = 2;  // the pool's own thread
+inline constexpr uint32_t kFollowerAsleep = 16;   // threads that wait while another one leads
 inline constexpr uint32_t kLeaderPresent = 4;     // it looks at the rings itself, asleep or not: nobody else need be woken
 inline constexpr uint32_t kServeEach = 8;         // somebody waits for replies without looking: callbacks, wait(), shutdown
 

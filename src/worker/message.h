@@ -11,10 +11,9 @@
 
 namespace manycore::worker {
 
-// Where large bytes lie: a part of one of the sender's slabs.
+// Where large bytes lie in the sender's memory file (blocks.h).
 struct BlockPlace {
-  uint32_t slab = 0;
-  uint32_t reserved = 0;
+  uint64_t unused = 0;
   uint64_t offset = 0;
   uint64_t bytes = 0;
 };

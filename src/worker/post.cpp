@@ -49,6 +49,12 @@ bool Post::write(ReplyKind kind, const Reply& reply) {
   return replies_.write(static_cast<uint32_t>(kind), {bytes_of(head), bytes_of(reply.blocks), reply.payload}).has_value();
 }
 
+bool Post::try_reply(ReplyKind kind, const Reply& reply) {
+  if (!write(kind, reply)) return false;
+  wake_pool(reply.ticket, false);
+  return true;
+}
+
 Waited Post::reply(ReplyKind kind, const Reply& reply) {
   bool written = write(kind, reply);
   if (!written) {

@@ -19,12 +19,15 @@ class MANYCORE_API Post {
 
   // Until there is a request, a signal came or the time (nanoseconds; negative: none) is over.
   Waited wait(int64_t timeout_nanoseconds);
+  bool ready() const { return !requests_.empty(); }
   RingReader::Next next(Record* record) { return requests_.next(record); }
   bool take() { return requests_.take(); }
   void release() { requests_.release(); }
 
   // Writes a reply and wakes who has to know. Where the ring is full it waits for room (interrupted: by a signal; call again).
   Waited reply(ReplyKind kind, const Reply& reply);
+  // The same without waiting: false where there is no room.
+  bool try_reply(ReplyKind kind, const Reply& reply);
 
  private:
   bool write(ReplyKind kind, const Reply& reply);

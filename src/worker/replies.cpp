@@ -34,7 +34,7 @@ void Crew::sweep_locked() {
   }
   take_back_for_idle();
   dispatch_locked();
-  collectable_.store(!finished_.empty() || !departures_.empty(), std::memory_order_release);
+  collectable_.store(!finished_.empty(), std::memory_order_release);
 }
 
 void Crew::take_replies(Worker& worker) {
@@ -69,6 +69,13 @@ bool Crew::take_reply(Worker& worker, const Record& record) {
     worker.was_ready = true;
     return true;
   }
+  if (kind == ReplyKind::blocks_back) {
+    for (const BlockPlace& place : reply.blocks) {
+      const auto lease = worker.leases.find(place.offset);
+      if (lease != worker.leases.end()) worker.leases.erase(lease);
+    }
+    return true;
+  }
   if (kind != ReplyKind::result && kind != ReplyKind::error) return false;
   // Replies come in the order of the requests; what was withdrawn has none.
   const auto place = std::find_if(worker.in_ring.begin(), worker.in_ring.end(),
@@ -80,6 +87,7 @@ bool Crew::take_reply(Worker& worker, const Record& record) {
   finished.flags = reply.flags;
   finished.payload.assign(reinterpret_cast<const char*>(reply.payload.data()), reply.payload.size());
   finished.blocks = std::move(reply.blocks);
+  if (!finished.blocks.empty()) finished.file = worker.results;
   finished.worker = slot_of(worker);
   finished.incarnation = worker.incarnation;
   // Quick to believe that calls are long, slow to believe that they are short: a short queue costs little, a long one waits.
@@ -124,17 +132,28 @@ void Crew::settle_death(Worker& worker) {
     --outstanding_;
   }
   worker.in_ring.clear();
+  worker.leases.clear();
+  worker.returned.clear();
+  worker.results.reset();
   set_idle(worker, false);
   worker.presence = Presence::none;
   worker.link.make_new();
   departures_.push_back(std::move(departure));
+  departed_.store(true, std::memory_order_seq_cst);
+  ring(page_->bell, kBackgroundAsleep);
+}
+
+void Crew::release_block(int slot, uint64_t incarnation, const BlockPlace& place) {
+  const std::lock_guard lock(mutex_);
+  Worker& worker = workers_[static_cast<size_t>(slot)];
+  if (worker.incarnation == incarnation && worker.presence != Presence::none) worker.returned.push_back(place);
 }
 
 bool Crew::collect(Finished* finished) {
   if (!collectable_.load(std::memory_order_acquire)) return false;
   const std::lock_guard lock(mutex_);
   if (finished_.empty()) {
-    collectable_.store(!departures_.empty(), std::memory_order_release);
+    collectable_.store(false, std::memory_order_release);
     return false;
   }
   *finished = std::move(finished_.front());
@@ -147,7 +166,7 @@ bool Crew::collect(Departure* departure) {
   if (departures_.empty()) return false;
   *departure = std::move(departures_.front());
   departures_.pop_front();
-  collectable_.store(!finished_.empty() || !departures_.empty(), std::memory_order_release);
+  departed_.store(!departures_.empty(), std::memory_order_release);
   return true;
 }
 

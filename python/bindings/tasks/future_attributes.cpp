@@ -21,7 +21,9 @@ PyObject* get_field(PyObject* self, void* closure) {
   const Field field = kFields[reinterpret_cast<intptr_t>(closure)];
   FutureFields& fields = fields_of(self);
   const bool begins_as_none = field == &FutureFields::result || field == &FutureFields::exception;
+  if (begins_as_none) look(self);
   if (fields.*field == nullptr && begins_as_none) Py_RETURN_NONE;
+  if (!begins_as_none && fields.source != nullptr) fields.source->serve();
   if (fields.*field == nullptr) {
     Reference value(first_value(field));
     if (!value) return nullptr;
@@ -39,7 +41,10 @@ int set_field(PyObject* self, PyObject* value, void* closure) {
   return 0;
 }
 
-PyObject* get_state(PyObject* self, void*) { return Py_NewRef(standard.states[static_cast<int>(fields_of(self).state)]); }
+PyObject* get_state(PyObject* self, void*) {
+  look(self);
+  return Py_NewRef(standard.states[static_cast<int>(fields_of(self).state)]);
+}
 
 int set_state(PyObject* self, PyObject* value, void*) {
   for (int state = 0; value != nullptr && state < 5; ++state) {

@@ -40,9 +40,16 @@ PyObject* answer(int truth) { return truth < 0 ? nullptr : PyBool_FromLong(truth
 
 PyObject* method_cancel(PyObject* self, PyObject*) { return answer(cancel(self)); }
 PyObject* method_set_running(PyObject* self, PyObject*) { return answer(set_running_or_notify_cancel(self)); }
-PyObject* method_done(PyObject* self, PyObject*) { return PyBool_FromLong(is_done(fields_of(self))); }
-PyObject* method_running(PyObject* self, PyObject*) { return PyBool_FromLong(fields_of(self).state == FutureState::kRunning); }
+PyObject* method_done(PyObject* self, PyObject*) {
+  look(self);
+  return PyBool_FromLong(is_done(fields_of(self)));
+}
+PyObject* method_running(PyObject* self, PyObject*) {
+  look(self);
+  return PyBool_FromLong(fields_of(self).state == FutureState::kRunning);
+}
 PyObject* method_cancelled(PyObject* self, PyObject*) {
+  look(self);
   return PyBool_FromLong(is_done(fields_of(self)) && fields_of(self).state != FutureState::kFinished);
 }
 

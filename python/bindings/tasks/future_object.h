@@ -10,6 +10,7 @@
 
 #include <cstdint>
 
+#include "bindings/tasks/future_source.h"
 #include "task/waiter.h"
 
 namespace manycore::python::tasks {
@@ -24,6 +25,8 @@ struct FutureFields {
   PyObject* waiters;
   PyObject* callbacks;
   task::Waiter* sleepers;
+  FutureSource* source;  // null where the outcome is put here without being asked for, and when it is there
+  void* source_call;     // the source's own
   FutureState state;
   bool set_by_hand;  // somebody assigned `_state`: the other fields are whole only when the condition is free
 };
@@ -35,6 +38,11 @@ extern PyTypeObject* future_type;
 inline FutureFields& fields_of(PyObject* future) {
   return *reinterpret_cast<FutureFields*>(reinterpret_cast<char*>(future) + future_fields_offset);
 }
+inline bool has_callbacks(const FutureFields& fields) {
+  return fields.callbacks != nullptr && (!PyList_CheckExact(fields.callbacks) || PyList_GET_SIZE(fields.callbacks) > 0);
+}
+// The state may have changed unseen.
+void look(PyObject* future);
 inline bool is_done(const FutureFields& fields) { return fields.state >= FutureState::kCancelled; }
 
 // Threads to wake once the GIL is free. wake() needs no GIL and must come soon.

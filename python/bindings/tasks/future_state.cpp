@@ -47,10 +47,6 @@ bool tell_waiters(PyObject* future, PyObject* method) {
   return true;
 }
 
-bool has_callbacks(const FutureFields& fields) {
-  return fields.callbacks != nullptr && (!PyList_CheckExact(fields.callbacks) || PyList_GET_SIZE(fields.callbacks) > 0);
-}
-
 // In order; an Exception is logged, anything else ends it and is the caller's.
 int run_callbacks(PyObject* future) {
   const Reference callbacks = Reference::to(fields_of(future).callbacks);
@@ -82,6 +78,7 @@ int finish(PyObject* future, PyObject* result, PyObject* exception, PyObject* te
     const Reference before(std::exchange(fields.result, Py_XNewRef(result)));
     const Reference before_exception(std::exchange(fields.exception, Py_XNewRef(exception)));
     fields.state = FutureState::kFinished;
+    fields.source = nullptr;
     wake_sleepers(fields, later != nullptr && !has_callbacks(fields) ? *later : now);
     if (!tell_waiters(future, tell)) return -1;
     if (!condition.notify_all()) return -1;
@@ -135,8 +132,20 @@ int set_running_or_notify_cancel(PyObject* future) {
   return -1;
 }
 
+void look(PyObject* future) {
+  FutureFields& fields = fields_of(future);
+  if (fields.source != nullptr) fields.source->look();
+  if (fields.source != nullptr && fields.state == FutureState::kPending && fields.source->is_running(future)) {
+    if (set_running_or_notify_cancel(future) < 0) PyErr_WriteUnraisable(future);
+  }
+}
+
 int cancel(PyObject* future) {
   FutureFields& fields = fields_of(future);
+  look(future);
+  const bool withdrawn = fields.source != nullptr && !is_done(fields) && fields.source->withdraw(future);
+  if (fields.source != nullptr && !is_done(fields) && !withdrawn) return 0;
+  fields.source = nullptr;
   {
     Holding condition(fields);
     if (!condition.acquire()) return -1;
@@ -147,6 +156,8 @@ int cancel(PyObject* future) {
     wake_sleepers(fields, now);
     if (!condition.notify_all()) return -1;
   }
+  // Nobody else will find the task among those to run, so nobody else would tell.
+  if (withdrawn && set_running_or_notify_cancel(future) < 0) return -1;
   return run_callbacks(future) == 0 ? 1 : -1;
 }
 

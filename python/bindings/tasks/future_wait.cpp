@@ -88,9 +88,10 @@ bool deadline_of(PyObject* timeout, int64_t* deadline) {
 
 int wait_until_done(PyObject* future, int64_t deadline) {
   FutureFields& fields = fields_of(future);
+  if (fields.source != nullptr) look(future);
   if (!is_done(fields)) {
     if (deadline >= 0 && os::now_nanoseconds() >= deadline) return 0;
-    const int done = sleep_until_done(fields, deadline);
+    const int done = fields.source != nullptr ? fields.source->wait(future, deadline) : sleep_until_done(fields, deadline);
     if (done <= 0) return done;
   }
   return wait_for_hand(fields);

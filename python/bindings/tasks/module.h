@@ -9,5 +9,8 @@ namespace manycore::python::tasks {
 int add_future_type(PyObject* module);
 int add_map_type(PyObject* module);
 int add_thread_pool_type(PyObject* module);
+int add_block_type(PyObject* module);
+int add_process_pool(PyObject* module);
+int add_process_worker(PyObject* module);
 
 }  // namespace manycore::python::tasks

@@ -1,0 +1,40 @@
+// Values to bytes and back, as multiprocessing does it: what is plain by pickle alone, the rest with the reducers that are registered
+// there (ForkingPickler), and what neither can do, as lambdas and closures, by cloudpickle where it is installed.
+// Large buffers (arrays) leave the pickle and are copied into blocks at once, so that what arrives is what they were at this moment;
+// so does a large pickle itself. What arrives is mapped privately: writable, and the receiver's own.
+// With the GIL. Errors are Python's.
+#pragma once
+
+#include <Python.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "bindings/tasks/reference.h"
+#include "worker/blocks.h"
+
+namespace manycore::python::tasks {
+
+// Before anything else here; more than once does no harm. Imports multiprocessing.
+int load_pickling();
+
+struct Pickled {
+  std::string payload;
+  std::vector<std::shared_ptr<worker::Lease>> leases;
+  bool payload_in_block = false;  // then it is the last lease
+  bool by_value = false;          // cloudpickle did it
+};
+
+// False with an exception. Without a store nothing leaves the pickle.
+bool to_bytes(PyObject* object, worker::Blocks* store, Pickled* pickled);
+
+// Called when nobody uses a block any more, with the GIL.
+using BlockReturn = std::function<void(const worker::BlockPlace&)>;
+
+// `descriptor`: of the sender's store.
+Reference from_bytes(worker::Bytes payload, const std::vector<worker::BlockPlace>& places, bool payload_in_block, int descriptor,
+                     const BlockReturn& give_back);
+
+}  // namespace manycore::python::tasks

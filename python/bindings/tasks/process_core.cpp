@@ -1,0 +1,332 @@
+#include "bindings/tasks/process_core.h"
+
+#include <algorithm>
+
+#include "bindings/gil.h"
+#include "bindings/tasks/interpreter.h"
+#include "bindings/tasks/pickling.h"
+#include "bindings/tasks/process_flags.h"
+#include "bindings/tasks/standard.h"
+#include "os/clock.h"
+
+namespace manycore::python::tasks {
+namespace {
+
+constexpr int64_t kLookUp = 100'000'000;  // the main thread looks for signals so often while it waits
+constexpr size_t kMostFunctions = 1024;
+
+}  // namespace
+
+// Functions and classes that pickle finds by their module and plain name. They are sent once to each worker; what the name means
+// is looked up each time, here as there.
+const ProcessCore::Known* ProcessCore::known(PyObject* function) {
+  const auto found = functions_.find(function);
+  if (found != functions_.end()) {
+    const Known& known = found->second;
+    if (PyDict_GetItemWithError(known.names.get(), known.name.get()) == function) return &known;
+    PyErr_Clear();
+    functions_.erase(found);
+  }
+  if (!PyFunction_Check(function) && !PyCFunction_Check(function) && !PyType_Check(function)) return nullptr;
+  Known known;
+  const Reference module(PyObject_GetAttrString(function, "__module__"));
+  known.name = Reference(PyObject_GetAttrString(function, "__qualname__"));
+  PyObject* loaded = module && known.name && PyUnicode_CheckExact(module.get()) && PyUnicode_CheckExact(known.name.get())
+                         ? PyDict_GetItemWithError(PyImport_GetModuleDict(), module.get())
+                         : nullptr;
+  PyErr_Clear();
+  if (loaded == nullptr || !PyModule_Check(loaded)) return nullptr;
+  known.names = Reference::to(PyModule_GetDict(loaded));
+  if (PyDict_GetItemWithError(known.names.get(), known.name.get()) != function) {
+    PyErr_Clear();
+    return nullptr;
+  }
+  Pickled definition;
+  if (!to_bytes(function, nullptr, &definition) || definition.by_value || definition.payload.size() > worker::kLongestInline) {
+    PyErr_Clear();
+    return nullptr;
+  }
+  known.object = Reference::to(function);
+  known.function = crew->define(std::move(definition.payload));
+  if (functions_.size() >= kMostFunctions) functions_.clear();
+  return &(functions_[function] = std::move(known));
+}
+
+std::shared_ptr<worker::Function> ProcessCore::anonymous() {
+  if (anonymous_ == nullptr) anonymous_ = crew->define({});
+  return anonymous_;
+}
+
+PyObject* ProcessCore::submit(PyObject* function, PyObject* arguments, PyObject* keywords) {
+  auto call = std::make_unique<worker::Call>();
+  Pickled pickled;
+  bool written;
+  const bool has_keywords = keywords != nullptr && PyDict_GET_SIZE(keywords) > 0;
+  if (const Known* known = this->known(function)) {
+    call->function = known->function;
+    if (has_keywords) {
+      call->flags = kWithKeywords;
+      const Reference both(PyTuple_Pack(2, arguments, keywords));
+      written = both && to_bytes(both.get(), &crew->blocks(), &pickled);
+    } else {
+      written = to_bytes(arguments, &crew->blocks(), &pickled);
+    }
+  } else {
+    call->function = anonymous();
+    call->flags = kFunctionInside;
+    const Reference all(PyTuple_Pack(3, function, arguments, has_keywords ? keywords : Py_None));
+    if (all && !has_keywords) {
+      const Reference none(PyDict_New());
+      const Reference whole(none ? PyTuple_Pack(3, function, arguments, none.get()) : nullptr);
+      written = whole && to_bytes(whole.get(), &crew->blocks(), &pickled);
+    } else {
+      written = all && to_bytes(all.get(), &crew->blocks(), &pickled);
+    }
+  }
+  if (written) return send(std::move(call), pickled, function);
+  // What cannot be pickled is the future's business, as in the standard.
+  const Reference exception = take_raised();
+  Reference future(new_future());
+  return future && set_exception(future.get(), exception.get()) == 0 ? future.release() : nullptr;
+}
+
+PyObject* ProcessCore::submit_items(PyObject* function, PyObject* items, bool tuples) {
+  auto call = std::make_unique<worker::Call>();
+  Pickled pickled;
+  call->flags = kItems | (tuples ? kItemsAreTuples : 0);
+  bool written;
+  if (const Known* known = this->known(function)) {
+    call->function = known->function;
+    written = to_bytes(items, &crew->blocks(), &pickled);
+  } else {
+    call->function = anonymous();
+    call->flags |= kFunctionInside;
+    const Reference all(PyTuple_Pack(3, function, items, Py_None));
+    written = all && to_bytes(all.get(), &crew->blocks(), &pickled);
+  }
+  return written ? send(std::move(call), pickled, function) : nullptr;
+}
+
+PyObject* ProcessCore::send(std::unique_ptr<worker::Call> call, Pickled& pickled, PyObject* function) {
+  call->payload = std::move(pickled.payload);
+  call->leases = std::move(pickled.leases);
+  if (pickled.payload_in_block) call->flags |= kPayloadInBlock;
+  Reference future(new_future());
+  if (!future) return nullptr;
+  auto* owner = new TaskOwner{Py_NewRef(future.get()), Py_NewRef(self_), Py_NewRef(function), nullptr, 0};
+  if (PyFrameObject* frame = PyEval_GetFrame()) {
+    owner->code = reinterpret_cast<PyObject*>(PyFrame_GetCode(frame));
+    owner->instruction = PyFrame_GetLasti(frame);
+  }
+  call->owner = owner;
+  call->retries = retries;
+  worker::Call* sent = call.get();
+  FutureFields& fields = fields_of(future.get());
+  fields.source = this;
+  fields.source_call = sent;
+  bool short_of_workers = false;
+  crew->submit(std::move(call), &short_of_workers);
+  if ((short_of_workers || !started) && !start_workers(short_of_workers, sent, future.get())) return nullptr;
+  look();
+  return future.release();
+}
+
+bool ProcessCore::start_workers(bool, worker::Call* call, PyObject* future) {
+  const Reference answer(PyObject_CallNoArgs(starter.get()));
+  if (answer) {
+    started = true;
+    return true;
+  }
+  if (crew->live_workers() > 0) {
+    PyErr_WriteUnraisable(starter.get());
+    return true;
+  }
+  const Reference raised = take_raised();
+  if (std::unique_ptr<worker::Call> taken = crew->withdraw(call)) {
+    fields_of(future).source = nullptr;
+    free_owner(static_cast<TaskOwner*>(taken->owner));
+  }
+  raise(raised.get());
+  return false;
+}
+
+void ProcessCore::free_owner(TaskOwner* owner) {
+  Py_XDECREF(owner->future);
+  Py_XDECREF(owner->function);
+  Py_XDECREF(owner->code);
+  PyObject* core = owner->core;
+  delete owner;
+  Py_DECREF(core);
+}
+
+void ProcessCore::complete(worker::Finished& finished, bool may_call) {
+  auto* owner = static_cast<TaskOwner*>(finished.call->owner);
+  // Whoever looks may hold the future's condition, as wait() does while it counts what is done: nothing may be done under its eyes.
+  const FutureFields& fields = fields_of(owner->future);
+  if (!may_call && (fields.condition != nullptr || has_callbacks(fields))) {
+    deferred_.push_back(std::move(finished));
+    crew->wake_background();
+    return;
+  }
+  const Reference self = Reference::to(self_);
+  const Reference future = Reference::to(owner->future);
+  Reference outcome;
+  bool failed = finished.how != worker::Finished::How::result;
+  if (finished.how == worker::Finished::How::died) {
+    const worker::Death& death = finished.death;
+    const Reference exit_code = death.known ? Reference(PyLong_FromLong(death.exit_code)) : Reference::to(Py_None);
+    outcome = Reference(PyObject_CallFunction(death_error.get(), "LOLOOi", static_cast<long long>(death.process), exit_code.get(),
+                                              static_cast<long long>(death.peak_bytes), owner->function,
+                                              owner->code != nullptr ? owner->code : Py_None, owner->instruction));
+  } else if ((finished.flags & kNone) != 0) {
+    outcome = Reference::to(Py_None);
+  } else {
+    // Buffers may outlive pool and worker, and the file as long as they do.
+    const std::weak_ptr<worker::Crew> weak = crew;
+    const auto give_back = [weak, slot = finished.worker, incarnation = finished.incarnation](const worker::BlockPlace& place) {
+      if (const auto owner = weak.lock()) owner->release_block(slot, incarnation, place);
+    };
+    outcome = from_bytes(std::as_bytes(std::span(finished.payload)), finished.blocks, (finished.flags & kPayloadInBlock) != 0,
+                         finished.file != nullptr ? finished.file->descriptor() : -1, give_back);
+  }
+  if (!outcome) {
+    outcome = take_raised();
+    failed = true;
+  }
+  finished.call->owner = nullptr;
+  free_owner(owner);
+  if (!is_done(fields_of(future.get()))) {
+    const int set = failed ? set_exception(future.get(), outcome.get()) : set_result(future.get(), outcome.get());
+    if (set < 0) PyErr_WriteUnraisable(future.get());
+  }
+  completions_.fetch_add(1, std::memory_order_seq_cst);
+  crew->wake_leader();
+  // The background thread lets workers go when nothing is left.
+  if (shut_down && !may_call) crew->wake_background();
+}
+
+void ProcessCore::look() {
+  crew->sweep();
+  worker::Finished finished;
+  if (!crew->anything_to_collect()) return;
+  // An exception that is being handled by who looks is none of the replies' business.
+  PyObject *type, *value, *traceback;
+  PyErr_Fetch(&type, &value, &traceback);
+  while (crew->collect(&finished)) complete(finished, false);
+  PyErr_Restore(type, value, traceback);
+}
+
+bool ProcessCore::is_running(PyObject* future) {
+  return crew->is_running(static_cast<const worker::Call*>(fields_of(future).source_call));
+}
+
+bool ProcessCore::withdraw(PyObject* future) {
+  std::unique_ptr<worker::Call> call = crew->withdraw(static_cast<worker::Call*>(fields_of(future).source_call));
+  if (call == nullptr) return false;
+  free_owner(static_cast<TaskOwner*>(call->owner));
+  return true;
+}
+
+int ProcessCore::wait(PyObject* future, int64_t deadline) {
+  const Reference self = Reference::to(self_);  // whoever completes the future may hold the last other one
+  FutureFields& fields = fields_of(future);
+  look();
+  if (is_done(fields)) return 1;
+  const auto* call = static_cast<const worker::Call*>(fields.source_call);
+  // Another thread leads and reads for all; who follows is told by the background thread.
+  const bool leads = crew->begin_lead(call->ticket);
+  if (!leads) serve();
+  int result = -1;
+  while (result < 0) {
+    const uint64_t before = completions_.load(std::memory_order_seq_cst);
+    const auto changed = [&] { return completions_.load(std::memory_order_seq_cst) != before; };
+    look();
+    if (is_done(fields)) result = 1;
+    const int64_t now = os::now_nanoseconds();
+    if (result < 0 && deadline >= 0 && now >= deadline) result = 0;
+    if (result >= 0) break;
+    const int64_t slice = deadline < 0 ? kLookUp : std::min(kLookUp, deadline - now);
+    PyThreadState* state = release_interpreter();
+    if (leads) {
+      crew->lead(slice, changed);
+    } else {
+      crew->follow(slice, changed);
+    }
+    take_gil(state);
+    if (PyErr_CheckSignals() < 0) break;
+  }
+  if (leads) crew->end_lead();
+  return result;
+}
+
+PyObject* ProcessCore::departures() {
+  worker::Departure departure;
+  Reference list;
+  while (crew->collect(&departure)) {
+    if (!list) list = Reference(PyList_New(0));
+    const Reference exit_code =
+        departure.death.known ? Reference(PyLong_FromLong(departure.death.exit_code)) : Reference::to(Py_None);
+    const Reference entry(Py_BuildValue("(LOOO)", static_cast<long long>(departure.death.process), exit_code.get(),
+                                        departure.asked ? Py_True : Py_False, departure.was_ready ? Py_True : Py_False));
+    if (!list || !entry || PyList_Append(list.get(), entry.get()) < 0) return nullptr;
+  }
+  return list.release();
+}
+
+PyObject* ProcessCore::serve_background() {
+  for (;;) {
+    crew->sweep();
+    worker::Finished finished;
+    while (!deferred_.empty() || crew->collect(&finished)) {
+      if (!deferred_.empty()) {
+        finished = std::move(deferred_.front());
+        deferred_.pop_front();
+      }
+      complete(finished, true);
+    }
+    if (PyObject* list = departures()) return list;
+    if (PyErr_Occurred() != nullptr) return nullptr;
+    const bool nothing_left = crew->outstanding() == 0 && deferred_.empty();
+    if (shut_down) {
+      crew->serve_each(true);
+      if (nothing_left) {
+        if (crew->live_workers() == 0) Py_RETURN_NONE;
+        crew->dismiss_all();
+      }
+    } else if (nothing_left) {
+      crew->serve_each(false);
+    }
+    PyThreadState* state = release_interpreter();
+    crew->wait_in_background(-1);
+    take_gil(state);
+  }
+}
+
+int ProcessCore::cancel_waiting() {
+  for (std::unique_ptr<worker::Call>& call : crew->withdraw_waiting()) {
+    auto* owner = static_cast<TaskOwner*>(call->owner);
+    const Reference future = Reference::to(owner->future);
+    free_owner(owner);
+    fields_of(future.get()).source = nullptr;
+    if (cancel(future.get()) < 0 ||
+        (fields_of(future.get()).state == FutureState::kCancelled && set_running_or_notify_cancel(future.get()) < 0))
+      PyErr_WriteUnraisable(future.get());
+  }
+  completions_.fetch_add(1, std::memory_order_seq_cst);
+  crew->wake_leader();
+  return 0;
+}
+
+int ProcessCore::fail_waiting(PyObject* exception) {
+  for (std::unique_ptr<worker::Call>& call : crew->withdraw_waiting()) {
+    auto* owner = static_cast<TaskOwner*>(call->owner);
+    const Reference future = Reference::to(owner->future);
+    free_owner(owner);
+    if (!is_done(fields_of(future.get())) && set_exception(future.get(), exception) < 0) PyErr_WriteUnraisable(future.get());
+  }
+  completions_.fetch_add(1, std::memory_order_seq_cst);
+  crew->wake_leader();
+  return 0;
+}
+
+}  // namespace manycore::python::tasks

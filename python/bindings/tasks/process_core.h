@@ -1,0 +1,82 @@
+// What a process pool's executor and its background thread share: the crew, the functions that workers know, and how replies become
+// futures' outcomes. Owned by a Python object that executor, thread and every pending future hold. With the GIL; `wait` and the
+// background thread let go of it while they wait.
+// Callbacks of futures run on the background thread alone: who calls submit() or result() may hold locks that they want.
+#pragma once
+
+#include <Python.h>
+
+#include <atomic>
+#include <deque>
+#include <memory>
+#include <string>
+#include <unordered_map>
+
+#include "bindings/tasks/future_object.h"
+#include "bindings/tasks/pickling.h"
+#include "bindings/tasks/reference.h"
+#include "worker/crew.h"
+
+namespace manycore::python::tasks {
+
+// The bindings' part of a call, freed when its future is done.
+struct TaskOwner {
+  PyObject* future;
+  PyObject* core;      // the Python object, so that the future's source lives
+  PyObject* function;  // for the text of errors
+  PyObject* code;      // where it was submitted: code object and instruction
+  int instruction;
+};
+
+class ProcessCore final : public FutureSource {
+ public:
+  ProcessCore(PyObject* self, int slots) : crew(worker::Crew::make(slots)), self_(self) {}
+
+  // The future of submit(), or null with an exception.
+  PyObject* submit(PyObject* function, PyObject* arguments, PyObject* keywords);
+  // One call for each of the items, together.
+  PyObject* submit_items(PyObject* function, PyObject* items, bool tuples);
+
+  void look() override;
+  bool is_running(PyObject* future) override;
+  bool withdraw(PyObject* future) override;
+  void serve() override { crew->serve_each(true); }
+  int wait(PyObject* future, int64_t deadline) override;
+
+  // The background thread: waits until a worker is gone (a list of tuples) or everything is over (None).
+  PyObject* serve_background();
+  int cancel_waiting();
+  int fail_waiting(PyObject* exception);
+
+  std::shared_ptr<worker::Crew> crew;
+  Reference starter;      // starter(): starts workers where they are missing, and the background thread
+  Reference death_error;  // death_error(process, exit code, peak bytes, function, code, instruction): an exception
+  Reference refusal;      // what submit() raises; null while it works
+  int retries = 0;
+  bool started = false;
+  bool shut_down = false;
+
+ private:
+  struct Known {
+    std::shared_ptr<worker::Function> function;
+    Reference object;
+    Reference names;  // the dict in which pickle would look it up
+    Reference name;
+  };
+
+  PyObject* send(std::unique_ptr<worker::Call> call, Pickled& pickled, PyObject* function);
+  const Known* known(PyObject* function);
+  std::shared_ptr<worker::Function> anonymous();
+  bool start_workers(bool short_of_workers, worker::Call* call, PyObject* future);
+  void complete(worker::Finished& finished, bool may_call);
+  void free_owner(TaskOwner* owner);
+  PyObject* departures();
+
+  PyObject* self_;
+  std::unordered_map<PyObject*, Known> functions_;
+  std::shared_ptr<worker::Function> anonymous_;
+  std::deque<worker::Finished> deferred_;  // their futures have callbacks or a condition
+  std::atomic<uint64_t> completions_{0};
+};
+
+}  // namespace manycore::python::tasks

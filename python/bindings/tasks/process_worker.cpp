@@ -1,0 +1,341 @@
+// The loop of a worker process: requests from its ring, Python's work on them, replies. It holds the GIL but while it waits.
+#include <algorithm>
+#include <unordered_map>
+
+#include "bindings/gil.h"
+#include "bindings/tasks/module.h"
+#include "bindings/tasks/pickling.h"
+#include "bindings/tasks/process_flags.h"
+#include "bindings/tasks/reference.h"
+#include "manycore/errors.h"
+#include "worker/post.h"
+#include "worker/watch.h"
+
+namespace manycore::python::tasks {
+namespace {
+
+using worker::ReplyKind;
+
+PyObject* with_traceback = nullptr;  // concurrent.futures.process._ExceptionWithTraceback
+
+struct Definition {
+  std::string bytes;
+  Reference function;
+  Reference names;  // its module's dict, where a later task may have bound the name anew
+  Reference name;
+};
+
+class WorkerLoop {
+ public:
+  WorkerLoop(int descriptor, int slot, int blocks, int results)
+      : post_(descriptor, slot), blocks_(blocks), store_(std::make_shared<worker::Blocks>(os::MemoryFile(results))) {}
+
+  // Null with an exception, or None when told to leave.
+  PyObject* run();
+
+ private:
+  enum class Step { go_on, leave, failed };
+
+  Step step();
+  bool wait();
+  void handle(const worker::Record& record);
+  Reference call(const worker::Request& request);
+  Reference call_items(PyObject* function, PyObject* items, bool tuples);
+  PyObject* function_of(uint64_t number);
+  bool send_result(worker::Reply& reply, PyObject* result);
+  bool send_items(worker::Reply& reply, PyObject* results);
+  bool send_error(worker::Reply& reply, PyObject* exception);
+  bool send(ReplyKind kind, worker::Reply& reply);
+  bool write(ReplyKind kind, worker::Reply& reply);
+
+  bool pickle(worker::Reply& reply, PyObject* object);
+  bool give_back();
+
+  worker::Post post_;
+  int blocks_;  // the descriptor of the pool's store
+  std::shared_ptr<worker::Blocks> store_;
+  std::unordered_map<uint64_t, Definition> definitions_;
+  Pickled pickled_;
+  std::unordered_map<uint64_t, std::shared_ptr<worker::Lease>> sent_;  // by offset, until the pool gives them back
+  // Of the pool's blocks, those that nobody here uses. Buffers may outlive the loop.
+  std::shared_ptr<std::vector<worker::BlockPlace>> unused_ = std::make_shared<std::vector<worker::BlockPlace>>();
+};
+
+// As the standard's workers send exceptions: with the text of the traceback, which becomes the cause.
+Reference wrapped(PyObject* exception) {
+  const Reference traceback(PyException_GetTraceback(exception));
+  return Reference(PyObject_CallFunctionObjArgs(with_traceback, exception, traceback ? traceback.get() : Py_None, nullptr));
+}
+
+PyObject* WorkerLoop::run() {
+  worker::Reply ready;
+  if (!send(ReplyKind::ready, ready)) return nullptr;
+  for (;;) {
+    const Step step = this->step();
+    if (step == Step::failed) return nullptr;
+    if (step == Step::leave) Py_RETURN_NONE;
+  }
+}
+
+bool WorkerLoop::wait() {
+  if (!give_back()) return false;
+  worker::Waited waited;
+  do {
+    PyThreadState* state = PyEval_SaveThread();
+    waited = post_.wait(-1);
+    take_gil(state);
+    if (PyErr_CheckSignals() < 0) return false;
+  } while (waited != worker::Waited::ready);
+  return true;
+}
+
+WorkerLoop::Step WorkerLoop::step() {
+  if (!post_.ready() && !wait()) return Step::failed;
+  worker::Record record;
+  if (post_.next(&record) != worker::RingReader::Next::record) {
+    PyErr_SetString(PyExc_SystemError, "worker process: the pool wrote what no pool writes");
+    return Step::failed;
+  }
+  const auto kind = static_cast<worker::RequestKind>(record.kind);
+  if (kind == worker::RequestKind::leave) return Step::leave;
+  worker::Request request;
+  if (!worker::decode(record.body, &request)) {
+    PyErr_SetString(PyExc_SystemError, "worker process: the pool wrote what no pool writes");
+    return Step::failed;
+  }
+  if (kind == worker::RequestKind::function) {
+    definitions_[request.function].bytes.assign(reinterpret_cast<const char*>(request.payload.data()), request.payload.size());
+    post_.release();
+    return Step::go_on;
+  }
+  if (kind == worker::RequestKind::blocks_back) {
+    for (const worker::BlockPlace& place : request.blocks) sent_.erase(place.offset);
+    post_.release();
+    return Step::go_on;
+  }
+  if (kind != worker::RequestKind::call || !post_.take()) {
+    post_.release();
+    return Step::go_on;
+  }
+  const int64_t begin = os::now_nanoseconds();
+  worker::Reply reply;
+  reply.ticket = request.ticket;
+  const bool items = (request.flags & kItems) != 0;
+  const Reference result = call(request);
+  reply.nanoseconds = static_cast<uint64_t>(os::now_nanoseconds() - begin);
+  bool sent;
+  if (!result) {
+    sent = send_error(reply, take_raised().get());
+  } else {
+    sent = items ? send_items(reply, result.get()) : send_result(reply, result.get());
+  }
+  return sent ? Step::go_on : Step::failed;
+}
+
+PyObject* WorkerLoop::function_of(uint64_t number) {
+  const auto found = definitions_.find(number);
+  if (found == definitions_.end()) {
+    PyErr_SetString(PyExc_SystemError, "worker process: a call of a function that was not sent");
+    return nullptr;
+  }
+  Definition& definition = found->second;
+  if (definition.names) {
+    PyObject* now = PyDict_GetItemWithError(definition.names.get(), definition.name.get());
+    if (now != nullptr) return now;
+    PyErr_Clear();
+  }
+  if (!definition.function || definition.names) {
+    definition.function = from_bytes(std::as_bytes(std::span(definition.bytes)), {}, false, -1, {});
+    if (!definition.function) return nullptr;
+    const Reference module(PyObject_GetAttrString(definition.function.get(), "__module__"));
+    definition.name = Reference(PyObject_GetAttrString(definition.function.get(), "__qualname__"));
+    PyObject* loaded = module && definition.name && PyUnicode_Check(module.get())
+                           ? PyDict_GetItemWithError(PyImport_GetModuleDict(), module.get())
+                           : nullptr;
+    PyErr_Clear();
+    PyObject* names = loaded != nullptr && PyModule_Check(loaded) ? PyModule_GetDict(loaded) : nullptr;
+    // Only a plain name of the module: what `names` holds under it is what pickle would find.
+    if (names != nullptr && PyDict_GetItemWithError(names, definition.name.get()) == definition.function.get())
+      definition.names = Reference::to(names);
+    PyErr_Clear();
+  }
+  return definition.function.get();
+}
+
+Reference WorkerLoop::call(const worker::Request& request) {
+  Reference input = from_bytes(request.payload, request.blocks, (request.flags & kPayloadInBlock) != 0, blocks_,
+                               [unused = unused_](const worker::BlockPlace& place) { unused->push_back(place); });
+  const uint64_t number = request.function;
+  const uint32_t kind = request.flags;
+  post_.release();  // the pool may use the place again; what was in it is Python's now
+  if (!input) return {};
+  Reference function;
+  PyObject* arguments = input.get();
+  PyObject* keywords = nullptr;
+  if ((kind & kFunctionInside) != 0) {
+    function = Reference::to(PyTuple_GET_ITEM(input.get(), 0));
+    arguments = PyTuple_GET_ITEM(input.get(), 1);
+    keywords = PyTuple_GET_ITEM(input.get(), 2);
+  } else {
+    function = Reference::to(function_of(number));
+    if (!function) return {};
+    if ((kind & kWithKeywords) != 0) {
+      arguments = PyTuple_GET_ITEM(input.get(), 0);
+      keywords = PyTuple_GET_ITEM(input.get(), 1);
+    }
+  }
+  if ((kind & kItems) != 0) return call_items(function.get(), arguments, (kind & kItemsAreTuples) != 0);
+  return Reference(PyObject_Call(function.get(), arguments, keywords));
+}
+
+Reference WorkerLoop::call_items(PyObject* function, PyObject* items, bool tuples) {
+  const int64_t begin = os::now_nanoseconds();
+  const Py_ssize_t count = PyList_GET_SIZE(items);
+  Reference results(PyList_New(count));
+  Reference failures;
+  if (!results) return {};
+  for (Py_ssize_t i = 0; i < count; ++i) {
+    PyObject* item = PyList_GET_ITEM(items, i);
+    PyObject* result = tuples ? PyObject_CallObject(function, item) : PyObject_CallOneArg(function, item);
+    if (result == nullptr) {
+      const Reference exception = take_raised();
+      const Reference sent = wrapped(exception.get());
+      const Reference index(PyLong_FromSsize_t(i));
+      if (!failures) failures = Reference(PyDict_New());
+      if (!sent || !index || !failures || PyDict_SetItem(failures.get(), index.get(), sent.get()) < 0) return {};
+      result = Py_NewRef(Py_None);
+    }
+    PyList_SET_ITEM(results.get(), i, result);
+  }
+  const Reference nanoseconds(PyLong_FromLongLong(os::now_nanoseconds() - begin));
+  if (!nanoseconds) return {};
+  return Reference(PyTuple_Pack(3, results.get(), failures ? failures.get() : Py_None, nanoseconds.get()));
+}
+
+bool WorkerLoop::send_items(worker::Reply& reply, PyObject* results) {
+  if (pickle(reply, results)) return send(ReplyKind::result, reply);
+  // Some item cannot be sent: each alone, so that only those fail.
+  PyErr_Clear();
+  PyObject* values = PyTuple_GET_ITEM(results, 0);
+  Reference failures = Reference::to(PyTuple_GET_ITEM(results, 1));
+  if (failures.get() == Py_None) failures = Reference(PyDict_New());
+  for (Py_ssize_t i = 0; failures && i < PyList_GET_SIZE(values); ++i) {
+    const Reference index(PyLong_FromSsize_t(i));
+    if (!index) return false;
+    PyObject* failure = PyDict_GetItemWithError(failures.get(), index.get());
+    Pickled alone;
+    if (to_bytes(failure != nullptr ? failure : PyList_GET_ITEM(values, i), nullptr, &alone)) continue;
+    const Reference exception = take_raised();
+    const Reference sent = wrapped(exception.get());
+    if (!sent || PyDict_SetItem(failures.get(), index.get(), sent.get()) < 0) return false;
+    if (PyList_SetItem(values, i, Py_NewRef(Py_None)) < 0) return false;
+  }
+  const Reference all(PyTuple_Pack(3, values, failures.get(), PyTuple_GET_ITEM(results, 2)));
+  return all && send_result(reply, all.get());
+}
+
+bool WorkerLoop::send_result(worker::Reply& reply, PyObject* result) {
+  if (result == Py_None) {
+    pickled_ = {};
+    reply.flags |= kNone;
+    return send(ReplyKind::result, reply);
+  }
+  if (pickle(reply, result)) return send(ReplyKind::result, reply);
+  return send_error(reply, take_raised().get());
+}
+
+bool WorkerLoop::send_error(worker::Reply& reply, PyObject* exception) {
+  Reference sent = wrapped(exception);
+  if (!sent || !pickle(reply, sent.get())) {
+    // An exception that cannot be pickled: why it cannot is what the caller gets.
+    const Reference why = take_raised();
+    sent = wrapped(why.get());
+    if (!sent || !pickle(reply, sent.get())) return false;
+  }
+  return send(ReplyKind::error, reply);
+}
+
+bool WorkerLoop::pickle(worker::Reply& reply, PyObject* object) {
+  if (!to_bytes(object, store_.get(), &pickled_)) return false;
+  reply.flags = pickled_.payload_in_block ? kPayloadInBlock : 0;
+  return true;
+}
+
+// Tells the pool which of its blocks are free again.
+bool WorkerLoop::give_back() {
+  while (!unused_->empty()) {
+    const size_t count = std::min(unused_->size(), worker::kMostBlocks);
+    worker::Reply reply;
+    pickled_ = {};
+    reply.blocks.assign(unused_->end() - static_cast<ptrdiff_t>(count), unused_->end());
+    unused_->resize(unused_->size() - count);
+    if (!write(ReplyKind::blocks_back, reply)) return false;
+  }
+  return true;
+}
+
+bool WorkerLoop::send(ReplyKind kind, worker::Reply& reply) {
+  reply.payload = std::as_bytes(std::span(pickled_.payload));
+  reply.blocks.clear();
+  for (const auto& lease : pickled_.leases) {
+    reply.blocks.push_back(lease->place());
+    sent_[lease->place().offset] = lease;
+  }
+  pickled_.leases.clear();
+  return write(kind, reply);
+}
+
+bool WorkerLoop::write(ReplyKind kind, worker::Reply& reply) {
+  for (;;) {
+    if (post_.try_reply(kind, reply)) break;
+    PyThreadState* state = PyEval_SaveThread();
+    const worker::Waited waited = post_.reply(kind, reply);
+    take_gil(state);
+    if (waited == worker::Waited::ready) break;
+    if (PyErr_CheckSignals() < 0) return false;
+  }
+  return true;
+}
+
+PyObject* run_worker(PyObject*, PyObject* arguments) {
+  int descriptor, slot, blocks, results;
+  if (!PyArg_ParseTuple(arguments, "iiii:run_worker", &descriptor, &slot, &blocks, &results)) return nullptr;
+  if (load_pickling() < 0) return nullptr;
+  if (with_traceback == nullptr) {
+    const Reference module(PyImport_ImportModule("concurrent.futures.process"));
+    if (!module) return nullptr;
+    with_traceback = PyObject_GetAttrString(module.get(), "_ExceptionWithTraceback");
+    if (with_traceback == nullptr) return nullptr;
+  }
+  try {
+    WorkerLoop loop(descriptor, slot, blocks, results);
+    return loop.run();
+  } catch (const Error& error) {
+    PyErr_SetString(PyExc_OSError, error.what());
+    return nullptr;
+  }
+}
+
+PyObject* end_with(PyObject*, PyObject* descriptor) {
+  const long number = PyLong_AsLong(descriptor);
+  if (number == -1 && PyErr_Occurred() != nullptr) return nullptr;
+  if (!worker::end_with(static_cast<int>(number))) {
+    PyErr_SetString(PyExc_OSError, "worker process: no thread could be started that watches the parent");
+    return nullptr;
+  }
+  Py_RETURN_NONE;
+}
+
+PyMethodDef functions[] = {
+    {"run_worker", run_worker, METH_VARARGS,
+     "run_worker(descriptor, slot, blocks, results)\n--\n\nServe a pool until it says to leave."},
+    {"end_with", end_with, METH_O,
+     "end_with(descriptor)\n--\n\nEnd this process and all below it when the process behind the descriptor ends."},
+    {nullptr, nullptr, 0, nullptr},
+};
+
+}  // namespace
+
+int add_process_worker(PyObject* module) { return PyModule_AddFunctions(module, functions); }
+
+}  // namespace manycore::python::tasks

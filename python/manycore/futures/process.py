@@ -1,0 +1,333 @@
+"""ProcessPoolExecutor: the standard's, with calls and results in shared memory; a worker that dies takes one call with it."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+import time
+import warnings
+import weakref
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor as _Standard
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.context import BaseContext
+from types import CodeType
+from typing import Any
+
+from manycore import _tasks
+from manycore.futures.process_map import ChunkedMap, buffered, results_of
+from manycore.futures.worker_main import Descriptor, main, parent_descriptor
+
+__all__ = ["BrokenProcessPool", "ProcessPoolExecutor", "WorkerDied"]
+
+_NOT_USABLE = "A child process terminated abruptly, the process pool is not usable anymore"
+_TERMINATED = "A process in the process pool was terminated abruptly while the future was running or pending."
+# A worker that ends so often before it is ready will not become ready.
+_MOST_FAILED_STARTS = 10
+
+
+class WorkerDied(BrokenProcessPool):
+    """The worker process ended while it ran this call. The pool goes on.
+
+    `exit_code` is negative for a signal, as in multiprocessing, and None where it is not known; `peak_bytes` is the resident
+    memory that the worker had at most, 0 where it is not known.
+    """
+
+    def __init__(self, text: str, pid: int = 0, exit_code: int | None = None, peak_bytes: int = 0) -> None:
+        super().__init__(text)
+        self.pid = pid
+        self.exit_code = exit_code
+        self.peak_bytes = peak_bytes
+
+
+def _ending(exit_code: int | None) -> str:
+    if exit_code is None:
+        return "ended"
+    if exit_code >= 0:
+        return f"ended with exit code {exit_code}"
+    try:
+        name = signal.Signals(-exit_code).name
+    except ValueError:
+        name = f"signal {-exit_code}"
+    return f"was ended by {name}"
+
+
+def _line_of(code: CodeType, instruction: int) -> int:
+    for begin, end, line in code.co_lines():
+        if begin <= instruction < end and line is not None:
+            return line
+    return code.co_firstlineno
+
+
+def _death_error(
+    pid: int, exit_code: int | None, peak_bytes: int, function: Callable[..., object], code: CodeType | None, instruction: int
+) -> WorkerDied:
+    name = getattr(function, "__qualname__", None) or repr(function)
+    where = f", submitted at {code.co_filename}:{_line_of(code, instruction)}" if code is not None else ""
+    memory = f" (peak memory {peak_bytes / 2**20:.0f} MiB)" if peak_bytes else ""
+    text = f"{name}: its worker process {pid} {_ending(exit_code)}{memory}{where}; other calls are not concerned"
+    return WorkerDied(text, pid, exit_code, peak_bytes)
+
+
+def _broken_error(*_facts: object) -> BrokenProcessPool:
+    return BrokenProcessPool(_TERMINATED)
+
+
+class _Team:
+    """The worker processes of one pool. Shared by the executor and the background thread, and knows neither."""
+
+    def __init__(
+        self,
+        slots: int,
+        context: BaseContext,
+        initializer: Callable[..., object] | None,
+        initargs: tuple[Any, ...],
+        breaks: bool,
+    ) -> None:
+        self.context = context
+        self.forks = context.get_start_method() == "fork"
+        self.slots = slots
+        self.initializer = initializer
+        self.initargs = initargs
+        self.breaks = breaks
+        self.processes: dict[int, Any] = {}
+        self.thread: threading.Thread | None = None
+        self.broken: str | bool = False
+        self.failed_starts = 0
+        self.lock = threading.RLock()
+        self.maps: set[ChunkedMap] = set()  # that have items left to send
+        self.core = _tasks.ProcessCore(slots, self.start_missing, _broken_error if breaks else _death_error)
+
+    def start_missing(self) -> None:
+        """A call found nobody idle. Forks come all at once, before the pool has a thread, the others one by one."""
+        with self.lock:
+            if self.broken:
+                return
+            wanted = self.slots if self.forks and self.thread is None else 1
+            for _ in range(wanted):
+                if not self.start_one():
+                    break
+            if self.thread is None:
+                self.thread = threading.Thread(target=_serve, args=(self,), name="ExecutorManagerThread")
+                self.thread.start()
+                _teams.add(self)
+
+    def start_one(self) -> bool:
+        slot = self.core.prepare()
+        if slot < 0:
+            return False
+        try:
+            memory = (self.core.descriptor, self.core.blocks_descriptor, self.core.results_descriptor(slot))
+            descriptors = tuple(Descriptor(number) for number in (*memory, parent_descriptor()))
+            arguments = (descriptors, slot, self.initializer, self.initargs)
+            process = self.context.Process(target=main, args=arguments)  # type: ignore[attr-defined]
+            with warnings.catch_warnings():
+                # That this process has threads is our doing; none of them holds a lock that the child will want.
+                warnings.filterwarnings("ignore", r"This process .* is multi-threaded", DeprecationWarning)
+                process.start()
+        except BaseException:
+            self.core.abandon(slot)
+            raise
+        self.processes[process.pid] = process
+        self.core.joined(slot, process.pid)
+        return True
+
+    def gone(self, pid: int, exit_code: int | None, asked: bool, was_ready: bool) -> None:
+        with self.lock:
+            process = self.processes.pop(pid, None)
+            if process is not None:
+                process.join()
+                if exit_code is None:
+                    exit_code = process.exitcode
+            if asked and exit_code == 0:
+                self.replace()
+                return
+            self.failed_starts = 0 if was_ready else self.failed_starts + 1
+            hopeless = not was_ready and (exit_code is None or exit_code >= 0 or self.failed_starts > _MOST_FAILED_STARTS)
+            if self.breaks or hopeless:
+                self.break_down(_NOT_USABLE)
+            else:
+                self.replace()
+
+    def replace(self) -> None:
+        if not self.broken and self.core.outstanding() > 0 and self.core.live_workers() < self.slots:
+            self.start_one()
+
+    def break_down(self, text: str) -> None:
+        if not self.broken:
+            self.broken = text
+            self.core.refuse(BrokenProcessPool(text))
+        for process in list(self.processes.values()):
+            process.terminate()
+        self.core.fail_waiting(BrokenProcessPool(_TERMINATED))
+        self.core.shut_down(BrokenProcessPool(text))
+
+    def shut_down(self, cancel_futures: bool, text: str = "cannot schedule new futures after shutdown") -> None:
+        for chunks in list(self.maps):
+            chunks.feed(everything=True)
+        self.core.shut_down(RuntimeError(text))
+        if cancel_futures:
+            self.core.cancel_waiting()
+        if self.thread is None:
+            self.core.detach()
+
+
+def _serve(team: _Team) -> None:
+    while True:
+        events = team.core.serve()
+        if events is None:
+            break
+        for pid, exit_code, asked, was_ready in events:
+            try:
+                team.gone(pid, exit_code, asked, was_ready)
+            except BaseException as error:
+                # No new worker can be started; without any, nobody would ever run what waits.
+                if team.core.live_workers() == 0:
+                    team.break_down(f"no worker process can be started: {error}")
+    for process in list(team.processes.values()):
+        process.join()
+    team.core.detach()
+
+
+_teams: weakref.WeakSet[_Team] = weakref.WeakSet()
+
+
+def _python_exit() -> None:
+    teams = list(_teams)
+    for team in teams:
+        team.shut_down(False, "cannot schedule new futures after interpreter shutdown")
+    for team in teams:
+        if team.thread is not None:
+            team.thread.join()
+
+
+# Before the interpreter's atexit handlers, as the standard's pools.
+threading._register_atexit(_python_exit)  # type: ignore[attr-defined]
+
+
+class ProcessPoolExecutor(_tasks.ProcessPool, _Standard):
+    """Runs calls in worker processes. Takes what `concurrent.futures.ProcessPoolExecutor` takes, and:
+
+    `on_worker_death`: "continue" (only the call that ran fails, with `WorkerDied`, and the pool goes on) or "break" (as the
+    standard: every pending call fails and the pool takes no more).
+    `retries`: how often (at most 3) a call is run again whose worker died.
+    """
+
+    def __init__(
+        self,
+        max_workers: int | None = None,
+        mp_context: BaseContext | None = None,
+        initializer: Callable[..., object] | None = None,
+        initargs: tuple[Any, ...] = (),
+        *,
+        max_tasks_per_child: int | None = None,
+        on_worker_death: str = "continue",
+        retries: int = 0,
+    ) -> None:
+        if max_workers is None:
+            cores = getattr(os, "process_cpu_count", os.cpu_count)()
+            max_workers = cores or 1
+        elif max_workers <= 0:
+            raise ValueError("max_workers must be greater than 0")
+        if mp_context is None:
+            mp_context = multiprocessing.get_context("spawn" if max_tasks_per_child is not None else None)
+        if initializer is not None and not callable(initializer):
+            raise TypeError("initializer must be a callable")
+        if max_tasks_per_child is not None:
+            if not isinstance(max_tasks_per_child, int):
+                raise TypeError("max_tasks_per_child must be an integer")
+            if max_tasks_per_child <= 0:
+                raise ValueError("max_tasks_per_child must be >= 1")
+            if mp_context.get_start_method(allow_none=False) == "fork":
+                raise ValueError(
+                    "max_tasks_per_child is incompatible with the 'fork' multiprocessing start method;"
+                    " supply a different mp_context."
+                )
+        if on_worker_death not in ("continue", "break"):
+            raise ValueError(f"on_worker_death: expected 'continue' or 'break', got {on_worker_death!r}")
+        if retries not in (0, 1, 2, 3):
+            raise ValueError(f"retries: expected 0, 1, 2 or 3, got {retries!r}")
+        self._max_workers = max_workers
+        self._mp_context = mp_context
+        self._initializer = initializer  # type: ignore[assignment]
+        self._initargs = initargs
+        self._max_tasks_per_child = max_tasks_per_child
+        self._team = _Team(max_workers, mp_context, initializer, initargs, on_worker_death == "break")
+        self._core = self._team.core
+        self._core.set_retries(retries)
+        if max_tasks_per_child is not None:
+            self._core.limit_calls(max_tasks_per_child)
+        self._shutdown_thread = False
+        weakref.finalize(self, self._team.shut_down, False).atexit = False
+
+    @property
+    def _processes(self) -> dict[int, Any] | None:  # type: ignore[override]
+        return self._team.processes if not self._shutdown_thread else None
+
+    @property
+    def _broken(self) -> str | bool:  # type: ignore[override]
+        return self._team.broken
+
+    @property
+    def _executor_manager_thread(self) -> threading.Thread | None:  # type: ignore[override]
+        return self._team.thread if not self._shutdown_thread else None
+
+    def map(
+        self,
+        fn: Callable[..., Any],
+        *iterables: Iterable[Any],
+        timeout: float | None = None,
+        chunksize: int = 1,
+        buffersize: int | None = None,
+    ) -> Iterator[Any]:
+        """Like `map(fn, *iterables)`, in worker processes, results in order.
+
+        Items travel in chunks that adapt to how long they take; a `chunksize` above 1 is taken as given. An item that fails
+        leaves the others of its chunk alone. `buffersize`: take items from the iterables only as results are read, at most so
+        many ahead.
+        """
+        if chunksize < 1:
+            raise ValueError("chunksize must be >= 1.")
+        if buffersize is not None:
+            if not isinstance(buffersize, int):
+                raise TypeError("buffersize must be an integer or None")
+            if buffersize < 1:
+                raise ValueError("buffersize must be None or > 0")
+        deadline = None if timeout is None else time.monotonic() + timeout
+        if buffersize is not None:
+            return buffered(self, fn, zip(*iterables, strict=False), deadline, buffersize)
+        tuples = len(iterables) != 1
+        items = list(zip(*iterables, strict=False)) if tuples else list(iterables[0])
+        chunks = ChunkedMap(self._core, self._max_workers, fn, items, tuples, chunksize)
+        maps = self._team.maps
+        maps.add(chunks)
+        chunks.forget = lambda: maps.discard(chunks)
+        chunks.feed()
+        return results_of(chunks, deadline)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Take no more calls. `wait` until all are done and the workers are gone; `cancel_futures`: those that have not begun."""
+        self._shutdown_thread = True
+        self._team.shut_down(cancel_futures)
+        if wait and self._team.thread is not None:
+            self._team.thread.join()
+
+    def terminate_workers(self) -> None:
+        """End the worker processes with SIGTERM; calls that are not done fail."""
+        self._end_workers("terminate")
+
+    def kill_workers(self) -> None:
+        """End the worker processes with SIGKILL; calls that are not done fail."""
+        self._end_workers("kill")
+
+    def _end_workers(self, how: str) -> None:
+        processes = list(self._team.processes.values())
+        with self._team.lock:
+            self._team.broken = self._team.broken or _NOT_USABLE
+            self._core.refuse(RuntimeError("cannot schedule new futures after shutdown"))
+            self._core.fail_waiting(BrokenProcessPool(_TERMINATED))
+        for process in processes:
+            getattr(process, how)()
+        self.shutdown(wait=True)

@@ -1,0 +1,152 @@
+"""map() of a process pool: items travel in chunks whose size follows the time that they take; each keeps its own outcome."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any
+
+from manycore import _tasks
+
+if TYPE_CHECKING:
+    from manycore.futures.process import ProcessPoolExecutor
+
+# Long enough that the cost of a message does not matter, short enough that the last chunks end together.
+_CHUNK_NANOSECONDS = 2_000_000
+_CHUNKS_AHEAD = 3  # for each worker
+_GROWTH = 8  # of a chunk against the one before: a few quick items do not promise quick ones
+
+
+class ChunkedMap:
+    """One map(): its items, sent chunk by chunk as chunks are done. Any thread."""
+
+    def __init__(
+        self, core: _tasks.ProcessCore, workers: int, fn: Callable[..., Any], items: list[Any], tuples: bool, size: int
+    ) -> None:
+        self.core = core
+        self.workers = workers
+        self.fn = fn
+        self.items = items
+        self.tuples = tuples
+        self.size = size
+        self.fixed = size > 1
+        self.sent = 0
+        self.open = 0  # chunks on their way
+        self.item_nanoseconds = -1.0
+        self.lock = threading.RLock()
+        self.chunks: list[Future[Any]] = []
+        self.forget: Callable[[], object] = lambda: None
+
+    def feed(self, everything: bool = False) -> None:
+        """Send chunks until enough are on their way; `everything`: all that is left."""
+        with self.lock:
+            while self.sent < len(self.items) and (everything or self.open < _CHUNKS_AHEAD * self.workers):
+                if not self.fixed:
+                    self.size = self.next_size(everything)
+                chunk = self.items[self.sent : self.sent + self.size]
+                self.sent += len(chunk)
+                self.open += 1
+                future = self.send(chunk)
+                self.chunks.append(future)
+                future.add_done_callback(self.done)
+            if self.sent >= len(self.items):
+                self.items = []
+                self.sent = 0
+                self.forget()
+
+    def send(self, chunk: list[Any]) -> Future[Any]:
+        try:
+            return self.core.submit_items(self.fn, chunk, self.tuples)
+        except Exception as error:
+            failed: Future[Any] = _tasks.Future()
+            failed.set_exception(error)
+            return failed
+
+    def next_size(self, everything: bool) -> int:
+        left = len(self.items) - self.sent
+        if everything or self.item_nanoseconds < 0:
+            return max(1, left // (4 * self.workers)) if everything else 1
+        wanted = int(_CHUNK_NANOSECONDS / max(self.item_nanoseconds, 1.0))
+        return max(1, min(wanted, self.size * _GROWTH, left // (2 * self.workers)))
+
+    def done(self, future: Future[Any]) -> None:
+        with self.lock:
+            self.open -= 1
+            if not future.cancelled() and future.exception() is None:
+                values, _, nanoseconds = future.result()
+                each = nanoseconds / max(1, len(values))
+                slower = each > self.item_nanoseconds
+                self.item_nanoseconds = each if slower else 0.5 * (each + self.item_nanoseconds)
+            self.feed()
+
+    def stop(self) -> None:
+        """Nobody wants the rest."""
+        with self.lock:
+            self.items = []
+            self.sent = 0
+            self.forget()
+            chunks, self.chunks = self.chunks, []
+        for future in chunks:
+            future.cancel()
+
+    def take(self) -> Future[Any] | None:
+        """The next chunk in order; None after the last."""
+        with self.lock:
+            return self.chunks.pop(0) if self.chunks else None
+
+
+def results_of(chunks: ChunkedMap, deadline: float | None) -> Iterator[Any]:
+    """The results in order. Keeps no reference to what it has given."""
+    try:
+        while (future := chunks.take()) is not None:
+            try:
+                values, failures, _ = future.result(None if deadline is None else deadline - time.monotonic())
+            finally:
+                future.cancel()
+                del future
+            values.reverse()
+            index = 0
+            while values:
+                if failures is not None and index in failures:
+                    raise failures[index]
+                yield values.pop()
+                index += 1
+    finally:
+        chunks.stop()
+
+
+def buffered(
+    pool: ProcessPoolExecutor, fn: Callable[..., Any], rows: Iterator[tuple[Any, ...]], deadline: float | None, size: int
+) -> Iterator[Any]:
+    """The results in order, while only `size` calls are ahead of the one that is read."""
+    futures = [pool.submit(fn, *row) for row in itertools.islice(rows, size)]
+    futures.reverse()
+    return _buffered_results(weakref.ref(pool), fn, rows, deadline, futures)
+
+
+def _buffered_results(
+    owner: Callable[[], Any], fn: Callable[..., Any], rows: Iterator[tuple[Any, ...]], deadline: float | None, futures: list[Any]
+) -> Iterator[Any]:
+    try:
+        while futures:
+            executor = owner()
+            row = next(rows, None) if executor is not None else None
+            if executor is not None and row is not None:
+                futures.insert(0, executor.submit(fn, *row))
+            del executor, row
+            yield _taken(futures.pop(), deadline)
+    finally:
+        for future in futures:
+            future.cancel()
+
+
+def _taken(future: Any, deadline: float | None) -> Any:
+    try:
+        return future.result(None if deadline is None else deadline - time.monotonic())
+    finally:
+        future.cancel()
+        del future

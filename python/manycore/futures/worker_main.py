@@ -1,0 +1,64 @@
+"""What a worker process runs: the pool's initializer, then calls from its ring until the pool says to leave.
+
+Only this module and the extension are imported in a worker that starts anew (spawn, forkserver).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from multiprocessing import reduction
+from typing import Any
+
+
+class Descriptor:
+    """A file descriptor that travels to a new process, by whatever way it is started."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _arrived, (reduction.DupFd(self.number),)
+
+
+def _arrived(duplicate: Any) -> Descriptor:
+    return Descriptor(duplicate.detach())
+
+
+def main(
+    descriptors: tuple[Descriptor, ...],
+    slot: int,
+    initializer: Callable[..., object] | None,
+    initargs: tuple[Any, ...],
+) -> None:
+    """Serve the pool in whose memory `slot` is this process's; end with the pool's process.
+
+    `descriptors`: of the memory with the rings, of the pool's blocks, of this worker's, and of the pool's process.
+    """
+    from manycore import _tasks
+
+    memory, blocks, results, parent = (descriptor.number for descriptor in descriptors)
+    _tasks.end_with(parent)
+    if initializer is not None:
+        try:
+            initializer(*initargs)
+        except BaseException:
+            from concurrent.futures._base import LOGGER
+
+            LOGGER.critical("Exception in initializer:", exc_info=True)
+            # Without a word to the pool, which takes that for what it is.
+            return
+    _tasks.run_worker(memory, slot, blocks, results)
+
+
+def parent_descriptor() -> int:
+    """One for the whole life of this process."""
+    global _parent
+    if _parent is None or _parent[0] != os.getpid():
+        from manycore import _tasks
+
+        _parent = (os.getpid(), _tasks.open_process(os.getpid()))
+    return _parent[1]
+
+
+_parent: tuple[int, int] | None = None

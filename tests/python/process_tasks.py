@@ -1,0 +1,157 @@
+"""Functions that worker processes of the tests run: importable, so that every start method finds them."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+import sys
+import threading
+import time
+from typing import Any
+
+GLOBAL = "at import"
+
+
+def double(x: Any) -> Any:
+    return x * 2
+
+
+def worker_pid(*_: object) -> int:
+    return os.getpid()
+
+
+def with_keywords(*args: object, **kwargs: object) -> tuple[Any, Any]:
+    return args, kwargs
+
+
+def fail(text: str) -> None:
+    raise ValueError(text)
+
+
+def fail_at(x: int, at: int) -> int:
+    if x == at:
+        raise ValueError(f"item {x}")
+    return x
+
+
+def nap(seconds: float) -> float:
+    time.sleep(seconds)
+    return seconds
+
+
+def die(how: str) -> None:
+    if how == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)
+    elif how == "segfault":
+        signal.signal(signal.SIGSEGV, signal.SIG_DFL)
+        ctypes.string_at(0)
+    elif how == "exit":
+        os._exit(7)
+    elif how == "abort":
+        signal.signal(signal.SIGABRT, signal.SIG_DFL)
+        os.abort()
+
+
+def leave_quietly() -> None:
+    sys.exit(3)
+
+
+def set_global(value: str) -> None:
+    global GLOBAL
+    GLOBAL = value
+
+
+def get_global() -> str:
+    return GLOBAL
+
+
+def fail_to_start() -> None:
+    raise RuntimeError("no start")
+
+
+def die_once(path: str) -> str:
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL))
+        die("kill")
+    return "second time"
+
+
+class DiesWhenPickled:
+    def __reduce__(self) -> Any:
+        if os.environ.get("PROCESS_TEST_PARENT") != str(os.getpid()):
+            die("kill")
+        return (DiesWhenPickled, ())
+
+
+class DiesWhenUnpickled:
+    def __reduce__(self) -> Any:
+        return (die, ("kill",))
+
+
+class FailsWhenPickled:
+    def __reduce__(self) -> Any:
+        raise ArithmeticError("not to be pickled")
+
+
+class FailsWhenUnpickled:
+    def __reduce__(self) -> Any:
+        return (fail, ("not to be unpickled",))
+
+
+class UnpicklableError(Exception):
+    def __init__(self) -> None:
+        super().__init__("unpicklable")
+        self.lock = threading.Lock()
+
+
+def return_unpicklable() -> object:
+    return FailsWhenPickled()
+
+
+def return_unreadable() -> object:
+    return FailsWhenUnpickled()
+
+
+def raise_unpicklable() -> None:
+    raise UnpicklableError
+
+
+def die_while_sending() -> object:
+    return DiesWhenPickled()
+
+
+def total(array: Any) -> tuple[int, float]:
+    return os.getpid(), float(array.sum())
+
+
+def write_first(array: Any) -> float:
+    array[0] = -1.0
+    return float(array[0])
+
+
+def ones(count: int) -> Any:
+    import numpy
+
+    return numpy.ones(count)
+
+
+def length(data: Any) -> int:
+    return len(data)
+
+
+def big_bytes(count: int) -> bytes:
+    return b"x" * count
+
+
+def start_child_and_wait(path: str) -> None:
+    child = os.fork()
+    if child == 0:
+        with open(path + ".new", "w") as file:
+            file.write(f"{os.getpid()} {os.getppid()}")
+        os.rename(path + ".new", path)
+        while True:
+            signal.pause()
+    while True:
+        time.sleep(1)

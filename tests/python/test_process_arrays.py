@@ -1,0 +1,112 @@
+"""Large arguments and results: the value of the moment of submit, private and writable on the other side."""
+
+from __future__ import annotations
+
+import io
+import os
+import threading
+from typing import Any
+
+import numpy as np
+import process_tasks as tasks
+import pytest
+from manycore.futures.process import ProcessPoolExecutor
+
+COUNT = 200_000
+
+
+@pytest.fixture(scope="module")
+def pool() -> Any:
+    with ProcessPoolExecutor(2) as executor:
+        yield executor
+
+
+def total(pool: Any, array: Any) -> float:
+    pid, value = pool.submit(tasks.total, array).result(60)
+    assert pid != os.getpid()
+    return float(value)
+
+
+def test_the_worker_sees_the_value_of_the_moment_of_submit(pool: Any) -> None:
+    array = np.zeros(COUNT)
+    futures = []
+    for i in range(20):
+        array[i] = 1.0
+        futures.append(pool.submit(tasks.total, array))
+    array[:] = 99
+    assert [future.result(60)[1] for future in futures] == [float(i + 1) for i in range(20)]
+
+
+def test_changes_between_submits_by_any_way_are_seen(pool: Any) -> None:
+    array = np.zeros(COUNT)
+    view = array[10:20]
+    assert total(pool, array) == 0
+    array[0] = 1.0
+    assert total(pool, array) == 1
+    view[3] = 2.0
+    assert total(pool, array) == 3
+    ones = np.ones(100)
+    assert io.BytesIO(ones.tobytes()).readinto(memoryview(array)[1000:1100].cast("B")) == 800
+    assert total(pool, array) == 103
+    thread = threading.Thread(target=array.__setitem__, args=(5000, 7.0))
+    thread.start()
+    thread.join()
+    assert total(pool, array) == 110
+    array.flags.writeable = False
+    view[4] = 1.0
+    assert total(pool, array) == 111
+
+
+def test_the_worker_may_write_and_nobody_else_sees_it(pool: Any) -> None:
+    array = np.ones(COUNT)
+    futures = [pool.submit(tasks.write_first, array) for _ in range(6)]
+    assert [future.result(60) for future in futures] == [-1.0] * 6
+    assert array[0] == 1.0
+    assert total(pool, array) == COUNT
+
+
+def test_results_are_ours_to_write_and_outlive_the_pool() -> None:
+    with ProcessPoolExecutor(2) as pool:
+        arrays = [pool.submit(tasks.ones, COUNT).result(60) for _ in range(5)]
+    for array in arrays:
+        array[0] = 5
+        assert array.sum() == COUNT + 4
+
+
+def test_results_keep_their_values_while_the_worker_goes_on(pool: Any) -> None:
+    kept = [pool.submit(tasks.double, np.full(COUNT, float(i))).result(60) for i in range(30)]
+    for i, array in enumerate(kept):
+        assert (array == 2.0 * i).all()
+
+
+@pytest.mark.parametrize("layout", ["C", "F", "strided", "readonly", "object"])
+def test_layouts_arrive_as_they_were(pool: Any, layout: str) -> None:
+    array: Any = np.arange(COUNT, dtype=float).reshape(400, 500)
+    if layout == "F":
+        array = np.asfortranarray(array)
+    elif layout == "strided":
+        array = array[::2, ::3]
+    elif layout == "readonly":
+        array.flags.writeable = False
+    elif layout == "object":
+        array = array.astype(object)
+    result = pool.submit(tasks.double, array).result(60)
+    np.testing.assert_array_equal(result, array * 2)
+
+
+def test_blocks_are_used_again(pool: Any) -> None:
+    array = np.ones(COUNT * 10)
+    for _ in range(50):
+        assert total(pool, array) == COUNT * 10
+    assert os.stat(f"/proc/self/fd/{pool._core.blocks_descriptor}").st_size < 20 * array.nbytes
+
+
+def test_arrays_in_maps(pool: Any) -> None:
+    arrays = [np.full(COUNT, float(i)) for i in range(20)]
+    assert [value for _, value in pool.map(tasks.total, arrays)] == [float(i * COUNT) for i in range(20)]
+
+
+def test_manycore_arrays_travel(pool: Any) -> None:
+    import manycore.numpy as mnp
+
+    assert total(pool, mnp.ones(COUNT)) == COUNT

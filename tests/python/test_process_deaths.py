@@ -1,0 +1,211 @@
+"""What dies and when: only the call that ran is lost, the pool goes on, nothing stays behind."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import contextlib
+import multiprocessing
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+from typing import Any
+
+import process_tasks as tasks
+import pytest
+from manycore.futures.process import ProcessPoolExecutor, WorkerDied
+
+
+def descriptors() -> int:
+    return len(os.listdir("/proc/self/fd"))
+
+
+@pytest.mark.parametrize(
+    "how, code", [("kill", -signal.SIGKILL), ("segfault", -signal.SIGSEGV), ("exit", 7), ("abort", -signal.SIGABRT)]
+)
+def test_only_the_call_that_ran_fails(how: str, code: int) -> None:
+    with ProcessPoolExecutor(2) as pool:
+        good = [pool.submit(tasks.nap, 0.01) for _ in range(10)]
+        fatal = pool.submit(tasks.die, how)
+        good += [pool.submit(tasks.nap, 0.01) for _ in range(30)]
+        error = fatal.exception(30)
+        assert isinstance(error, WorkerDied) and isinstance(error, BrokenProcessPool)
+        assert error.exit_code == code
+        assert error.peak_bytes > 1 << 20
+        text = str(error)
+        assert "die: its worker process" in text and str(error.pid) in text
+        assert f"{__file__}:" in text and "submitted at" in text
+        assert [future.result(30) for future in good] == [0.01] * 40
+        assert pool.submit(tasks.double, 1).result(30) == 2
+
+
+@pytest.mark.parametrize("start", ["spawn", "forkserver"])
+def test_other_start_methods_know_the_exit_code_too(start: str) -> None:
+    with ProcessPoolExecutor(1, multiprocessing.get_context(start)) as pool:
+        assert isinstance(pool.submit(tasks.die, "kill").exception(60), WorkerDied)
+        assert pool.submit(tasks.double, 1).result(60) == 2
+
+
+def test_death_while_unpickling_and_while_sending() -> None:
+    os.environ["PROCESS_TEST_PARENT"] = str(os.getpid())
+    with ProcessPoolExecutor(1) as pool:
+        assert isinstance(pool.submit(tasks.double, tasks.DiesWhenUnpickled()).exception(30), WorkerDied)
+        assert isinstance(pool.submit(tasks.die_while_sending).exception(30), WorkerDied)
+        assert pool.submit(tasks.double, 2).result(30) == 4
+
+
+def test_idle_workers_that_die_are_replaced() -> None:
+    with ProcessPoolExecutor(2) as pool:
+        pool.submit(tasks.double, 1).result(30)
+        for _ in range(5):
+            for pid in list(pool._processes):
+                os.kill(pid, signal.SIGKILL)
+            assert pool.submit(tasks.double, 2).exception(30) is None or pool.submit(tasks.double, 2).result(30) == 4
+
+
+def test_retries_run_the_call_again(tmp_path: Path) -> None:
+    with ProcessPoolExecutor(2, retries=2) as pool:
+        assert pool.submit(tasks.die_once, str(tmp_path / "mark")).result(30) == "second time"
+        assert isinstance(pool.submit(tasks.die, "kill").exception(30), WorkerDied)
+        assert pool.submit(tasks.double, 2).result(30) == 4
+
+
+def test_breaking_is_what_the_standard_does() -> None:
+    pool = ProcessPoolExecutor(2, on_worker_death="break")
+    naps = [pool.submit(tasks.nap, 0.2) for _ in range(10)]
+    fatal = pool.submit(tasks.die, "exit")
+    with pytest.raises(BrokenProcessPool):
+        fatal.result(30)
+    assert any(isinstance(future.exception(30), BrokenProcessPool) for future in naps) or all(f.done() for f in naps)
+    end = time.monotonic() + 30
+    while not pool._broken and time.monotonic() < end:
+        time.sleep(0.001)
+    with pytest.raises(BrokenProcessPool, match="not usable anymore"):
+        pool.submit(tasks.double, 1)
+    pool.shutdown()
+
+
+@pytest.mark.parametrize("how", ["terminate_workers", "kill_workers"])
+def test_ending_the_workers_by_hand(how: str) -> None:
+    pool = ProcessPoolExecutor(2)
+    futures = [pool.submit(tasks.nap, 60) for _ in range(5)]
+    while not futures[0].running():
+        time.sleep(0.001)
+    getattr(pool, how)()
+    for future in futures:
+        assert isinstance(future.exception(30), BrokenProcessPool)
+    with pytest.raises(RuntimeError):
+        pool.submit(tasks.double, 1)
+
+
+def test_a_pool_made_in_a_thread_that_ends_goes_on() -> None:
+    pools: list[Any] = []
+
+    def make() -> None:
+        pool = ProcessPoolExecutor(2)
+        pool.submit(tasks.double, 1).result(30)
+        pools.append(pool)
+
+    thread = threading.Thread(target=make)
+    thread.start()
+    thread.join()
+    before = set(pools[0]._processes)
+    time.sleep(0.1)
+    with pools[0] as pool:
+        assert list(pool.map(tasks.double, range(10))) == [2 * i for i in range(10)]
+        assert set(pool._processes) == before
+
+
+def gone(pid: int) -> bool:
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
+
+
+def test_workers_and_grandchildren_end_with_a_killed_parent(tmp_path: Path) -> None:
+    mark = tmp_path / "mark"
+    program = (
+        "import sys; from manycore.futures.process import ProcessPoolExecutor; import process_tasks as t\n"
+        "pool = ProcessPoolExecutor(2); pool.submit(t.start_child_and_wait, sys.argv[1]).result()"
+    )
+    folder = Path(__file__).resolve().parent
+    path = os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")])
+    parent = subprocess.Popen([sys.executable, "-c", program, str(mark)], env={**os.environ, "PYTHONPATH": path})
+    end = time.monotonic() + 30
+    while not mark.exists() and time.monotonic() < end:
+        time.sleep(0.01)
+    below = [int(word) for word in mark.read_text().split()]
+    parent.kill()
+    parent.wait()
+    while not all(gone(pid) for pid in below) and time.monotonic() < end:
+        time.sleep(0.01)
+    assert all(gone(pid) for pid in below)
+
+
+def kill_at_random(kills: int, retries: int, seed: int) -> None:
+    """Workers are killed at moments of chance; every future ends, by its value or, without retries, by WorkerDied."""
+    chance = random.Random(seed)
+    before_files, before_shm = descriptors(), sorted(os.listdir("/dev/shm"))
+    killed = lost = 0
+    with ProcessPoolExecutor(3, retries=retries) as pool:
+        while killed < kills:
+            payload = b"p" * chance.choice([10, 1000, 100_000])
+            futures = [pool.submit(tasks.double, payload) for _ in range(chance.randrange(1, 60))]
+            for _ in range(chance.randrange(200)):
+                pass
+            pids = list(pool._processes)
+            with contextlib.suppress(ProcessLookupError):  # it has gone since
+                os.kill(chance.choice(pids), signal.SIGKILL)
+                killed += 1
+            for future in futures:
+                error = future.exception(60)
+                assert error is None or isinstance(error, WorkerDied)
+                lost += error is not None
+                assert error is not None or future.result() == payload * 2
+    del pool  # with the memory that it shared
+    assert lost <= killed
+    if retries == 3:
+        assert lost == 0
+    end = time.monotonic() + 10
+    while descriptors() > before_files and time.monotonic() < end:
+        time.sleep(0.01)
+    assert descriptors() <= before_files
+    assert sorted(os.listdir("/dev/shm")) == before_shm
+
+
+@pytest.mark.parametrize("retries", [0, 3])
+def test_kills_at_random_moments_lose_nothing_and_leave_nothing(retries: int) -> None:
+    with ProcessPoolExecutor(1) as pool:  # what the first pool of a process opens for good
+        pool.submit(tasks.double, 1).result(30)
+    kill_at_random(60, retries, seed=retries)
+
+
+@pytest.mark.long
+def test_ten_thousand_kills() -> None:
+    with ProcessPoolExecutor(1) as pool:
+        pool.submit(tasks.double, 1).result(30)
+    for seed in range(10):
+        kill_at_random(1000, 3 * (seed % 2), seed)
+
+
+def test_a_death_is_noticed_at_once() -> None:
+    noticed = []
+    with ProcessPoolExecutor(1) as pool:
+        for _ in range(5):
+            worker = pool.submit(tasks.worker_pid).result(30)
+            future = pool.submit(tasks.nap, 60)
+            while not future.running():
+                time.sleep(0.001)
+            begin = time.monotonic()
+            os.kill(worker, signal.SIGKILL)
+            assert isinstance(future.exception(30), WorkerDied)
+            noticed.append(time.monotonic() - begin)
+    assert min(noticed) < 0.005, noticed
+    assert concurrent.futures.process.BrokenProcessPool in WorkerDied.__mro__
