@@ -16,7 +16,6 @@ from concurrent.futures import (
     as_completed,
     wait,
 )
-
 from typing import TYPE_CHECKING, Any
 
 from manycore._tasks import Future
