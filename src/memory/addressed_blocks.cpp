@@ -1,10 +1,9 @@
 #include "memory/addressed_blocks.h"
 
-#include <pthread.h>
-
 #include <algorithm>
 #include <cstring>
 
+#include "base/at_fork.h"
 #include "memory/pool.h"
 
 namespace manycore::memory {
@@ -15,7 +14,8 @@ AddressedBlocks& AddressedBlocks::instance() {
 }
 
 AddressedBlocks::AddressedBlocks() {
-  pthread_atfork([] { instance().mutex_.lock(); }, [] { instance().mutex_.unlock(); }, [] { instance().mutex_.unlock(); });
+  base::at_fork(base::ForkStep::kAddresses,
+                {[] { instance().mutex_.lock(); }, [] { instance().mutex_.unlock(); }, [] { instance().mutex_.unlock(); }});
 }
 
 std::byte* AddressedBlocks::allocate(int64_t nbytes, bool zeroed) {

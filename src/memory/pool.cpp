@@ -1,11 +1,10 @@
 // Long file: small and big blocks share the mutex, the account and the order in which cached blocks go.
 #include "memory/pool.h"
 
-#include <pthread.h>
-
 #include <cstring>
 #include <new>
 
+#include "base/at_fork.h"
 #include "base/check.h"
 #include "manycore/errors.h"
 #include "memory/poison.h"
@@ -59,7 +58,8 @@ Pool& Pool::instance() {
 
 Pool::Pool() {
   // Held across fork, so that the child finds the lists whole.
-  pthread_atfork([] { instance().mutex_.lock(); }, [] { instance().mutex_.unlock(); }, [] { instance().mutex_.unlock(); });
+  base::at_fork(base::ForkStep::kPool,
+                {[] { instance().mutex_.lock(); }, [] { instance().mutex_.unlock(); }, [] { instance().mutex_.unlock(); }});
 }
 
 int32_t Pool::cache_capacity(int size_class) {

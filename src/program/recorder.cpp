@@ -1,10 +1,9 @@
 #include "program/recorder.h"
 
-#include <pthread.h>
-
 #include <algorithm>
 #include <unordered_set>
 
+#include "base/at_fork.h"
 #include "base/check.h"
 #include "base/hooks.h"
 #include "program/bases.h"
@@ -24,7 +23,8 @@ struct Registry {
 
   Registry() {
     // A child made by fork has only the forking thread: the locks of the others must be free in it.
-    pthread_atfork([] { instance().lock_all(); }, [] { instance().unlock_all(); }, [] { instance().unlock_all(); });
+    base::at_fork(base::ForkStep::kPrograms,
+                  {[] { instance().lock_all(); }, [] { instance().unlock_all(); }, [] { instance().unlock_all(); }});
   }
 
   void lock_all() {

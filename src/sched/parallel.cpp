@@ -1,6 +1,5 @@
 #include "sched/parallel.h"
 
-#include <pthread.h>
 #include <tbb/blocked_range.h>
 #include <tbb/global_control.h>
 #include <tbb/parallel_for.h>
@@ -11,6 +10,7 @@
 #include <mutex>
 #include <thread>
 
+#include "base/at_fork.h"
 #include "base/hooks.h"
 #include "base/options.h"
 #include "manycore/errors.h"
@@ -87,11 +87,10 @@ Crew& crew(int threads) {
   std::lock_guard lock(crew_mutex);
   found = current_crew.load(std::memory_order_relaxed);
   if (found && found->threads == threads) return *found;
-  static const int registered = pthread_atfork(end_workers_for_fork, resume_after_fork, [] {
-    in_fork_child.store(true, std::memory_order_relaxed);
-    resume_after_fork();
-  });
-  (void)registered;
+  base::at_fork(base::ForkStep::kLoops, {end_workers_for_fork, resume_after_fork, [] {
+                                           in_fork_child.store(true, std::memory_order_relaxed);
+                                           resume_after_fork();
+                                         }});
   if (!workers) workers = new tbb::task_scheduler_handle(tbb::attach{});
   delete control;
   control = new tbb::global_control(tbb::global_control::max_allowed_parallelism, static_cast<size_t>(threads));

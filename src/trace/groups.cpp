@@ -1,11 +1,10 @@
 #include "trace/groups.h"
 
-#include <pthread.h>
-
 #include <algorithm>
 #include <mutex>
 #include <unordered_map>
 
+#include "base/at_fork.h"
 #include "os/clock.h"
 #include "trace/counters.h"
 
@@ -46,7 +45,8 @@ struct Registry {
     static Registry* registry = [] {
       auto* made = new Registry();
       // A child made by fork has only the forking thread: the locks must be free in it.
-      pthread_atfork([] { instance().lock_all(); }, [] { instance().unlock_all(); }, [] { instance().unlock_all(); });
+      base::at_fork(base::ForkStep::kGroups,
+                    {[] { instance().lock_all(); }, [] { instance().unlock_all(); }, [] { instance().unlock_all(); }});
       return made;
     }();
     return *registry;

@@ -9,6 +9,7 @@ import sys
 
 import manycore.numpy as mnp
 import numpy
+import pytest
 
 
 def work(seed: int) -> float:
@@ -86,10 +87,13 @@ for _ in range(3):
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_forks_beside_threads_that_multiply_matrices_do_not_hang() -> None:
-    """OpenBLAS ends its threads before a fork; where another thread hands them work just then, plain NumPy waits for ever."""
-    program = """
+@pytest.mark.parametrize("first", ["", "(np.zeros(400_000) + 1).sum()"])
+def test_forks_beside_threads_that_compute_do_not_hang(first: str) -> None:
+    """OpenBLAS ends its threads before a fork; where another thread hands them work just then, plain NumPy waits for ever.
+    Whatever part of the engine was used first, programs that run can end before the fork takes what they need."""
+    program = f"""
 import os, threading, manycore.numpy as np
+{first}
 a, m = np.ones(400_000), np.ones((200, 200))
 def busy():
     while True:
