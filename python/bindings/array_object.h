@@ -89,6 +89,6 @@ bool register_trace(PyObject* module);
 bool register_options(PyObject* module);
 bool register_crossing(PyObject* module);
 bool register_recording(PyObject* module);  // evaluate and what recorded work asks of Python
-bool register_interrupt();                  // Ctrl-C inside long loops
+bool register_interrupt(PyObject* module);  // Ctrl-C inside long loops
 
 }  // namespace manycore::python

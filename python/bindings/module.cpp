@@ -11,7 +11,7 @@ NB_MODULE(_core, module) {
   module.attr("__version__") = MANYCORE_VERSION;
   if (!register_numpy() || !register_array_type(self) || !register_ufunc_type(self) || !register_functions(self) ||
       !register_trace(self) || !register_options(self) || !register_crossing(self) || !register_recording(self) ||
-      !register_interrupt() || !register_numpy_memory(self)) {
+      !register_interrupt(self) || !register_numpy_memory(self)) {
     throw nanobind::python_error();
   }
 }

@@ -86,5 +86,11 @@ def install() -> None:
     redirect.__exit__ = _after_recorded_work(redirect.__exit__)
     system: Any = os
     system._exit = _after_what_can_be_run(os._exit)
+    # What is registered last runs first before a fork.
+    os.register_at_fork(
+        before=_core.before_fork,
+        after_in_parent=_core.after_fork_in_parent,
+        after_in_child=_core.after_fork_in_child,
+    )
     os.register_at_fork(before=_core.evaluate)
     atexit.register(_finish)

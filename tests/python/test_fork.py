@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import manycore.numpy as mnp
 import numpy
@@ -112,3 +113,57 @@ os._exit(6)
     command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", program]
     done = subprocess.run(command, timeout=120, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (6, "")
+
+
+def test_forks_beside_a_main_thread_that_runs_recorded_programs_do_not_hang() -> None:
+    """The fork holds the GIL and waits for the program that runs; the program asks for Ctrl-C, which wants the GIL."""
+    program = """
+import os, threading, manycore.numpy as np
+a = np.arange(2_000_000.0)
+def fork():
+    for _ in range(25):
+        child = os.fork()
+        if child == 0:
+            os._exit(0 if float((a + 1).sum()) == float(a.sum()) + 2_000_000 else 3)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+thread = threading.Thread(target=fork)
+thread.start()
+while thread.is_alive():
+    b = np.sin(a) * 2 + np.cos(a)
+    assert b[0] == 1
+"""
+    command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", program]
+    done = subprocess.run(command, timeout=100, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_program_that_forks_while_a_page_is_kept_does_not_hang(tmp_path: Path) -> None:
+    """A worker that ends locks what keeps the groups, and whoever runs a program does."""
+    program = """
+import os, threading, numpy as np
+a = np.ones((1500, 1000))
+def busy():
+    while not ended:
+        (a * 2 + 1).sum()
+def fork():
+    a.T.copy(), np.cumsum(a, axis=1), ((a * 2 + 1) * 3).sum()
+    child = os.fork()
+    if child == 0:
+        os._exit(0)
+    os.waitpid(child, 0)
+ended = False
+fork()
+thread = threading.Thread(target=busy)
+thread.start()
+for _ in range(20):
+    fork()
+ended = True
+thread.join()
+"""
+    script = tmp_path / "forks.py"
+    script.write_text(program)
+    command = [sys.executable, "-W", "ignore::DeprecationWarning", "-m", "manycore", "run"]
+    command += [f"--report={tmp_path / 'page.html'}", str(script)]
+    done = subprocess.run(command, timeout=100, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "</html>" in (tmp_path / "page.html").read_text()
