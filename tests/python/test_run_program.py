@@ -239,7 +239,7 @@ def test_options_end_at_two_dashes_and_an_empty_value_is_refused(tmp_path: Path)
     ended = run(["-m", "manycore", "run", "--threads=1", "--", script, "--", "-a"], tmp_path)
     assert (ended.returncode, ended.stdout) == (0, "['show.py', '--', '-a']\n")
     assert run(["-m", "manycore", "run", "--"], tmp_path).stderr.startswith("manycore: run: no program given, expected a script")
-    for option, form in (("--report", "--report[=FILE]"), ("--blas", "--blas=TEXT")):
+    for option, form in (("--report", "--report[=FILE]"), ("--blas", "--blas=TEXT"), ("--include", "--include=PKG")):
         refused = run(["-m", "manycore", "run", f"{option}=", script], tmp_path)
         assert (refused.returncode, refused.stdout) == (2, "")
         assert refused.stderr == f"manycore: run: option {option}, expected {form}, got nothing after the equals sign\n"

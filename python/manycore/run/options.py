@@ -108,10 +108,10 @@ def _store(command: str, parsed: Parsed, name: str, value: str, row: Row | None,
             form = flag(row).replace(" ", "=")
             raise UsageError(f"{command}: option --{name}, expected {form}, got nothing after the equals sign")
         parsed.settings[row.name] = value
-    elif name == "include":
-        parsed.include.append(value)
-    elif name == "exclude":
-        parsed.exclude.append(value)
+    elif name in ("include", "exclude"):
+        if not value:
+            raise UsageError(f"{command}: option --{name}, expected --{name}=PKG, got nothing after the equals sign")
+        getattr(parsed, name).append(value)
     else:
         try:
             parsed.own[name] = own[name](value)
