@@ -7,8 +7,6 @@ from pathlib import Path
 import pytest
 from test_run_program import assert_same, run, write
 
-MODULE = "print(ThreadPoolExecutor.__module__)"
-
 
 def ours(command: list[str], cwd: Path) -> list[str]:
     done = run(["-m", "manycore", "run", *command], cwd)
@@ -16,29 +14,48 @@ def ours(command: list[str], cwd: Path) -> list[str]:
     return done.stdout.splitlines()
 
 
+@pytest.mark.parametrize("kind", ["Thread", "Process"])
 @pytest.mark.parametrize(
     "text",
     [
-        "from concurrent.futures import ThreadPoolExecutor",
-        "import concurrent.futures; ThreadPoolExecutor = concurrent.futures.ThreadPoolExecutor",
-        "import concurrent.futures as cf; ThreadPoolExecutor = cf.ThreadPoolExecutor",
-        "from concurrent import futures; ThreadPoolExecutor = futures.ThreadPoolExecutor",
+        "from concurrent.futures import NAME",
+        "import concurrent.futures; NAME = concurrent.futures.NAME",
+        "import concurrent.futures as cf; NAME = cf.NAME",
+        "from concurrent import futures; NAME = futures.NAME",
         "from concurrent.futures import *",
-        "from concurrent.futures.thread import ThreadPoolExecutor",
-        "import concurrent.futures.thread; ThreadPoolExecutor = concurrent.futures.thread.ThreadPoolExecutor",
-        "import concurrent, concurrent.futures; ThreadPoolExecutor = concurrent.futures.ThreadPoolExecutor",
-        "import importlib; ThreadPoolExecutor = importlib.import_module('concurrent.futures').ThreadPoolExecutor",
-        "import sys, concurrent.futures; ThreadPoolExecutor = sys.modules['concurrent.futures'].ThreadPoolExecutor",
-        "def load():\n    from concurrent.futures import ThreadPoolExecutor\n    return ThreadPoolExecutor\nThreadPoolExecutor = load()",
-        "from helper import ThreadPoolExecutor",
-        "exec('from concurrent.futures import ThreadPoolExecutor')",
+        "from concurrent.futures.MODULE import NAME",
+        "import concurrent.futures.MODULE; NAME = concurrent.futures.MODULE.NAME",
+        "import concurrent, concurrent.futures; NAME = concurrent.futures.NAME",
+        "import importlib; NAME = importlib.import_module('concurrent.futures').NAME",
+        "import sys, concurrent.futures; NAME = sys.modules['concurrent.futures'].NAME",
+        "def load():\n    from concurrent.futures import NAME\n    return NAME\nNAME = load()",
+        "from helper import NAME",
+        "exec('from concurrent.futures import NAME')",
     ],
 )
-def test_user_code_gets_our_executor_however_it_asks(tmp_path: Path, text: str) -> None:
-    write(tmp_path, "helper.py", "from concurrent.futures import ThreadPoolExecutor")
-    script = write(tmp_path, "main.py", f"{text}\n{MODULE}\n")
-    assert ours([script], tmp_path) == ["manycore.futures.thread"]
-    assert ours(["--executors=0", script], tmp_path) == ["concurrent.futures.thread"]
+def test_user_code_gets_our_executor_however_it_asks(tmp_path: Path, text: str, kind: str) -> None:
+    def filled(text: str) -> str:
+        return text.replace("NAME", f"{kind}PoolExecutor").replace("MODULE", kind.lower())
+
+    write(tmp_path, "helper.py", filled("from concurrent.futures import NAME"))
+    script = write(tmp_path, "main.py", filled(f"{text}\nprint(NAME.__module__)\n"))
+    assert ours([script], tmp_path) == [f"manycore.futures.{kind.lower()}"]
+
+
+def test_an_option_leaves_the_standard_executors(tmp_path: Path) -> None:
+    text = "from concurrent.futures import ProcessPoolExecutor as P, ThreadPoolExecutor as T\nprint(P.__module__, T.__module__)\n"
+    script = write(tmp_path, "main.py", text)
+    assert ours(["--executors=0", script], tmp_path) == ["concurrent.futures.process concurrent.futures.thread"]
+
+
+def test_who_uses_threads_does_not_wait_for_multiprocessing(tmp_path: Path) -> None:
+    text = "import sys, concurrent.futures as cf\ncf.ThreadPoolExecutor\nprint('multiprocessing.connection' in sys.modules)\n"
+    assert ours([write(tmp_path, "main.py", text)], tmp_path) == ["False"]
+
+
+def test_a_program_may_put_a_class_of_its_own_there(tmp_path: Path) -> None:
+    text = "import concurrent.futures as cf\ncf.ProcessPoolExecutor = int\nfrom concurrent.futures import *\nprint(ProcessPoolExecutor)\n"
+    assert ours([write(tmp_path, "main.py", text)], tmp_path) == ["<class 'int'>"]
 
 
 def test_libraries_and_the_standard_library_keep_theirs(tmp_path: Path) -> None:

@@ -11,12 +11,28 @@ import importlib
 import types
 from typing import Any
 
-# What stands in the place of which names; the value is where ours come from. Names that this Python's module lacks are left out.
+# What stands in the place of which names; the value is where ours come from.
 REPLACED = {
-    "concurrent.futures": ("manycore.futures", ("ThreadPoolExecutor",)),
+    "concurrent.futures": ("manycore.futures", ("ThreadPoolExecutor", "ProcessPoolExecutor")),
     "concurrent.futures.thread": ("manycore.futures", ("ThreadPoolExecutor",)),
+    "concurrent.futures.process": ("manycore.futures", ("ProcessPoolExecutor",)),
 }
 _stand_ins: dict[str, tuple[types.ModuleType, types.ModuleType]] = {}  # by name: the real module and what stands for it
+
+
+class _Ours:
+    """A name that is imported when it is first asked for, as some of the standard library's are, and may be set before."""
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, module: types.ModuleType | None, owner: type) -> Any:
+        if module is None:
+            return self
+        return vars(module).setdefault(self.name, getattr(importlib.import_module(self.source), self.name))
 
 
 def swap_import(name: str, fromlist: Any) -> types.ModuleType | None:
@@ -42,12 +58,12 @@ def stand_in(name: str) -> types.ModuleType:
         return real
     of, module = _stand_ins.get(name, (None, real))
     if of is not real:
-        module = types.ModuleType(name)
+        source, replaced = REPLACED.get(name, ("", ()))
+        module = type("module", (types.ModuleType,), {attribute: _Ours(source) for attribute in replaced})(name)
         names = vars(module)
         names.update({name: value for name, value in vars(real).items() if name.startswith("__")})
         # Every other name is the real module's, now and later; without a frame of ours in the traceback of one that is missing.
         names.update(__getattr__=functools.partial(getattr, real), __dir__=functools.partial(dir, real))
-        names.update(_own_names(name, real))
         _stand_ins[name] = real, module
     # A module inside appears when it has been imported, as in the real package.
     for other in inside:
@@ -55,11 +71,3 @@ def stand_in(name: str) -> types.ModuleType:
         if child in vars(real) and child not in vars(module):
             setattr(module, child, stand_in(f"{name}.{child}"))
     return module
-
-
-def _own_names(name: str, real: types.ModuleType) -> dict[str, Any]:
-    if name not in REPLACED:
-        return {}
-    source, names = REPLACED[name]
-    ours = importlib.import_module(source)
-    return {attribute: getattr(ours, attribute) for attribute in names if hasattr(real, attribute)}
