@@ -51,6 +51,23 @@ bool MemoryFile::reserve(int64_t offset, int64_t bytes) {
   return result == 0;
 }
 
+bool MemoryFile::write(int64_t offset, const void* data, int64_t bytes) {
+  const auto* from = static_cast<const char*>(data);
+  while (bytes > 0) {
+    const ssize_t written = pwrite(descriptor_, from, static_cast<size_t>(bytes), offset);
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) return false;
+    from += written;
+    offset += written;
+    bytes -= written;
+  }
+  return true;
+}
+
+bool MemoryFile::read(int64_t offset, void* data, int64_t bytes) const {
+  return pread(descriptor_, data, static_cast<size_t>(bytes), offset) == static_cast<ssize_t>(bytes);
+}
+
 void MemoryFile::drop(int64_t offset, int64_t bytes) {
   fallocate(descriptor_, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, bytes);
 }

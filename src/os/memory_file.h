@@ -30,6 +30,9 @@ class MANYCORE_API MemoryFile {
 
   // Take pages now; false where the system has none left. `bytes` counts from `offset`.
   bool reserve(int64_t offset, int64_t bytes);
+  // Put bytes there; the file grows where it has to. False where the system has no pages left.
+  bool write(int64_t offset, const void* data, int64_t bytes);
+  bool read(int64_t offset, void* data, int64_t bytes) const;
   // Give the pages back; the range reads as zero afterwards.
   void drop(int64_t offset, int64_t bytes);
 

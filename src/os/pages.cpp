@@ -1,6 +1,10 @@
 #include "os/pages.h"
 
+#include <fcntl.h>
 #include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
 
 #include "os/cgroup.h"
 
@@ -30,6 +34,40 @@ void drop_pages(std::byte* pages, int64_t bytes) { madvise(pages, static_cast<si
 void let_kernel_take(std::byte* pages, int64_t bytes) {
   static const bool huge_pages = first_line("/sys/kernel/mm/transparent_hugepage/enabled").find("[never]") == std::string::npos;
   if (huge_pages) madvise(pages, static_cast<size_t>(bytes), MADV_FREE);
+}
+
+void fault_in_for_reading(std::byte* pages, int64_t bytes) {
+  constexpr int kPopulateRead = 22;  // MADV_POPULATE_READ, Linux 5.14
+  madvise(pages, static_cast<size_t>(bytes), kPopulateRead);
+}
+
+void fault_in_for_writing(std::byte* pages, int64_t bytes) {
+  constexpr int kPopulateWrite = 23;  // MADV_POPULATE_WRITE, Linux 5.14
+  madvise(pages, static_cast<size_t>(bytes), kPopulateWrite);
+}
+
+bool drop_written_pages(std::byte* pages, int64_t bytes) {
+  static const int pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+  // A child of fork would see its parent's pages through this descriptor.
+  static const pid_t opened_by = getpid();
+  const int own = opened_by == getpid() ? pagemap : -1;
+  if (own < 0) return false;
+  constexpr uint64_t kPresent = uint64_t{1} << 63, kSwapped = uint64_t{1} << 62, kOfFile = uint64_t{1} << 61;
+  constexpr int64_t kBatch = 512;
+  uint64_t entries[kBatch];
+  for (int64_t page = 0, count = bytes / kPageBytes; page < count; page += kBatch) {
+    const int64_t now = std::min(kBatch, count - page);
+    const auto place = static_cast<off_t>((reinterpret_cast<uintptr_t>(pages) / kPageBytes + static_cast<uint64_t>(page)) * 8);
+    if (pread(own, entries, static_cast<size_t>(now) * 8, place) != static_cast<ssize_t>(now * 8)) return false;
+    for (int64_t i = 0; i < now;) {
+      const auto written = [&](uint64_t entry) { return (entry & (kPresent | kSwapped)) != 0 && (entry & kOfFile) == 0; };
+      int64_t end = i;
+      while (end < now && written(entries[end])) ++end;
+      if (end > i) drop_pages(pages + (page + i) * kPageBytes, (end - i) * kPageBytes);
+      i = end + 1;
+    }
+  }
+  return true;
 }
 
 void prefer_huge_pages(std::byte* pages, int64_t bytes) { madvise(pages, static_cast<size_t>(bytes), MADV_HUGEPAGE); }

@@ -20,6 +20,12 @@ void drop_pages(std::byte* pages, int64_t bytes);
 // The kernel may take these pages when it runs short; until then their contents stay and writing keeps them. Only where huge
 // pages make it cheap (80 MB: 0.04 ms, against 4.5 ms in small pages).
 void let_kernel_take(std::byte* pages, int64_t bytes);
+// Map what is there already, without a fault for each page; a hint, never an error.
+void fault_in_for_reading(std::byte* pages, int64_t bytes);
+void fault_in_for_writing(std::byte* pages, int64_t bytes);
+// Of a private mapping of a file: forget what was written to it, so that it shows the file again; pages that were not written stay
+// mapped. False where the system cannot tell which were.
+bool drop_written_pages(std::byte* pages, int64_t bytes);
 // Ask for huge pages where the system grants them on request; a hint, never an error.
 void prefer_huge_pages(std::byte* pages, int64_t bytes);
 

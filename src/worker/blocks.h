@@ -1,14 +1,16 @@
 // Blocks: where large bytes lie on their way from one process to another. A store is the sender's: it cuts blocks from one memory file
-// whose descriptor the receiver has from the start, so no descriptor travels and none is used per block. The receiver maps a block
-// privately (PrivateBlock): it may write, and the sender's bytes stay. Used blocks are kept, pages and mapping, since filling fresh
-// pages costs five times as much; what is kept beyond a limit gives its pages back. Every page is charged to the memory account.
-// A store is thread-safe; it lives until its last lease has gone.
+// whose descriptor the receiver has from the start, so no descriptor travels and none is used per block. Used blocks are kept with
+// their pages, since fresh pages cost several times as much; what is kept beyond a limit gives its pages back.
+// Bytes that were sent before from the same address are compared with the block that they went into, if that has not been used for
+// others since, and not copied where they are equal: no way of changing them can be missed.
+// Every page is charged to the memory account. A store is thread-safe and lives until its last lease has gone.
 #pragma once
 
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <unordered_map>
 #include <vector>
 
 #include "os/memory_file.h"
@@ -18,66 +20,69 @@ namespace manycore::worker {
 
 inline constexpr int64_t kSmallestBlock = 64 << 10;
 
+class BlockLease;
+
+struct BlockCounts {
+  int64_t copied = 0;  // bytes
+  int64_t found_equal = 0;
+};
+
 class MANYCORE_API Blocks : public std::enable_shared_from_this<Blocks> {
  public:
   explicit Blocks(os::MemoryFile file) : file_(std::move(file)) {}
   ~Blocks();
 
   int descriptor() const { return file_.descriptor(); }
-  // A block that the caller fills; it comes back when the lease goes. Throws ResourceError.
-  std::shared_ptr<class BlockLease> lease(int64_t bytes);
-  int64_t charged_bytes();
+  // The bytes as they are now, in a block that comes back when the lease goes. Throws ResourceError.
+  std::shared_ptr<Lease> store(const void* data, int64_t bytes);
+  BlockCounts counts();
 
  private:
   friend class BlockLease;
   struct Block {
     int64_t offset = 0;
     int64_t bytes = 0;
-    std::byte* data = nullptr;  // null: its pages have been given back
+    std::byte* mapped = nullptr;  // once it is used again
+    int64_t written = 0;          // bytes from its begin that have pages
+    bool has_pages = false;       // is charged for
+  };
+  struct Sent {
+    int64_t offset;
+    std::weak_ptr<BlockLease> lease;
   };
 
+  std::shared_ptr<BlockLease> sent_before(const void* data, int64_t bytes);
+  std::shared_ptr<BlockLease> free_block(int64_t bytes);
+  bool equal(BlockLease& lease, const void* data, int64_t bytes);
+  void write(BlockLease& lease, const void* data, int64_t bytes);
+  bool map(BlockLease& lease, int64_t bytes, bool to_write);
   void charge(int64_t bytes);
   void take_back(const Block& block);
   void cool(Block& block);
 
   os::MemoryFile file_;
   std::mutex mutex_;
-  std::map<int64_t, std::vector<Block>> free_;  // by size
+  std::map<int64_t, std::vector<Block>> free_;      // by size
+  std::unordered_map<uint64_t, Sent> sent_;         // by address and length
+  std::unordered_map<int64_t, uint64_t> contents_;  // the key in sent_ of what a block holds, by offset
   int64_t end_ = 0;
   int64_t kept_bytes_ = 0;
   int64_t charged_ = 0;
+  BlockCounts counts_;
 };
 
-class MANYCORE_API BlockLease final : public Lease {
+class BlockLease final : public Lease {
  public:
-  BlockLease(std::shared_ptr<Blocks> owner, Blocks::Block block, int64_t bytes)
+  BlockLease(std::shared_ptr<Blocks> owner, const Blocks::Block& block, int64_t bytes)
       : owner_(std::move(owner)), block_(block), bytes_(bytes) {}
-  ~BlockLease() override;
-  std::byte* data() const { return block_.data; }
+  ~BlockLease() override { owner_->take_back(block_); }
   BlockPlace place() const override { return {0, static_cast<uint64_t>(block_.offset), static_cast<uint64_t>(bytes_)}; }
 
  private:
+  friend class Blocks;
   std::shared_ptr<Blocks> owner_;
   Blocks::Block block_;
   int64_t bytes_;
-};
-
-// A receiver's view of a block. Unmaps itself.
-class MANYCORE_API PrivateBlock {
- public:
-  // Not valid where the file does not hold the place, or the system refuses.
-  PrivateBlock(int descriptor, const BlockPlace& place);
-  ~PrivateBlock();
-  PrivateBlock(PrivateBlock&& other) noexcept;
-  PrivateBlock(const PrivateBlock&) = delete;
-  PrivateBlock& operator=(const PrivateBlock&) = delete;
-  bool valid() const { return data_ != nullptr; }
-  std::byte* data() const { return data_; }
-  int64_t bytes() const { return bytes_; }
-
- private:
-  std::byte* data_ = nullptr;
-  int64_t bytes_ = 0;
 };
 
 }  // namespace manycore::worker

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "manycore/export.h"
-#include "os/memory_file.h"
 #include "worker/message.h"
+#include "worker/private_block.h"
 
 namespace manycore::worker {
 
@@ -59,7 +59,7 @@ struct Finished {
   uint32_t flags = 0;
   std::string payload;
   std::vector<BlockPlace> blocks;
-  std::shared_ptr<os::MemoryFile> file;  // in which they lie; it outlives the worker
+  std::shared_ptr<BlockReader> reader;  // through which they are mapped; it outlives the worker
   int worker = -1;
   uint64_t incarnation = 0;  // of the worker's slot, for giving blocks back
   Death death;

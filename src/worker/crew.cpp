@@ -47,7 +47,8 @@ int Crew::prepare() {
     LinkPage& page = worker.link.page();
     worker.requests = RingWriter(&page.requests, worker.link.request_bytes(), kRingBytes);
     worker.replies = RingReader(&page.replies, worker.link.reply_bytes(), kRingBytes);
-    worker.results = std::make_shared<os::MemoryFile>(os::MemoryFile::create("manycore-results", 0));
+    worker.results = os::MemoryFile::create("manycore-results", 0);
+    worker.reader = std::make_shared<BlockReader>(worker.results.descriptor());
     worker.presence = Presence::prepared;
     worker.was_ready = false;
     worker.ended = false;
@@ -67,7 +68,7 @@ int Crew::prepare() {
 
 int Crew::results_descriptor(int slot) {
   const std::lock_guard lock(mutex_);
-  return workers_[static_cast<size_t>(slot)].results->descriptor();
+  return workers_[static_cast<size_t>(slot)].results.descriptor();
 }
 
 void Crew::joined(int slot, pid_t process) {

@@ -108,7 +108,8 @@ class MANYCORE_API Crew final : public EndListener, public std::enable_shared_fr
     int descriptor = -1;
     uint64_t incarnation = 0;
     bool refill_set = false;
-    std::shared_ptr<os::MemoryFile> results;                           // where it puts large results
+    os::MemoryFile results;                                            // where it puts large results
+    std::shared_ptr<BlockReader> reader;                               // of them
     std::vector<BlockPlace> returned;                                  // its blocks that it does not know to be free
     std::unordered_multimap<uint64_t, std::shared_ptr<Lease>> leases;  // blocks that it uses, by offset
     int64_t calls = 0;                                                 // sent in this incarnation

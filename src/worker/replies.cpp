@@ -87,7 +87,7 @@ bool Crew::take_reply(Worker& worker, const Record& record) {
   finished.flags = reply.flags;
   finished.payload.assign(reinterpret_cast<const char*>(reply.payload.data()), reply.payload.size());
   finished.blocks = std::move(reply.blocks);
-  if (!finished.blocks.empty()) finished.file = worker.results;
+  if (!finished.blocks.empty()) finished.reader = worker.reader;
   finished.worker = slot_of(worker);
   finished.incarnation = worker.incarnation;
   // Quick to believe that calls are long, slow to believe that they are short: a short queue costs little, a long one waits.
@@ -134,7 +134,8 @@ void Crew::settle_death(Worker& worker) {
   worker.in_ring.clear();
   worker.leases.clear();
   worker.returned.clear();
-  worker.results.reset();
+  worker.results = os::MemoryFile();
+  worker.reader.reset();
   set_idle(worker, false);
   worker.presence = Presence::none;
   worker.link.make_new();

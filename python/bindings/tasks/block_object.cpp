@@ -51,9 +51,9 @@ int add_block_type(PyObject*) {
   return block_type != nullptr ? 0 : -1;
 }
 
-Reference block_object(int descriptor, const worker::BlockPlace& place,
+Reference block_object(worker::BlockReader& reader, const worker::BlockPlace& place,
                        const std::function<void(const worker::BlockPlace&)>& give_back) {
-  worker::PrivateBlock block(descriptor, place);
+  worker::PrivateBlock block = reader.open(place);
   Reference self(block.valid() ? block_type->tp_alloc(block_type, 0) : PyErr_NoMemory());
   if (!self) {
     give_back(place);

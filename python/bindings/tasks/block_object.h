@@ -7,14 +7,14 @@
 #include <functional>
 
 #include "bindings/tasks/reference.h"
-#include "worker/blocks.h"
+#include "worker/private_block.h"
 
 namespace manycore::python::tasks {
 
 int add_block_type(PyObject* module);
 
 // Null with MemoryError where the place cannot be mapped; it is given back then, too.
-Reference block_object(int descriptor, const worker::BlockPlace& place,
+Reference block_object(worker::BlockReader& reader, const worker::BlockPlace& place,
                        const std::function<void(const worker::BlockPlace&)>& give_back);
 
 }  // namespace manycore::python::tasks

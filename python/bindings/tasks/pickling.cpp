@@ -1,7 +1,5 @@
 #include "bindings/tasks/pickling.h"
 
-#include <cstring>
-
 #include "bindings/tasks/block_object.h"
 #include "manycore/errors.h"
 #include "worker/link.h"
@@ -47,10 +45,7 @@ struct Sink {
 
 std::shared_ptr<worker::Lease> copied(worker::Blocks& store, const void* data, int64_t bytes) {
   try {
-    const std::shared_ptr<worker::BlockLease> lease = store.lease(bytes);
-    // Nobody changes the buffer while the GIL is held, but for threads that write without it, as they may under plain pickle.
-    std::memcpy(lease->data(), data, static_cast<size_t>(bytes));
-    return lease;
+    return store.store(data, bytes);
   } catch (const Error& error) {
     PyErr_SetString(PyExc_MemoryError, error.what());
     return nullptr;
@@ -169,15 +164,15 @@ bool to_bytes(PyObject* object, worker::Blocks* store, Pickled* pickled) {
   return true;
 }
 
-Reference from_bytes(worker::Bytes payload, const std::vector<worker::BlockPlace>& places, bool payload_in_block, int descriptor,
-                     const BlockReturn& give_back) {
+Reference from_bytes(worker::Bytes payload, const std::vector<worker::BlockPlace>& places, bool payload_in_block,
+                     worker::BlockReader* reader, const BlockReturn& give_back) {
   Reference buffers;
   Reference input;
   if (!places.empty()) {
     buffers = Reference(PyList_New(0));
     for (const worker::BlockPlace& place : places) {
       // Even if mapping fails each place is given back once, by the object that stands for it.
-      const Reference buffer = block_object(descriptor, place, give_back);
+      const Reference buffer = block_object(*reader, place, give_back);
       if (!buffer || !buffers || PyList_Append(buffers.get(), buffer.get()) < 0) {
         for (const worker::BlockPlace* rest = &place + 1; rest != places.data() + places.size(); ++rest) give_back(*rest);
         return {};

@@ -33,8 +33,8 @@ bool to_bytes(PyObject* object, worker::Blocks* store, Pickled* pickled);
 // Called when nobody uses a block any more, with the GIL.
 using BlockReturn = std::function<void(const worker::BlockPlace&)>;
 
-// `descriptor`: of the sender's store.
-Reference from_bytes(worker::Bytes payload, const std::vector<worker::BlockPlace>& places, bool payload_in_block, int descriptor,
-                     const BlockReturn& give_back);
+// `reader`: of the sender's store; not needed without places.
+Reference from_bytes(worker::Bytes payload, const std::vector<worker::BlockPlace>& places, bool payload_in_block,
+                     worker::BlockReader* reader, const BlockReturn& give_back);
 
 }  // namespace manycore::python::tasks

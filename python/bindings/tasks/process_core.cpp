@@ -58,6 +58,7 @@ std::shared_ptr<worker::Function> ProcessCore::anonymous() {
 }
 
 PyObject* ProcessCore::submit(PyObject* function, PyObject* arguments, PyObject* keywords) {
+  look();  // first, so that blocks that have come back serve this call
   auto call = std::make_unique<worker::Call>();
   Pickled pickled;
   bool written;
@@ -91,6 +92,7 @@ PyObject* ProcessCore::submit(PyObject* function, PyObject* arguments, PyObject*
 }
 
 PyObject* ProcessCore::submit_items(PyObject* function, PyObject* items, bool tuples) {
+  look();
   auto call = std::make_unique<worker::Call>();
   Pickled pickled;
   call->flags = kItems | (tuples ? kItemsAreTuples : 0);
@@ -127,7 +129,6 @@ PyObject* ProcessCore::send(std::unique_ptr<worker::Call> call, Pickled& pickled
   bool short_of_workers = false;
   crew->submit(std::move(call), &short_of_workers);
   if ((short_of_workers || !started) && !start_workers(short_of_workers, sent, future.get())) return nullptr;
-  look();
   return future.release();
 }
 
@@ -187,7 +188,7 @@ void ProcessCore::complete(worker::Finished& finished, bool may_call) {
       if (const auto owner = weak.lock()) owner->release_block(slot, incarnation, place);
     };
     outcome = from_bytes(std::as_bytes(std::span(finished.payload)), finished.blocks, (finished.flags & kPayloadInBlock) != 0,
-                         finished.file != nullptr ? finished.file->descriptor() : -1, give_back);
+                         finished.reader.get(), give_back);
   }
   if (!outcome) {
     outcome = take_raised();

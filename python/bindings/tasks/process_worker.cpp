@@ -28,7 +28,9 @@ struct Definition {
 class WorkerLoop {
  public:
   WorkerLoop(int descriptor, int slot, int blocks, int results)
-      : post_(descriptor, slot), blocks_(blocks), store_(std::make_shared<worker::Blocks>(os::MemoryFile(results))) {}
+      : post_(descriptor, slot),
+        reader_(std::make_shared<worker::BlockReader>(blocks)),
+        store_(std::make_shared<worker::Blocks>(os::MemoryFile(results))) {}
 
   // Null with an exception, or None when told to leave.
   PyObject* run();
@@ -39,7 +41,7 @@ class WorkerLoop {
   Step step();
   bool wait();
   void handle(const worker::Record& record);
-  Reference call(const worker::Request& request);
+  Reference call(const worker::Request& request, Reference& input);
   Reference call_items(PyObject* function, PyObject* items, bool tuples);
   PyObject* function_of(uint64_t number);
   bool send_result(worker::Reply& reply, PyObject* result);
@@ -52,7 +54,7 @@ class WorkerLoop {
   bool give_back();
 
   worker::Post post_;
-  int blocks_;  // the descriptor of the pool's store
+  std::shared_ptr<worker::BlockReader> reader_;  // of the pool's store
   std::shared_ptr<worker::Blocks> store_;
   std::unordered_map<uint64_t, Definition> definitions_;
   Pickled pickled_;
@@ -121,7 +123,8 @@ WorkerLoop::Step WorkerLoop::step() {
   worker::Reply reply;
   reply.ticket = request.ticket;
   const bool items = (request.flags & kItems) != 0;
-  const Reference result = call(request);
+  Reference input;
+  const Reference result = call(request, input);
   reply.nanoseconds = static_cast<uint64_t>(os::now_nanoseconds() - begin);
   bool sent;
   if (!result) {
@@ -145,7 +148,7 @@ PyObject* WorkerLoop::function_of(uint64_t number) {
     PyErr_Clear();
   }
   if (!definition.function || definition.names) {
-    definition.function = from_bytes(std::as_bytes(std::span(definition.bytes)), {}, false, -1, {});
+    definition.function = from_bytes(std::as_bytes(std::span(definition.bytes)), {}, false, nullptr, {});
     if (!definition.function) return nullptr;
     const Reference module(PyObject_GetAttrString(definition.function.get(), "__module__"));
     definition.name = Reference(PyObject_GetAttrString(definition.function.get(), "__qualname__"));
@@ -162,9 +165,10 @@ PyObject* WorkerLoop::function_of(uint64_t number) {
   return definition.function.get();
 }
 
-Reference WorkerLoop::call(const worker::Request& request) {
-  Reference input = from_bytes(request.payload, request.blocks, (request.flags & kPayloadInBlock) != 0, blocks_,
-                               [unused = unused_](const worker::BlockPlace& place) { unused->push_back(place); });
+// `input` is the caller's to let go: unmapping large arguments takes milliseconds that the reply need not wait for.
+Reference WorkerLoop::call(const worker::Request& request, Reference& input) {
+  input = from_bytes(request.payload, request.blocks, (request.flags & kPayloadInBlock) != 0, reader_.get(),
+                     [unused = unused_](const worker::BlockPlace& place) { unused->push_back(place); });
   const uint64_t number = request.function;
   const uint32_t kind = request.flags;
   post_.release();  // the pool may use the place again; what was in it is Python's now

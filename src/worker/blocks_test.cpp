@@ -1,0 +1,129 @@
+#include "worker/blocks.h"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <random>
+#include <vector>
+
+#include "memory/account.h"
+#include "worker/private_block.h"
+
+namespace manycore::worker {
+namespace {
+
+constexpr int64_t kBytes = 300'000;
+
+struct Pair {
+  std::shared_ptr<Blocks> store = std::make_shared<Blocks>(os::MemoryFile::create("blocks-test", 0));
+  std::shared_ptr<BlockReader> reader = std::make_shared<BlockReader>(store->descriptor());
+};
+
+std::vector<std::byte> noise(uint32_t seed, int64_t bytes = kBytes) {
+  std::mt19937 random(seed);
+  std::vector<std::byte> data(static_cast<size_t>(bytes));
+  for (std::byte& byte : data) byte = static_cast<std::byte>(random());
+  return data;
+}
+
+bool shows(const PrivateBlock& block, const std::vector<std::byte>& data) {
+  return block.bytes() == static_cast<int64_t>(data.size()) && std::memcmp(block.data(), data.data(), data.size()) == 0;
+}
+
+TEST(Blocks, BytesArriveAndAreTheReceiversOwn) {
+  Pair pair;
+  const auto data = noise(1);
+  const auto lease = pair.store->store(data.data(), kBytes);
+  PrivateBlock first = pair.reader->open(lease->place());
+  PrivateBlock second = pair.reader->open(lease->place());
+  ASSERT_TRUE(shows(first, data));
+  first.data()[5] ^= std::byte{1};
+  first.data()[kBytes - 1] ^= std::byte{1};
+  EXPECT_FALSE(shows(first, data));
+  EXPECT_TRUE(shows(second, data));
+}
+
+TEST(Blocks, AKeptMappingShowsTheNextBytesWhateverWasWrittenToIt) {
+  Pair pair;
+  int64_t offset = -1;
+  std::byte* address = nullptr;
+  for (uint32_t round = 0; round < 20; ++round) {
+    const auto data = noise(round);
+    const auto lease = pair.store->store(data.data(), kBytes);
+    PrivateBlock block = pair.reader->open(lease->place());
+    ASSERT_TRUE(shows(block, data)) << round;
+    if (round > 0) {
+      EXPECT_EQ(static_cast<int64_t>(lease->place().offset), offset);
+      EXPECT_EQ(block.data(), address) << "mapped anew";
+    }
+    offset = static_cast<int64_t>(lease->place().offset);
+    address = block.data();
+    for (int64_t i = round * 37; i < kBytes; i += 9000) block.data()[i] ^= std::byte{0xff};
+  }
+}
+
+TEST(Blocks, WhatIsSentAgainUnchangedIsNotCopied) {
+  Pair pair;
+  auto data = noise(3);
+  pair.store->store(data.data(), kBytes);
+  EXPECT_EQ(pair.store->counts().copied, kBytes);
+  pair.store->store(data.data(), kBytes);
+  EXPECT_EQ(pair.store->counts().copied, kBytes);
+  EXPECT_EQ(pair.store->counts().found_equal, kBytes);
+  for (int64_t at : {int64_t{0}, int64_t{12345}, kBytes - 1}) {
+    data[static_cast<size_t>(at)] ^= std::byte{1};
+    const int64_t before = pair.store->counts().copied;
+    const auto lease = pair.store->store(data.data(), kBytes);
+    EXPECT_EQ(pair.store->counts().copied, before + kBytes) << at;
+    EXPECT_TRUE(shows(pair.reader->open(lease->place()), data)) << at;
+  }
+}
+
+TEST(Blocks, ABlockInUseIsSharedOnlyWhileItsBytesAreTheSame) {
+  Pair pair;
+  auto data = noise(4);
+  const auto before = data;
+  const auto first = pair.store->store(data.data(), kBytes);
+  const auto same = pair.store->store(data.data(), kBytes);
+  EXPECT_EQ(first->place().offset, same->place().offset);
+  data[100] ^= std::byte{1};
+  const auto other = pair.store->store(data.data(), kBytes);
+  EXPECT_NE(first->place().offset, other->place().offset);
+  EXPECT_TRUE(shows(pair.reader->open(first->place()), before));
+  EXPECT_TRUE(shows(pair.reader->open(other->place()), data));
+}
+
+TEST(Blocks, OthersUseABlockAndItIsNotTakenForWhatWasInItBefore) {
+  Pair pair;
+  const auto data = noise(5);
+  const auto other = noise(6);
+  const auto place = pair.store->store(data.data(), kBytes)->place();
+  EXPECT_EQ(pair.store->store(other.data(), kBytes)->place().offset, place.offset);
+  const auto again = pair.store->store(data.data(), kBytes);
+  EXPECT_TRUE(shows(pair.reader->open(again->place()), data));
+  EXPECT_EQ(pair.store->counts().found_equal, 0);
+}
+
+TEST(Blocks, PlacesThatNoStoreGaveOutAreRefused) {
+  Pair pair;
+  const auto data = noise(7);
+  const auto lease = pair.store->store(data.data(), kBytes);
+  EXPECT_FALSE(pair.reader->open({0, 0, uint64_t{1} << 40}).valid());
+  EXPECT_FALSE(pair.reader->open({0, uint64_t{1} << 40, 4096}).valid());
+  EXPECT_FALSE(pair.reader->open({0, 1, 4096}).valid());
+  EXPECT_FALSE(pair.reader->open({0, 0, 0}).valid());
+}
+
+TEST(Blocks, EveryPageIsChargedAndGivenBack) {
+  const int64_t before = memory::Account::arrays().held();
+  {
+    Pair pair;
+    const auto data = noise(8);
+    const auto lease = pair.store->store(data.data(), kBytes);
+    EXPECT_GE(memory::Account::arrays().held(), before + kBytes);
+  }
+  EXPECT_EQ(memory::Account::arrays().held(), before);
+}
+
+}  // namespace
+}  // namespace manycore::worker

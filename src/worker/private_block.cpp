@@ -1,0 +1,59 @@
+#include "worker/private_block.h"
+
+#include <fcntl.h>
+
+#include "os/pages.h"
+
+namespace manycore::worker {
+namespace {
+
+constexpr int64_t kMostKept = int64_t{512} << 20;
+
+int64_t whole_pages(int64_t bytes) { return (bytes + os::kPageBytes - 1) / os::kPageBytes * os::kPageBytes; }
+
+}  // namespace
+
+BlockReader::BlockReader(int descriptor) : file_(fcntl(descriptor, F_DUPFD_CLOEXEC, 0)) {}
+
+BlockReader::~BlockReader() {
+  for (const auto& [offset, mapping] : kept_) os::unmap_pages(mapping.data, mapping.bytes);
+}
+
+PrivateBlock BlockReader::open(const BlockPlace& place) {
+  const auto offset = static_cast<int64_t>(place.offset);
+  const auto bytes = static_cast<int64_t>(place.bytes);
+  const int64_t held = os::file_bytes(file_.descriptor());
+  if (bytes <= 0 || offset % os::kPageBytes != 0 || offset > held || bytes > held - offset) return {};
+  const int64_t wanted = whole_pages(bytes);
+  {
+    const std::lock_guard lock(mutex_);
+    const auto kept = kept_.find(offset);
+    if (kept != kept_.end() && kept->second.bytes >= wanted) {
+      const Mapping mapping = kept->second;
+      kept_.erase(kept);
+      kept_bytes_ -= mapping.bytes;
+      return {shared_from_this(), offset, bytes, mapping};
+    }
+  }
+  std::byte* data = os::map_private(file_.descriptor(), offset, wanted);
+  if (data == nullptr) return {};
+  os::fault_in_for_reading(data, wanted);
+  return {shared_from_this(), offset, bytes, Mapping{data, wanted}};
+}
+
+void BlockReader::keep(int64_t offset, Mapping mapping) {
+  if (os::drop_written_pages(mapping.data, mapping.bytes)) {
+    const std::lock_guard lock(mutex_);
+    if (kept_bytes_ + mapping.bytes <= kMostKept && kept_.emplace(offset, mapping).second) {
+      kept_bytes_ += mapping.bytes;
+      return;
+    }
+  }
+  os::unmap_pages(mapping.data, mapping.bytes);
+}
+
+PrivateBlock::~PrivateBlock() {
+  if (reader_ != nullptr) reader_->keep(offset_, mapping_);
+}
+
+}  // namespace manycore::worker
