@@ -2,9 +2,10 @@
 
 Every task returns the process that it ran in, which has to be a worker. A round trip is a submit and its
 result; hot ones follow each other, idle ones come 2 ms after the one before, beside the bare futex
-ping-pong of crew_benchmark (configured with MANYCORE_BUILD_BENCHMARKS=ON), run just before; bulk is many submits and then their results; map takes a
-million ints beside Pool.map. An array of 64 MiB is summed by a worker: sent for the first time by a new
-pool, sent changed (its first element, which the sum shows), and sent again as it is.
+ping-pong of crew_benchmark (configured with MANYCORE_BUILD_BENCHMARKS=ON), run just before; bulk is many
+submits and then their results; map takes a million ints beside Pool.map. An array of 64 MiB is summed by a
+worker: sent for the first time by a new pool, sent changed (its first element, which the sum shows), and
+sent again as it is.
 Run: python -m benchmarks.tasks_process [--rounds N]
 """
 
