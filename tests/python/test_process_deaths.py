@@ -149,6 +149,13 @@ def test_workers_and_grandchildren_end_with_a_killed_parent(tmp_path: Path) -> N
     assert all(gone(pid) for pid in below)
 
 
+def open_what_stays_open() -> None:
+    """A process's first pool opens its own pidfd, the watch and, with the first large result, the map of its pages."""
+    with ProcessPoolExecutor(1) as pool:
+        for _ in range(2):
+            assert len(pool.submit(tasks.big_bytes, 100_000).result(30)) == 100_000
+
+
 def kill_at_random(kills: int, retries: int, seed: int) -> None:
     """Workers are killed at moments of chance; every future ends, by its value or, without retries, by WorkerDied."""
     chance = random.Random(seed)
@@ -182,15 +189,13 @@ def kill_at_random(kills: int, retries: int, seed: int) -> None:
 
 @pytest.mark.parametrize("retries", [0, 3])
 def test_kills_at_random_moments_lose_nothing_and_leave_nothing(retries: int) -> None:
-    with ProcessPoolExecutor(1) as pool:  # what the first pool of a process opens for good
-        pool.submit(tasks.double, 1).result(30)
+    open_what_stays_open()
     kill_at_random(60, retries, seed=retries)
 
 
 @pytest.mark.long
 def test_ten_thousand_kills() -> None:
-    with ProcessPoolExecutor(1) as pool:
-        pool.submit(tasks.double, 1).result(30)
+    open_what_stays_open()
     for seed in range(10):
         kill_at_random(1000, 3 * (seed % 2), seed)
 
