@@ -97,23 +97,23 @@ int write_by_numpy(PyObject* self, PyObject* index, PyObject* value, const char*
   return 0;
 }
 
-// The engine's complaints about shapes and bounds are NumPy's to word.
+// The engine's complaints about numbers, shapes and bounds are NumPy's to word, and to order.
 int write_advanced_or_by_numpy(PyObject* self, PyObject* index, PyObject* value, const Target& target) {
   return guarded([&]() -> int {
     const BufferRef kept = array_of(self).buffer();  // another thread may resize the object meanwhile
     alignas(16) std::byte number[16];
     Array values;
     View view;
-    if (store_number(value, number, target.view.dtype)) {
-      view.data = number;
-      view.dtype = target.view.dtype;
-    } else {
-      const int taken = values_for(value, target.view.dtype, &values);
-      if (taken < 0) return -1;
-      if (taken == 0) return write_by_numpy(self, index, value, "kind of value");
-      view = values.view();
-    }
     try {
+      if (store_number(value, number, target.view.dtype)) {
+        view.data = number;
+        view.dtype = target.view.dtype;
+      } else {
+        const int taken = values_for(value, target.view.dtype, &values);
+        if (taken < 0) return -1;
+        if (taken == 0) return write_by_numpy(self, index, value, "kind of value");
+        view = values.view();
+      }
       return write_advanced(target, view);
     } catch (const UserError& error) {
       if (error.kind() == ErrorKind::kNotImplemented) return write_by_numpy(self, index, value, error.what());

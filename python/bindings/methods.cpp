@@ -107,7 +107,7 @@ PyMethodDef array_methods[] = {
     MANYCORE_ROW("repeat", method_repeat),
     MANYCORE_ROW("round", method_round),
     MANYCORE_ROW("nonzero", method_nonzero),
-    MANYCORE_ROW("conj", method_conjugate),
+    MANYCORE_ROW("conj", method_conj),
     MANYCORE_ROW("conjugate", method_conjugate),
 
     MANYCORE_FUNCTION("sum"),

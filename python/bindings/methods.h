@@ -22,6 +22,7 @@ MANYCORE_METHOD(method_take);
 MANYCORE_METHOD(method_repeat);
 MANYCORE_METHOD(method_round);
 MANYCORE_METHOD(method_nonzero);
+MANYCORE_METHOD(method_conj);
 MANYCORE_METHOD(method_conjugate);
 
 // methods_tolist.cpp

@@ -163,4 +163,9 @@ MANYCORE_METHOD(method_conjugate) {
   });
 }
 
+MANYCORE_METHOD(method_conj) {
+  if (nargs != 0 || keywords) return fall_back_to_method(self, "conj", {args, nargs, keywords}, "argument out");
+  return method_conjugate(self, args, nargs, keywords);
+}
+
 }  // namespace manycore::python

@@ -4,6 +4,8 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "bindings/array_object.h"
+
 namespace manycore::python {
 
 NumpyObjects numpy_objects;
@@ -50,7 +52,7 @@ PyObject* descr_of(DType dtype) { return reinterpret_cast<PyObject*>(descr_table
 
 bool dtype_from_descr(PyObject* object, DType* dtype) {
   if (PyArray_DescrCheck(object)) return dtype_from_native_descr(reinterpret_cast<PyArray_Descr*>(object), dtype);
-  if (object == Py_None) return false;
+  if (object == Py_None || is_array(object)) return false;  // an array has a dtype, but is none to NumPy
   PyArray_Descr* descr = nullptr;
   if (!PyArray_DescrConverter(object, &descr)) {
     PyErr_Clear();

@@ -68,9 +68,8 @@ bool prepare(const ReduceArguments& arguments, Prepared* prepared, Refusal* refu
     options.output = &prepared->output;
   }
   if (arguments.keepdims != nullptr && arguments.keepdims != real_numpy().no_value) {
-    const int keep = PyObject_IsTrue(arguments.keepdims);
-    if (keep < 0) return false;
-    options.keepdims = keep != 0;
+    if (!PyLong_Check(arguments.keepdims)) return decline(refusal, "argument keepdims");
+    options.keepdims = PyObject_IsTrue(arguments.keepdims) == 1;
   }
   options.status = &prepared->status;
   return prepare_where(arguments, prepared, refusal) && prepare_initial(arguments, prepared, refusal);

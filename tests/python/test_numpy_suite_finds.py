@@ -11,6 +11,7 @@ import warnings
 import weakref
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import manycore.numpy as mnp
@@ -167,3 +168,31 @@ def test_a_function_that_a_program_made_universal_goes_when_nobody_holds_it(make
     del universal, doubler
     gc.collect()
     assert gone() is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "np.ones(3).any(keepdims='a')",
+        "np.ones(3).min(keepdims=None)",
+        "np.sum(np.ones(3), keepdims=None)",
+        "np.add.reduce(np.ones(3), keepdims=[])",
+        "np.sum(np.ones((2, 3)), keepdims=2, axis=1)",
+        "np.sum(np.ones((2, 3)), keepdims=np.True_, axis=1)",
+        "np.ones(3).astype(np.ones(3))",
+        "np.zeros(3, np.ones(3))",
+        "np.ones(3).conj(x=1)",
+        "np.ones(3).conjugate(x=1)",
+        "np.zeros(5, 'uint8').__setitem__(np.array([True, False, True]), -1)",
+        "np.zeros(5, 'uint8').__setitem__(np.array([7]), -1)",
+        "np.zeros(5, 'uint8').__setitem__(np.array([1]), -1)",
+    ],
+)
+def test_wrong_arguments_are_refused_in_numpys_words(text: str) -> None:
+    def outcome(module: ModuleType) -> tuple[Any, ...]:
+        try:
+            return ("value", repr(eval(text, {"np": module})))
+        except Exception as error:
+            return (type(error), str(error))
+
+    assert outcome(mnp) == outcome(numpy)

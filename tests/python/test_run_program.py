@@ -238,6 +238,9 @@ def test_options_end_at_two_dashes_and_an_empty_value_is_refused(tmp_path: Path)
     script = write(tmp_path, "show.py", "import sys\nprint(sys.argv)\n")
     ended = run(["-m", "manycore", "run", "--threads=1", "--", script, "--", "-a"], tmp_path)
     assert (ended.returncode, ended.stdout) == (0, "['show.py', '--', '-a']\n")
+    write(tmp_path, "--odd.py", "import sys\nprint(sys.argv)\n")
+    assert run(["-m", "manycore", "run", "--", "--odd.py"], tmp_path).stdout == "['--odd.py']\n"
+    assert run(["-m", "manycore", "run", "--", "-c", "print(7)"], tmp_path).stdout == "7\n"
     assert run(["-m", "manycore", "run", "--"], tmp_path).stderr.startswith("manycore: run: no program given, expected a script")
     for option, form in (("--report", "--report[=FILE]"), ("--blas", "--blas=TEXT"), ("--include", "--include=PKG")):
         refused = run(["-m", "manycore", "run", f"{option}=", script], tmp_path)

@@ -76,7 +76,7 @@ def parse(command: str, arguments: Iterable[str], own: Mapping[str, Callable[[st
     while words:
         word = words.pop(0)
         if word == "--":  # the end of the options, as elsewhere
-            parsed.program = _program(command, words.pop(0), words) if words else []
+            parsed.program = _script_or_module(command, words)
             break
         if not word.startswith("--"):
             parsed.program = _program(command, word, words)
@@ -117,6 +117,13 @@ def _store(command: str, parsed: Parsed, name: str, value: str, row: Row | None,
             parsed.own[name] = own[name](value)
         except ValueError:
             raise UsageError(f"{command}: option --{name}, expected a number, got {value!r}") from None
+
+
+def _script_or_module(command: str, words: list[str]) -> list[str]:
+    """What follows ``--``: ``-m`` and ``-c`` as ever, else a script whatever its name begins with."""
+    if words and (words[0][:2] in ("-m", "-c")):
+        return _program(command, words[0], words[1:])
+    return words
 
 
 def _program(command: str, word: str, rest: list[str]) -> list[str]:
