@@ -13,6 +13,7 @@ namespace manycore::base {
 enum class ForkStep {
   kPrograms,   // waits for programs that run: they loop, keep groups and take memory
   kGroups,     // trace/groups.h
+  kTasks,      // sched/workers.h: ends threads that sleep
   kLoops,      // ends the workers
   kAddresses,  // memory/addressed_blocks.h, which takes from the pool
   kPool,

@@ -132,8 +132,9 @@ void stop_if_interrupted() {
   if (interrupted && interrupted()) throw Interrupted("interrupted by the user");
 }
 
-int thread_count() {
-  if (in_fork_child.load(std::memory_order_relaxed)) return 1;
+int thread_count() { return in_fork_child.load(std::memory_order_relaxed) ? 1 : asked_threads(); }
+
+int asked_threads() {
   int64_t asked = base::integer_option(base::Option::threads);
   return asked > 0 ? static_cast<int>(std::min<int64_t>(asked, kMaxThreads)) : os::topology().cores;
 }

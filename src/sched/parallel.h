@@ -15,6 +15,8 @@ inline constexpr int64_t kMaxThreads = 1024;
 // Threads that loops run on: the option `threads`, or every core of this process; 1 in a child made by fork, where the
 // workers of the parent do not exist.
 MANYCORE_API int thread_count();
+// The option alone, in a child too: for threads that start anew there.
+MANYCORE_API int asked_threads();
 
 // What happens when the user interrupts (base/hooks.h, asked on the calling thread between chunks): stop throws Interrupted;
 // finish goes on. Loops that write into existing arrays finish, so that nobody sees half of an update.

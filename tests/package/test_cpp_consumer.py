@@ -1,11 +1,11 @@
-"""The C++ example, built as a project of its own with find_package(manycore) and run."""
+"""The C++ examples, built as a project of its own with find_package(manycore) and run."""
 
 import subprocess
 from pathlib import Path
 
 from installed import ROOT, Installed
 
-EXPECTED = (ROOT / "examples/cpp/expected.txt").read_text()
+EXPECTED = "".join((ROOT / "examples/cpp" / name).read_text() for name in ("expected.txt", "queens_expected.txt"))
 
 
 def build_and_run(prefix: Path, build: Path) -> str:
@@ -13,7 +13,8 @@ def build_and_run(prefix: Path, build: Path) -> str:
     for command in (configure, ["cmake", "--build", str(build)]):
         result = subprocess.run(command, capture_output=True, text=True, check=False)
         assert result.returncode == 0, result.stdout + result.stderr
-    return subprocess.run([str(build / "standardize")], capture_output=True, text=True, check=True).stdout
+    programs = [str(build / name) for name in ("standardize", "queens")]
+    return "".join(subprocess.run([program], capture_output=True, text=True, check=True).stdout for program in programs)
 
 
 def test_it_runs_against_an_installed_prefix(tmp_path: Path) -> None:
