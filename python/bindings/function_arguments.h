@@ -5,6 +5,8 @@
 
 #include <optional>
 #include <span>
+#include <string>
+#include <utility>
 
 #include "bindings/array_object.h"
 #include "bindings/real_numpy.h"
@@ -19,14 +21,14 @@ struct FunctionCall {
   Py_ssize_t nargs;
   PyObject* kwnames;
   const char* declined = nullptr;
-  const char* refused = nullptr;
+  std::string refused;  // empty: it does not
 
   PyObject* decline(const char* reason) {
     declined = reason;
     return nullptr;
   }
-  PyObject* refuse(const char* reason) {
-    refused = reason;
+  PyObject* refuse(std::string reason) {
+    refused = std::move(reason);
     return nullptr;
   }
 };

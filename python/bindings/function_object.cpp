@@ -110,7 +110,7 @@ PyObject* call_function(PyObject* self, PyObject* const* args, size_t nargsf, Py
     });
     if (result != nullptr) return result;
     if (PyErr_Occurred() != nullptr) return raise_as_numpy(function, args, nargsf, kwnames);
-    if (call.refused != nullptr) error = call.refused;
+    if (!call.refused.empty()) error = std::move(call.refused);
     if (!error.empty()) return retry_with_numpy(function.real, args, nargsf, kwnames, function.name.c_str(), error.c_str());
     if (!has_implementation(&function)) {
       if (PyErr_Occurred() != nullptr) return nullptr;

@@ -41,7 +41,7 @@ bool parse_new(FunctionCall& call, NewArray* result) {
   }
   if (!dtype_or(values[1], DType::kFloat64, &result->dtype)) call.declined = "dtype is none of the engine's";
   if (!order_from(values[2], &result->order)) call.declined = "argument order";
-  return call.declined == nullptr && call.refused == nullptr;
+  return call.declined == nullptr && call.refused.empty();
 }
 
 PyObject* zeros(FunctionCall& call) {

@@ -12,7 +12,7 @@ using evaluate::Reduction;
 PyObject* finish(FunctionCall& call, PyObject* result, const Refusal& refusal) {
   if (result != nullptr || !refusal.refused()) return result;
   if (refusal.error.empty()) return call.decline(refusal.declined);
-  return call.refuse("arguments that the engine refuses");
+  return call.refuse(refusal.error);
 }
 
 template <Reduction kReduction>

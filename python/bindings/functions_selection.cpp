@@ -61,7 +61,7 @@ PyObject* clip(FunctionCall& call) {
   }
   Refusal refusal;
   PyObject* result = run_operation(operation, inputs, options, outputs, "clip", &refusal);
-  if (!refusal.error.empty()) return call.refuse("arguments that the engine refuses");
+  if (!refusal.error.empty()) return call.refuse(std::move(refusal.error));
   return result;
 }
 

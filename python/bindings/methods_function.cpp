@@ -22,10 +22,10 @@ PyObject* call_native_function(const void* native, PyObject* self, const char* n
   FunctionCall function_call{arguments.begin(), call.count + 1, call.keywords};
   try {
     PyObject* result = reinterpret_cast<NativeFunction>(const_cast<void*>(native))(function_call);
-    if (function_call.refused) return retry_real_method(self, name, call, function_call.refused);
+    if (!function_call.refused.empty()) return retry_real_method(self, name, call, function_call.refused.c_str());
     if (result || !function_call.declined) return result;
-  } catch (const UserError&) {
-    return retry_real_method(self, name, call, "arguments that the engine refuses");
+  } catch (const UserError& error) {
+    return retry_real_method(self, name, call, error.what());
   } catch (...) {
     set_python_error();
     return nullptr;

@@ -212,5 +212,5 @@ def test_a_death_is_noticed_at_once() -> None:
             os.kill(worker, signal.SIGKILL)
             assert isinstance(future.exception(30), WorkerDied)
             noticed.append(time.monotonic() - begin)
-    assert min(noticed) < 0.005, noticed
+    assert min(noticed) < 0.1, noticed  # idle machines notice in 1 to 5 ms (benchmarks); loaded ones run the dying process later
     assert concurrent.futures.process.BrokenProcessPool in WorkerDied.__mro__
