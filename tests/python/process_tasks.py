@@ -155,3 +155,15 @@ def start_child_and_wait(path: str) -> None:
             signal.pause()
     while True:
         time.sleep(1)
+
+
+def reciprocal(x: int) -> float:
+    return 1 / x
+
+
+def identity_or_text(x: int) -> int | str:
+    return str(x) if x % 100 == 99 else x
+
+
+def identity(x: Any) -> Any:
+    return x

@@ -8,6 +8,7 @@ namespace manycore::python::tasks {
 
 int add_future_type(PyObject* module);
 int add_map_type(PyObject* module);
+int add_chunk_type(PyObject* module);
 int add_thread_pool_type(PyObject* module);
 int add_block_type(PyObject* module);
 int add_process_pool(PyObject* module);

@@ -152,21 +152,26 @@ bool to_bytes(PyObject* object, worker::Blocks* store, Pickled* pickled) {
   Sink sink{store, &pickled->leases};
   const Reference bytes = dump(object, &sink, &pickled->by_value);
   if (!bytes) return false;
-  const auto size = static_cast<size_t>(PyBytes_GET_SIZE(bytes.get()));
+  return take_payload(PyBytes_AS_STRING(bytes.get()), static_cast<size_t>(PyBytes_GET_SIZE(bytes.get())), store, pickled);
+}
+
+bool take_payload(const char* bytes, size_t size, worker::Blocks* store, Pickled* pickled) {
   if (store == nullptr || size <= worker::kLongestInline) {
-    pickled->payload.assign(PyBytes_AS_STRING(bytes.get()), size);
+    pickled->payload.assign(bytes, size);
     return true;
   }
-  std::shared_ptr<worker::Lease> lease = copied(*store, PyBytes_AS_STRING(bytes.get()), static_cast<int64_t>(size));
+  std::shared_ptr<worker::Lease> lease = copied(*store, bytes, static_cast<int64_t>(size));
   if (lease == nullptr) return false;
   pickled->leases.push_back(std::move(lease));
   pickled->payload_in_block = true;
   return true;
 }
 
-Reference from_bytes(worker::Bytes payload, const std::vector<worker::BlockPlace>& places, bool payload_in_block,
-                     worker::BlockReader* reader, const BlockReturn& give_back) {
-  Reference buffers;
+namespace {
+
+// What came in blocks, in a list (none: null), and the payload. Null with an exception.
+Reference open_payload(worker::Bytes payload, const std::vector<worker::BlockPlace>& places, bool payload_in_block,
+                       worker::BlockReader* reader, const BlockReturn& give_back, Reference& buffers) {
   Reference input;
   if (!places.empty()) {
     buffers = Reference(PyList_New(0));
@@ -188,9 +193,25 @@ Reference from_bytes(worker::Bytes payload, const std::vector<worker::BlockPlace
         PyBytes_FromStringAndSize(reinterpret_cast<const char*>(payload.data()), static_cast<Py_ssize_t>(payload.size())));
     if (!input) return {};
   }
+  return input;
+}
+
+}  // namespace
+
+Reference from_bytes(worker::Bytes payload, const std::vector<worker::BlockPlace>& places, bool payload_in_block,
+                     worker::BlockReader* reader, const BlockReturn& give_back) {
+  Reference buffers;
+  const Reference input = open_payload(payload, places, payload_in_block, reader, give_back, buffers);
+  if (!input) return {};
   if (!buffers || PyList_GET_SIZE(buffers.get()) == 0) return Reference(PyObject_CallOneArg(pickle_loads, input.get()));
   PyObject* arguments[] = {input.get(), buffers.get()};
   return Reference(PyObject_Vectorcall(pickle_loads, arguments, 1, loads_names));
+}
+
+Reference raw_payload(worker::Bytes payload, const std::vector<worker::BlockPlace>& places, bool payload_in_block,
+                      worker::BlockReader* reader, const BlockReturn& give_back) {
+  Reference buffers;
+  return open_payload(payload, places, payload_in_block, reader, give_back, buffers);
 }
 
 }  // namespace manycore::python::tasks

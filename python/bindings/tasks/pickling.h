@@ -30,11 +30,17 @@ struct Pickled {
 // False with an exception. Without a store nothing leaves the pickle.
 bool to_bytes(PyObject* object, worker::Blocks* store, Pickled* pickled);
 
+// Puts such bytes, or those of another encoding, where they travel. False with an exception.
+bool take_payload(const char* bytes, size_t size, worker::Blocks* store, Pickled* pickled);
+
 // Called when nobody uses a block any more, with the GIL.
 using BlockReturn = std::function<void(const worker::BlockPlace&)>;
 
 // `reader`: of the sender's store; not needed without places.
 Reference from_bytes(worker::Bytes payload, const std::vector<worker::BlockPlace>& places, bool payload_in_block,
                      worker::BlockReader* reader, const BlockReturn& give_back);
+// The payload itself as an object with a buffer, for what is no pickle. Null with an exception.
+Reference raw_payload(worker::Bytes payload, const std::vector<worker::BlockPlace>& places, bool payload_in_block,
+                      worker::BlockReader* reader, const BlockReturn& give_back);
 
 }  // namespace manycore::python::tasks

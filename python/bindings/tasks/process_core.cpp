@@ -4,6 +4,7 @@
 
 #include "bindings/gil.h"
 #include "bindings/tasks/interpreter.h"
+#include "bindings/tasks/packed.h"
 #include "bindings/tasks/pickling.h"
 #include "bindings/tasks/process_flags.h"
 #include "bindings/tasks/standard.h"
@@ -99,14 +100,22 @@ PyObject* ProcessCore::submit_items(PyObject* function, PyObject* items, bool tu
   bool written;
   if (const Known* known = this->known(function)) {
     call->function = known->function;
-    written = to_bytes(items, &crew->blocks(), &pickled);
+    const std::string numbers = !tuples && PyList_CheckExact(items) ? packed_list(items) : std::string();
+    if (!numbers.empty()) {
+      call->flags |= kPacked;
+      written = take_payload(numbers.data(), numbers.size(), &crew->blocks(), &pickled);
+    } else {
+      written = to_bytes(items, &crew->blocks(), &pickled);
+    }
   } else {
     call->function = anonymous();
     call->flags |= kFunctionInside;
     const Reference all(PyTuple_Pack(3, function, items, Py_None));
     written = all && to_bytes(all.get(), &crew->blocks(), &pickled);
   }
-  return written ? send(std::move(call), pickled, function) : nullptr;
+  if (!written) return nullptr;
+  serve();  // a chunk that is done makes room for the next, whether or not somebody waits for it
+  return send(std::move(call), pickled, function);
 }
 
 PyObject* ProcessCore::send(std::unique_ptr<worker::Call> call, Pickled& pickled, PyObject* function) {
@@ -160,7 +169,28 @@ void ProcessCore::free_owner(TaskOwner* owner) {
   Py_DECREF(core);
 }
 
-void ProcessCore::complete(worker::Finished& finished, bool may_call) {
+// A result, or null with what it could not be read for.
+Reference ProcessCore::outcome_of(worker::Finished& finished) {
+  if ((finished.flags & kNone) != 0) return Reference::to(Py_None);
+  // Buffers may outlive pool and worker, and the file as long as they do.
+  const std::weak_ptr<worker::Crew> weak = crew;
+  const auto give_back = [weak, slot = finished.worker, incarnation = finished.incarnation](const worker::BlockPlace& place) {
+    if (const auto owner = weak.lock()) owner->release_block(slot, incarnation, place);
+  };
+  const auto payload = std::as_bytes(std::span(finished.payload));
+  const bool packed = (finished.flags & kPacked) != 0;
+  Reference opened = (packed ? raw_payload : from_bytes)(payload, finished.blocks, (finished.flags & kPayloadInBlock) != 0,
+                                                         finished.reader.get(), give_back);
+  if (!opened || !packed) return opened;
+  Py_buffer view;
+  if (PyObject_GetBuffer(opened.get(), &view, PyBUF_SIMPLE) < 0) return {};
+  const double nanoseconds =
+      PackedReader(worker::Bytes(static_cast<const std::byte*>(view.buf), static_cast<size_t>(view.len))).nanoseconds();
+  PyBuffer_Release(&view);
+  return Reference(Py_BuildValue("(OOd)", opened.get(), Py_None, nanoseconds));
+}
+
+void ProcessCore::complete(worker::Finished& finished, bool may_call, bool feeds) {
   auto* owner = static_cast<TaskOwner*>(finished.call->owner);
   // Whoever looks may hold the future's condition, as wait() does while it counts what is done: nothing may be done under its eyes.
   const FutureFields& fields = fields_of(owner->future);
@@ -179,21 +209,14 @@ void ProcessCore::complete(worker::Finished& finished, bool may_call) {
     outcome = Reference(PyObject_CallFunction(death_error.get(), "LOLOOi", static_cast<long long>(death.process), exit_code.get(),
                                               static_cast<long long>(death.peak_bytes), owner->function,
                                               owner->code != nullptr ? owner->code : Py_None, owner->instruction));
-  } else if ((finished.flags & kNone) != 0) {
-    outcome = Reference::to(Py_None);
   } else {
-    // Buffers may outlive pool and worker, and the file as long as they do.
-    const std::weak_ptr<worker::Crew> weak = crew;
-    const auto give_back = [weak, slot = finished.worker, incarnation = finished.incarnation](const worker::BlockPlace& place) {
-      if (const auto owner = weak.lock()) owner->release_block(slot, incarnation, place);
-    };
-    outcome = from_bytes(std::as_bytes(std::span(finished.payload)), finished.blocks, (finished.flags & kPayloadInBlock) != 0,
-                         finished.reader.get(), give_back);
+    outcome = outcome_of(finished);
   }
   if (!outcome) {
     outcome = take_raised();
     failed = true;
   }
+  const bool of_map = (finished.call->flags & kItems) != 0;
   finished.call->owner = nullptr;
   free_owner(owner);
   if (!is_done(fields_of(future.get()))) {
@@ -204,16 +227,21 @@ void ProcessCore::complete(worker::Finished& finished, bool may_call) {
   crew->wake_leader();
   // The background thread lets workers go when nothing is left.
   if (shut_down && !may_call) crew->wake_background();
+  if (of_map && !feeds) {
+    feed_wanted_ = true;
+    if (!may_call) crew->wake_background();
+  }
 }
 
-void ProcessCore::look() {
+// `feeds`: who looks sends the next chunks of its map() when it has what it waits for.
+void ProcessCore::look(bool feeds) {
   crew->sweep();
   worker::Finished finished;
   if (!crew->anything_to_collect()) return;
   // An exception that is being handled by who looks is none of the replies' business.
   PyObject *type, *value, *traceback;
   PyErr_Fetch(&type, &value, &traceback);
-  while (crew->collect(&finished)) complete(finished, false);
+  while (crew->collect(&finished)) complete(finished, false, feeds);
   PyErr_Restore(type, value, traceback);
 }
 
@@ -231,7 +259,8 @@ bool ProcessCore::withdraw(PyObject* future) {
 int ProcessCore::wait(PyObject* future, int64_t deadline) {
   const Reference self = Reference::to(self_);  // whoever completes the future may hold the last other one
   FutureFields& fields = fields_of(future);
-  look();
+  const bool feeds = !is_done(fields) && (static_cast<const worker::Call*>(fields.source_call)->flags & kItems) != 0;
+  look(feeds);
   if (is_done(fields)) return 1;
   const auto* call = static_cast<const worker::Call*>(fields.source_call);
   // Another thread leads and reads for all; who follows is told by the background thread.
@@ -241,7 +270,7 @@ int ProcessCore::wait(PyObject* future, int64_t deadline) {
   while (result < 0) {
     const uint64_t before = completions_.load(std::memory_order_seq_cst);
     const auto changed = [&] { return completions_.load(std::memory_order_seq_cst) != before; };
-    look();
+    look(feeds);
     if (is_done(fields)) result = 1;
     const int64_t now = os::now_nanoseconds();
     if (result < 0 && deadline >= 0 && now >= deadline) result = 0;
@@ -283,10 +312,11 @@ PyObject* ProcessCore::serve_background() {
         finished = std::move(deferred_.front());
         deferred_.pop_front();
       }
-      complete(finished, true);
+      complete(finished, true, false);
     }
     if (PyObject* list = departures()) return list;
     if (PyErr_Occurred() != nullptr) return nullptr;
+    if (std::exchange(feed_wanted_, false)) return PyList_New(0);
     const bool nothing_left = crew->outstanding() == 0 && deferred_.empty();
     if (shut_down) {
       crew->serve_each(true);

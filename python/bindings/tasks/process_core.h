@@ -35,15 +35,16 @@ class ProcessCore final : public FutureSource {
   // The future of submit(), or null with an exception.
   PyObject* submit(PyObject* function, PyObject* arguments, PyObject* keywords);
   // One call for each of the items, together.
-  PyObject* submit_items(PyObject* function, PyObject* items, bool tuples);
+  PyObject* submit_items(PyObject* function, PyObject* items, bool tuples);  // a list or another iterable of plain state
 
-  void look() override;
+  void look() override { look(false); }
   bool is_running(PyObject* future) override;
   bool withdraw(PyObject* future) override;
   void serve() override { crew->serve_each(true); }
   int wait(PyObject* future, int64_t deadline) override;
 
-  // The background thread: waits until a worker is gone (a list of tuples) or everything is over (None).
+  // The background thread: waits until a worker is gone or chunks of a map() are done (a list of tuples of those that are gone), or
+  // everything is over (None).
   PyObject* serve_background();
   int cancel_waiting();
   int fail_waiting(PyObject* exception);
@@ -68,7 +69,9 @@ class ProcessCore final : public FutureSource {
   const Known* known(PyObject* function);
   std::shared_ptr<worker::Function> anonymous();
   bool start_workers(bool short_of_workers, worker::Call* call, PyObject* future);
-  void complete(worker::Finished& finished, bool may_call);
+  void look(bool feeds);
+  void complete(worker::Finished& finished, bool may_call, bool feeds);
+  Reference outcome_of(worker::Finished& finished);
   void free_owner(TaskOwner* owner);
   PyObject* departures();
 
@@ -77,6 +80,7 @@ class ProcessCore final : public FutureSource {
   std::shared_ptr<worker::Function> anonymous_;
   std::deque<worker::Finished> deferred_;  // their futures have callbacks or a condition
   std::atomic<uint64_t> completions_{0};
+  bool feed_wanted_ = false;  // chunks are done, and nobody has sent the next ones since
 };
 
 }  // namespace manycore::python::tasks

@@ -6,11 +6,13 @@
 namespace manycore::python::tasks {
 
 // Of a request. Without any, the payload is a tuple of arguments for the function that was defined before.
-inline constexpr uint32_t kWithKeywords = 1;    // a tuple of the arguments and the keywords
-inline constexpr uint32_t kFunctionInside = 2;  // a tuple of the function, the arguments and the keywords
-inline constexpr uint32_t kItems = 4;  // a list of items; results, exceptions by index or None, and nanoseconds come back
+inline constexpr uint32_t kWithKeywords = 1;     // a tuple of the arguments and the keywords
+inline constexpr uint32_t kFunctionInside = 2;   // a tuple of the function, the arguments and the keywords
+inline constexpr uint32_t kItems = 4;            // items; results, exceptions by index or None, and nanoseconds each come back
 inline constexpr uint32_t kItemsAreTuples = 8;   // of arguments
 inline constexpr uint32_t kPayloadInBlock = 16;  // the last block holds the payload
+
+inline constexpr uint32_t kPacked = 64;  // the payload is no pickle but packed numbers (packed.h); of a reply too
 
 // Of a reply.
 inline constexpr uint32_t kNone = 32;  // the result is None, without a payload

@@ -108,7 +108,7 @@ PyObject* submit_to_pool(PyObject* self, PyObject* const* args, Py_ssize_t count
 PyObject* submit_items(PyObject* self, PyObject* args) {
   PyObject *function, *items;
   int tuples;
-  if (!PyArg_ParseTuple(args, "OO!p:submit_items", &function, &PyList_Type, &items, &tuples)) return nullptr;
+  if (!PyArg_ParseTuple(args, "OOp:submit_items", &function, &items, &tuples)) return nullptr;
   return accepts(core_of(self)) ? core_of(self).submit_items(function, items, tuples != 0) : nullptr;
 }
 
@@ -198,9 +198,8 @@ PyCFunction cast() {
 PyMethodDef core_methods[] = {
     {"submit", cast<submit>(), METH_FASTCALL | METH_KEYWORDS, "submit(fn, /, *args, **kwargs)\n--\n\nThe future of the call."},
     {"submit_items", submit_items, METH_VARARGS,
-     "submit_items(fn, items, tuples, /)\n--\n\nThe future of the list of fn's results for the items, or of (results, exceptions "
-     "by "
-     "index) where some failed."},
+     "submit_items(fn, items, tuples, /)\n--\n\nThe future of (fn's results for the items or their packed numbers, exceptions by "
+     "index or None, nanoseconds an item)."},
     {"prepare", prepare, METH_NOARGS, "A slot for a new worker, or -1 where all are taken."},
     {"results_descriptor", results_descriptor, METH_O, "Of the memory in which that slot's worker puts large results."},
     {"joined", joined, METH_VARARGS, "joined(slot, pid, /)\n--\n\nThe slot's process was started."},
@@ -208,9 +207,10 @@ PyMethodDef core_methods[] = {
     {"limit_calls", limit_calls, METH_O, "Workers leave after so many calls."},
     {"set_retries", set_retries, METH_O, "How often a call is run again whose worker died."},
     {"serve", serve, METH_NOARGS,
-     "For the background thread: wait until workers are gone, as a list of (pid, exit code, asked to leave, was ready), or until "
-     "the "
-     "pool is shut down and nothing is left, as None."},
+     "For the background thread: wait until workers are gone, as a list of (pid, exit code, asked to leave, was ready), or "
+     "chunks "
+     "of "
+     "a map are done, as an empty one, or until the pool is shut down and nothing is left, as None."},
     {"shut_down", shut_down, METH_O, "Take no more calls, raising the given exception, and let workers leave when all is done."},
     {"refuse", refuse, METH_O, "Raise the given exception in submit()."},
     {"cancel_waiting", cancel_waiting, METH_NOARGS, "Cancel what no worker has begun."},

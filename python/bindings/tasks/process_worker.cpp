@@ -7,6 +7,7 @@
 #include "bindings/tasks/pickling.h"
 #include "bindings/tasks/process_flags.h"
 #include "bindings/tasks/reference.h"
+#include "bindings/tasks/worker_items.h"
 #include "manycore/errors.h"
 #include "worker/post.h"
 #include "worker/watch.h"
@@ -41,11 +42,10 @@ class WorkerLoop {
   Step step();
   bool wait();
   void handle(const worker::Record& record);
-  Reference call(const worker::Request& request, Reference& input);
-  Reference call_items(PyObject* function, PyObject* items, bool tuples);
+  Reference call(const worker::Request& request, Reference& input, ItemResults* items);
   PyObject* function_of(uint64_t number);
   bool send_result(worker::Reply& reply, PyObject* result);
-  bool send_items(worker::Reply& reply, PyObject* results);
+  bool send_items(worker::Reply& reply, const ItemResults& items);
   bool send_error(worker::Reply& reply, PyObject* exception);
   bool send(ReplyKind kind, worker::Reply& reply);
   bool write(ReplyKind kind, worker::Reply& reply);
@@ -62,12 +62,6 @@ class WorkerLoop {
   // Of the pool's blocks, those that nobody here uses. Buffers may outlive the loop.
   std::shared_ptr<std::vector<worker::BlockPlace>> unused_ = std::make_shared<std::vector<worker::BlockPlace>>();
 };
-
-// As the standard's workers send exceptions: with the text of the traceback, which becomes the cause.
-Reference wrapped(PyObject* exception) {
-  const Reference traceback(PyException_GetTraceback(exception));
-  return Reference(PyObject_CallFunctionObjArgs(with_traceback, exception, traceback ? traceback.get() : Py_None, nullptr));
-}
 
 PyObject* WorkerLoop::run() {
   worker::Reply ready;
@@ -124,13 +118,14 @@ WorkerLoop::Step WorkerLoop::step() {
   reply.ticket = request.ticket;
   const bool items = (request.flags & kItems) != 0;
   Reference input;
-  const Reference result = call(request, input);
+  ItemResults item_results;
+  const Reference result = call(request, input, &item_results);
   reply.nanoseconds = static_cast<uint64_t>(os::now_nanoseconds() - begin);
   bool sent;
   if (!result) {
     sent = send_error(reply, take_raised().get());
   } else {
-    sent = items ? send_items(reply, result.get()) : send_result(reply, result.get());
+    sent = items ? send_items(reply, item_results) : send_result(reply, result.get());
   }
   return sent ? Step::go_on : Step::failed;
 }
@@ -166,9 +161,11 @@ PyObject* WorkerLoop::function_of(uint64_t number) {
 }
 
 // `input` is the caller's to let go: unmapping large arguments takes milliseconds that the reply need not wait for.
-Reference WorkerLoop::call(const worker::Request& request, Reference& input) {
-  input = from_bytes(request.payload, request.blocks, (request.flags & kPayloadInBlock) != 0, reader_.get(),
-                     [unused = unused_](const worker::BlockPlace& place) { unused->push_back(place); });
+Reference WorkerLoop::call(const worker::Request& request, Reference& input, ItemResults* items) {
+  const bool packed = (request.flags & kPacked) != 0;
+  input =
+      (packed ? raw_payload : from_bytes)(request.payload, request.blocks, (request.flags & kPayloadInBlock) != 0, reader_.get(),
+                                          [unused = unused_](const worker::BlockPlace& place) { unused->push_back(place); });
   const uint64_t number = request.function;
   const uint32_t kind = request.flags;
   post_.release();  // the pool may use the place again; what was in it is Python's now
@@ -188,41 +185,29 @@ Reference WorkerLoop::call(const worker::Request& request, Reference& input) {
       keywords = PyTuple_GET_ITEM(input.get(), 1);
     }
   }
-  if ((kind & kItems) != 0) return call_items(function.get(), arguments, (kind & kItemsAreTuples) != 0);
+  if ((kind & kItems) != 0) {
+    const bool ran = run_items(function.get(), arguments, packed, (kind & kItemsAreTuples) != 0, items);
+    return ran ? Reference::to(Py_None) : Reference();
+  }
   return Reference(PyObject_Call(function.get(), arguments, keywords));
 }
 
-Reference WorkerLoop::call_items(PyObject* function, PyObject* items, bool tuples) {
-  const int64_t begin = os::now_nanoseconds();
-  const Py_ssize_t count = PyList_GET_SIZE(items);
-  Reference results(PyList_New(count));
-  Reference failures;
-  if (!results) return {};
-  for (Py_ssize_t i = 0; i < count; ++i) {
-    PyObject* item = PyList_GET_ITEM(items, i);
-    PyObject* result = tuples ? PyObject_CallObject(function, item) : PyObject_CallOneArg(function, item);
-    if (result == nullptr) {
-      const Reference exception = take_raised();
-      const Reference sent = wrapped(exception.get());
-      const Reference index(PyLong_FromSsize_t(i));
-      if (!failures) failures = Reference(PyDict_New());
-      if (!sent || !index || !failures || PyDict_SetItem(failures.get(), index.get(), sent.get()) < 0) return {};
-      result = Py_NewRef(Py_None);
-    }
-    PyList_SET_ITEM(results.get(), i, result);
+bool WorkerLoop::send_items(worker::Reply& reply, const ItemResults& items) {
+  if (!items.values) {
+    const std::string bytes = items.numbers.bytes(items.nanoseconds);
+    pickled_ = {};
+    if (!take_payload(bytes.data(), bytes.size(), store_.get(), &pickled_)) return send_error(reply, take_raised().get());
+    reply.flags = kPacked | (pickled_.payload_in_block ? kPayloadInBlock : 0);
+    return send(ReplyKind::result, reply);
   }
-  const Reference nanoseconds(PyLong_FromLongLong(os::now_nanoseconds() - begin));
-  if (!nanoseconds) return {};
-  return Reference(PyTuple_Pack(3, results.get(), failures ? failures.get() : Py_None, nanoseconds.get()));
-}
-
-bool WorkerLoop::send_items(worker::Reply& reply, PyObject* results) {
-  if (pickle(reply, results)) return send(ReplyKind::result, reply);
+  const Reference results = items.tuple();
+  if (!results) return false;
+  if (pickle(reply, results.get())) return send(ReplyKind::result, reply);
   // Some item cannot be sent: each alone, so that only those fail.
   PyErr_Clear();
-  PyObject* values = PyTuple_GET_ITEM(results, 0);
-  Reference failures = Reference::to(PyTuple_GET_ITEM(results, 1));
-  if (failures.get() == Py_None) failures = Reference(PyDict_New());
+  PyObject* values = items.values.get();
+  Reference failures = Reference::to(items.failures.get());
+  if (!failures) failures = Reference(PyDict_New());
   for (Py_ssize_t i = 0; failures && i < PyList_GET_SIZE(values); ++i) {
     const Reference index(PyLong_FromSsize_t(i));
     if (!index) return false;
@@ -234,7 +219,7 @@ bool WorkerLoop::send_items(worker::Reply& reply, PyObject* results) {
     if (!sent || PyDict_SetItem(failures.get(), index.get(), sent.get()) < 0) return false;
     if (PyList_SetItem(values, i, Py_NewRef(Py_None)) < 0) return false;
   }
-  const Reference all(PyTuple_Pack(3, values, failures.get(), PyTuple_GET_ITEM(results, 2)));
+  const Reference all(PyTuple_Pack(3, values, failures.get(), PyTuple_GET_ITEM(results.get(), 2)));
   return all && send_result(reply, all.get());
 }
 
@@ -339,6 +324,12 @@ PyMethodDef functions[] = {
 };
 
 }  // namespace
+
+// As the standard's workers send exceptions: with the text of the traceback, which becomes the cause.
+Reference wrapped(PyObject* exception) {
+  const Reference traceback(PyException_GetTraceback(exception));
+  return Reference(PyObject_CallFunctionObjArgs(with_traceback, exception, traceback ? traceback.get() : Py_None, nullptr));
+}
 
 int add_process_worker(PyObject* module) { return PyModule_AddFunctions(module, functions); }
 

@@ -17,7 +17,7 @@ from types import CodeType
 from typing import Any
 
 from manycore import _tasks
-from manycore.futures.process_map import ChunkedMap, buffered, results_of
+from manycore.futures.process_map import ChunkedMap, buffered
 from manycore.futures.worker_main import Descriptor, main, parent_descriptor
 
 __all__ = ["BrokenProcessPool", "ProcessPoolExecutor", "WorkerDied"]
@@ -186,6 +186,8 @@ def _serve(team: _Team) -> None:
                 # No new worker can be started; without any, nobody would ever run what waits.
                 if team.core.live_workers() == 0:
                     team.break_down(f"no worker process can be started: {error}")
+        for chunks in list(team.maps):
+            chunks.feed()
     for process in list(team.processes.values()):
         process.join()
     team.core.detach()
@@ -299,13 +301,18 @@ class ProcessPoolExecutor(_tasks.ProcessPool, _Standard):
         if buffersize is not None:
             return buffered(self, fn, zip(*iterables, strict=False), deadline, buffersize)
         tuples = len(iterables) != 1
-        items = list(zip(*iterables, strict=False)) if tuples else list(iterables[0])
-        chunks = ChunkedMap(self._core, self._max_workers, fn, items, tuples, chunksize)
+        items: list[Any] | range
+        if tuples:
+            items = list(zip(*iterables, strict=False))
+        else:
+            # A range cannot change, and parts of one travel as two numbers.
+            items = iterables[0] if type(iterables[0]) is range else list(iterables[0])
+        chunks = ChunkedMap(self._core, self._max_workers, fn, items, tuples, chunksize, deadline)
         maps = self._team.maps
         maps.add(chunks)
         chunks.forget = lambda: maps.discard(chunks)
         chunks.feed()
-        return results_of(chunks, deadline)
+        return _tasks.ChunkResults(chunks.take, chunks.stop)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Take no more calls. `wait` until all are done and the workers are gone; `cancel_futures`: those that have not begun."""

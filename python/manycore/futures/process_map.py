@@ -6,6 +6,7 @@ import itertools
 import threading
 import time
 import weakref
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
@@ -25,7 +26,14 @@ class ChunkedMap:
     """One map(): its items, sent chunk by chunk as chunks are done. Any thread."""
 
     def __init__(
-        self, core: _tasks.ProcessCore, workers: int, fn: Callable[..., Any], items: list[Any], tuples: bool, size: int
+        self,
+        core: _tasks.ProcessCore,
+        workers: int,
+        fn: Callable[..., Any],
+        items: list[Any] | range,
+        tuples: bool,
+        size: int,
+        deadline: float | None,
     ) -> None:
         self.core = core
         self.workers = workers
@@ -34,31 +42,32 @@ class ChunkedMap:
         self.tuples = tuples
         self.size = size
         self.fixed = size > 1
+        self.deadline = deadline
         self.sent = 0
-        self.open = 0  # chunks on their way
+        self.flying: list[Future[Any]] = []  # chunks that were not done when last seen
         self.item_nanoseconds = -1.0
         self.lock = threading.RLock()
-        self.chunks: list[Future[Any]] = []
+        self.chunks: deque[Future[Any]] = deque()
         self.forget: Callable[[], object] = lambda: None
 
     def feed(self, everything: bool = False) -> None:
         """Send chunks until enough are on their way; `everything`: all that is left."""
         with self.lock:
-            while self.sent < len(self.items) and (everything or self.open < _CHUNKS_AHEAD * self.workers):
+            self.learn()
+            while self.sent < len(self.items) and (everything or len(self.flying) < _CHUNKS_AHEAD * self.workers):
                 if not self.fixed:
                     self.size = self.next_size(everything)
                 chunk = self.items[self.sent : self.sent + self.size]
                 self.sent += len(chunk)
-                self.open += 1
                 future = self.send(chunk)
                 self.chunks.append(future)
-                future.add_done_callback(self.done)
+                self.flying.append(future)
             if self.sent >= len(self.items):
                 self.items = []
                 self.sent = 0
                 self.forget()
 
-    def send(self, chunk: list[Any]) -> Future[Any]:
+    def send(self, chunk: list[Any] | range) -> Future[Any]:
         try:
             return self.core.submit_items(self.fn, chunk, self.tuples)
         except Exception as error:
@@ -73,15 +82,15 @@ class ChunkedMap:
         wanted = int(_CHUNK_NANOSECONDS / max(self.item_nanoseconds, 1.0))
         return max(1, min(wanted, self.size * _GROWTH, left // (2 * self.workers)))
 
-    def done(self, future: Future[Any]) -> None:
-        with self.lock:
-            self.open -= 1
-            if not future.cancelled() and future.exception() is None:
-                values, _, nanoseconds = future.result()
-                each = nanoseconds / max(1, len(values))
+    def learn(self) -> None:
+        """What is done tells how long an item takes."""
+        flying = [future for future in self.flying if not future.done()]
+        for future in self.flying if len(flying) < len(self.flying) else ():
+            if future.done() and not future.cancelled() and future.exception() is None:
+                each = future.result()[2]
                 slower = each > self.item_nanoseconds
                 self.item_nanoseconds = each if slower else 0.5 * (each + self.item_nanoseconds)
-            self.feed()
+        self.flying = flying
 
     def stop(self) -> None:
         """Nobody wants the rest."""
@@ -89,34 +98,25 @@ class ChunkedMap:
             self.items = []
             self.sent = 0
             self.forget()
-            chunks, self.chunks = self.chunks, []
+            chunks, self.chunks, self.flying = self.chunks, deque(), []
         for future in chunks:
             future.cancel()
 
-    def take(self) -> Future[Any] | None:
-        """The next chunk in order; None after the last."""
+    def take(self) -> tuple[Any, dict[int, BaseException] | None, float] | None:
+        """The next chunk's outcome, in order; None after the last."""
         with self.lock:
-            return self.chunks.pop(0) if self.chunks else None
-
-
-def results_of(chunks: ChunkedMap, deadline: float | None) -> Iterator[Any]:
-    """The results in order. Keeps no reference to what it has given."""
-    try:
-        while (future := chunks.take()) is not None:
-            try:
-                values, failures, _ = future.result(None if deadline is None else deadline - time.monotonic())
-            finally:
-                future.cancel()
-                del future
-            values.reverse()
-            index = 0
-            while values:
-                if failures is not None and index in failures:
-                    raise failures[index]
-                yield values.pop()
-                index += 1
-    finally:
-        chunks.stop()
+            if not self.chunks:
+                return None
+            future = self.chunks.popleft()
+        try:
+            outcome: tuple[Any, dict[int, BaseException] | None, float] = future.result(
+                None if self.deadline is None else self.deadline - time.monotonic()
+            )
+        finally:
+            future.cancel()
+            del future
+        self.feed()
+        return outcome
 
 
 def buffered(
