@@ -11,13 +11,13 @@ namespace {
 
 std::atomic<int> spinning{0};
 
+}  // namespace
+
 // Who passes work to a spinning thread starts to spin before that one has stopped, so one spinner a core, not one less.
-int most_spinning() {
+int most_spinning_threads() {
   static const int most = os::topology().cores > 1 ? os::topology().cores : 0;
   return most;
 }
-
-}  // namespace
 
 Spin::Spin(SpinHistory& history, int64_t nanoseconds) : history_(history), nanoseconds_(nanoseconds) {
   if (nanoseconds <= 0) return;
@@ -26,7 +26,7 @@ Spin::Spin(SpinHistory& history, int64_t nanoseconds) : history_(history), nanos
     history.left_out.store(left_out - 1, std::memory_order_relaxed);
     return;
   }
-  allowed_ = spinning.fetch_add(1, std::memory_order_relaxed) < most_spinning();
+  allowed_ = spinning.fetch_add(1, std::memory_order_relaxed) < most_spinning_threads();
   if (!allowed_) spinning.fetch_sub(1, std::memory_order_relaxed);
 }
 

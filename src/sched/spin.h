@@ -57,6 +57,9 @@ class Spin {
   int64_t nanoseconds_;
 };
 
+// How many may spin at once. Asks the machine the first time, which must not be while the program may fork: the child would wait
+// for a thread that it has not got.
+MANYCORE_API int most_spinning_threads();
 // How many threads spin now. A child of a fork has none but its own.
 MANYCORE_API int spinning_threads();
 MANYCORE_API void forget_spinning_threads();
