@@ -64,7 +64,7 @@ class Queue {
 
   bool stopped() const { return stopped_.load(std::memory_order_relaxed); }
   int64_t waiting() const { return waiting_.load(std::memory_order_relaxed); }
-  // For tests: threads that are counted, and those of them that are idle.
+  // Threads that are counted, and those of them that are idle.
   MANYCORE_API int threads();
   MANYCORE_API int idle();
 

@@ -39,6 +39,7 @@ PyObject* give(MapRun& map) {
 // 1 when the next item is ready, 0 at the deadline, -1 with an exception.
 int wait_for_next(MapResults& self) {
   MapRun& map = *self.map;
+  // Somebody may take_rest() meanwhile: then there is no next one, which next_result() sees.
   if (is_ready(map.items[map.next_to_give])) return 1;
   task::Waiter waiter;
   map.sleeper = &waiter;
@@ -58,6 +59,7 @@ PyObject* next_result(PyObject* object) {
   self.running = false;
   PyObject* value = nullptr;
   if (ready == 0) PyErr_SetNone(PyExc_TimeoutError);
+  if (ready == 1 && self.map->next_to_give == self.map->items.size()) return nullptr;
   if (ready == 1) value = give(*self.map);
   if (value == nullptr) {
     PyObject *type = nullptr, *error = nullptr, *traceback = nullptr;
@@ -108,7 +110,31 @@ void dealloc(PyObject* object) {
   Py_DECREF(type);
 }
 
+PyObject* widen(PyObject* object, PyObject*) {
+  MapResults& self = results_of(object);
+  return widen_map(*self.pool, self.map) ? Py_NewRef(Py_None) : nullptr;
+}
+
+PyObject* rest_of(PyObject* object, PyObject*) { return take_rest(*results_of(object).pool, results_of(object).map); }
+
+PyObject* cancel_waiting_items(PyObject* object, PyObject*) {
+  cancel_rest(*results_of(object).pool, results_of(object).map);
+  Py_RETURN_NONE;
+}
+
+PyObject* counts(PyObject* object, PyObject*) {
+  const MapRun& map = *results_of(object).map;
+  return Py_BuildValue("nnnnOk", static_cast<Py_ssize_t>(map.returned), static_cast<Py_ssize_t>(map.failed),
+                       static_cast<Py_ssize_t>(map.next_to_run), static_cast<Py_ssize_t>(map.items.size()),
+                       map.abandoned ? Py_True : Py_False, map.row_thread);
+}
+
 PyMethodDef methods[] = {
+    {"_widen", widen, METH_NOARGS, "Let any free thread take items of a row."},
+    {"_take_rest", rest_of, METH_NOARGS, "Take away what has not begun, as a list of arguments."},
+    {"_cancel_rest", cancel_waiting_items, METH_NOARGS, "What has not begun is cancelled."},
+    {"_counts", counts, METH_NOARGS, "How many items are over, raised, have begun and are there; whether nobody asks for them; "
+     "the system's number of the thread that takes a row."},
     {"close", close, METH_NOARGS, "Cancel what has not begun."},
     {nullptr, nullptr, 0, nullptr},
 };
@@ -154,17 +180,14 @@ Reference iterator_over(PyObject* iterables) {
   return Reference(zipped ? PyObject_GetIter(zipped.get()) : nullptr);
 }
 
-}  // namespace
-
-PyObject* start_map(PoolCore& pool, PyObject* callable, PyObject* iterables, int64_t deadline) {
-  const Reference iterator = iterator_over(iterables);
-  if (!iterator) return nullptr;
+// Results without items yet, whose run holds the callable and the caller's context.
+Reference make_results(PoolCore& pool, PyObject* callable, bool unpacks, int64_t deadline) {
   Reference results(results_type->tp_alloc(results_type, 0));
-  if (!results) return nullptr;
+  if (!results) return {};
   auto* map = new MapRun;
   map->kind = kMapCall;
   map->callable = Reference::to(callable);
-  map->unpacks = PyTuple_GET_SIZE(iterables) != 1;
+  map->unpacks = unpacks;
   MapResults& self = results_of(results.get());
   self.map = map;
   self.pool = &pool;
@@ -172,11 +195,32 @@ PyObject* start_map(PoolCore& pool, PyObject* callable, PyObject* iterables, int
   pool.hold();
   if (pool.inherits_context) {
     map->context = Reference(PyContext_CopyCurrent());
-    if (!map->context) return nullptr;
+    if (!map->context) return {};
   }
+  return results;
+}
+
+}  // namespace
+
+PyObject* start_map(PoolCore& pool, PyObject* callable, PyObject* iterables, int64_t deadline) {
+  const Reference iterator = iterator_over(iterables);
+  if (!iterator) return nullptr;
+  Reference results = make_results(pool, callable, PyTuple_GET_SIZE(iterables) != 1, deadline);
+  if (!results) return nullptr;
   bool at_once = true;
   for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(iterables); ++i) at_once &= yields_at_once(PyTuple_GET_ITEM(iterables, i));
-  return feed(pool, *map, iterator.get(), at_once) ? results.release() : nullptr;
+  return feed(pool, *results_of(results.get()).map, iterator.get(), at_once) ? results.release() : nullptr;
+}
+
+PyObject* start_row(PoolCore& pool, PyObject* callable, PyObject* list, bool unpacks, int64_t deadline) {
+  Reference results = make_results(pool, callable, unpacks, deadline);
+  if (!results) return nullptr;
+  MapRun& map = *results_of(results.get()).map;
+  map.in_row = true;
+  for (Py_ssize_t i = 0; i < PyList_GET_SIZE(list); ++i) {
+    if (!add_item(map, Py_NewRef(PyList_GET_ITEM(list, i)))) return nullptr;
+  }
+  return submit_items(pool, map, map.items.empty() ? 0 : 1) ? results.release() : nullptr;
 }
 
 int add_map_type(PyObject* module) {

@@ -65,18 +65,76 @@ void MapRun::drop() {
   delete this;
 }
 
+namespace {
+
+void run_next(MapRun* map, Wakeups& later) {
+  const size_t index = map->next_to_run++;
+  map->items[index].state = MapItem::State::kRunning;
+  Reference value(std::exchange(map->items[index].value, nullptr));
+  Reference result = call_item(*map, value.get());
+  const auto state = result ? MapItem::State::kReturned : MapItem::State::kRaised;
+  if (!result) result = take_raised();
+  value = Reference();
+  ++map->returned;
+  map->failed += state == MapItem::State::kRaised;
+  finish_item(map, index, std::move(result), state, later);
+}
+
+bool has_next(const MapRun& map) { return map.next_to_run < map.items.size(); }
+
+// A row of C functions is never asked for the GIL by the interpreter, so it asks itself.
+void run_row(MapRun* map, Wakeups& later) {
+  map->row_thread = PyThread_get_thread_native_id();
+  Turn turn;
+  const uint32_t born = process_generation();
+  while (map->in_row && has_next(*map) && born == process_generation()) {
+    run_next(map, later);
+    if (!later.empty()) later.wake();
+    turn.may_end(later);
+  }
+}
+
+}  // namespace
+
 void run_map_item(MapRun* map, Wakeups& later) {
-  if (map->next_to_run < map->items.size()) {
-    const size_t index = map->next_to_run++;
-    map->items[index].state = MapItem::State::kRunning;
-    Reference value(std::exchange(map->items[index].value, nullptr));
-    Reference result = call_item(*map, value.get());
-    const MapItem::State state = result ? MapItem::State::kReturned : MapItem::State::kRaised;
-    if (!result) result = take_raised();
-    value = Reference();
-    finish_item(map, index, std::move(result), state, later);
+  if (map->in_row) {
+    run_row(map, later);
+  } else if (has_next(*map)) {
+    run_next(map, later);
   }
   map->drop();
+}
+
+bool widen_map(PoolCore& pool, MapRun* map) {
+  if (!map->in_row) return true;
+  map->in_row = false;
+  // Where it is linked, its thread has not come yet: one of the items is counted already.
+  const bool held = map->linked;
+  const int64_t more = static_cast<int64_t>(map->items.size()) - static_cast<int64_t>(map->next_to_run) - (held ? 1 : 0);
+  if (more <= 0) return true;
+  if (!held) ++map->holders;
+  if (pool.submit(*map, more)) return true;
+  if (!held) map->drop();
+  return false;
+}
+
+PyObject* take_rest(PoolCore& pool, MapRun* map) {
+  const size_t end = map->items.size(), begin = map->abandoned ? end : map->next_to_run;
+  Reference rest(PyList_New(static_cast<Py_ssize_t>(end - begin)));
+  if (!rest) return nullptr;
+  for (size_t i = begin; i < end; ++i) {
+    PyList_SET_ITEM(rest.get(), static_cast<Py_ssize_t>(i - begin), std::exchange(map->items[i].value, nullptr));
+  }
+  map->items.resize(begin);
+  if (map->sleeper != nullptr && map->next_to_give == begin) std::exchange(map->sleeper, nullptr)->done();
+  if (pool.queue.remove(*map)) map->drop();
+  return rest.release();
+}
+
+void cancel_rest(PoolCore& pool, MapRun* map) {
+  if (map->abandoned) return;
+  end_waiting_items(map, MapItem::State::kCancelled, nullptr);
+  if (pool.queue.remove(*map)) map->drop();
 }
 
 void fail_map(MapRun* map, PyObject* exception) {

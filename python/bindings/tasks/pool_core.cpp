@@ -13,13 +13,13 @@ namespace manycore::python::tasks {
 namespace {
 
 PoolCore* pools = nullptr;
-uint32_t process_generation = 0;
+uint32_t generation = 0;
 bool ends = false;
 int64_t tasks = 0;
 
 // How long a thread that found work waits for the submitter to let go of the GIL by itself, as it does in result().
 constexpr int64_t kPatience = 10'000;
-// Python's switch interval: a worker that calls C functions only is never asked for the GIL by the interpreter, so it asks itself.
+// Python's switch interval.
 constexpr int64_t kTurn = 5'000'000;
 
 // Guards the list of pools against forks by threads without the GIL.
@@ -60,7 +60,18 @@ void run_taken(task::Call* call, Wakeups& later) {
 
 }  // namespace
 
+void Turn::begin() { ends_ = os::now_nanoseconds() + kTurn; }
+
+void Turn::may_end(Wakeups& later) {
+  if (os::now_nanoseconds() <= ends_) return;
+  PyThreadState* state = release_interpreter();
+  later.wake();
+  take_gil(state);
+  begin();
+}
+
 PoolCore::PoolCore(int most_threads) : queue(most_threads) {
+  sched::most_spinning_threads();
   const std::lock_guard lock(pools_mutex);
   next = pools;
   place = &pools;
@@ -128,7 +139,7 @@ void PoolCore::wait_for_work(task::Queue::Worker& worker, Wakeups& later) {
 }
 
 void PoolCore::work() {
-  const uint32_t born = process_generation;
+  const uint32_t born = generation;
   task::Queue::Worker worker;
   if (!initialize_thread()) {
     queue.leave(worker);
@@ -136,27 +147,22 @@ void PoolCore::work() {
   }
   queue.join(worker);
   Wakeups later;
-  int64_t turn_ends = os::now_nanoseconds() + kTurn;
+  Turn turn;
   while (true) {
     bool last = false;
     task::Call* call = queue.take(worker, &last);
     if (call == nullptr) {
       if (queue.stopped()) break;
       wait_for_work(worker, later);
-      turn_ends = os::now_nanoseconds() + kTurn;
+      turn.begin();
       continue;
     }
     // The queue lets go of a map with the last item; until then whoever runs an item holds it too.
     if (auto* map = as_map(call); map != nullptr && !last) ++map->holders;
     run_taken(call, later);
-    if (born != process_generation) return;  // the task forked: in the child this thread is no worker
+    if (born != generation) return;  // the task forked: in the child this thread is no worker
     if (queue.waiting() > 0) later.wake();
-    if (os::now_nanoseconds() > turn_ends) {
-      PyThreadState* state = release_interpreter();
-      later.wake();
-      take_gil(state);
-      turn_ends = os::now_nanoseconds() + kTurn;
-    }
+    turn.may_end(later);
   }
   queue.leave(worker);
 }
@@ -222,10 +228,12 @@ void stop_all_pools() {
   for (PoolCore* pool = pools; pool != nullptr; pool = pool->next) pool->queue.stop();
 }
 
+uint32_t process_generation() { return generation; }
+
 bool interpreter_ends() { return ends; }
 
 void after_fork_in_child() {
-  ++process_generation;
+  ++generation;
   sched::forget_spinning_threads();
   for (PoolCore* pool = pools; pool != nullptr; pool = pool->next) {
     pool->queue.forget_threads();

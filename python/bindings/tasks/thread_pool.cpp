@@ -67,6 +67,18 @@ PyObject* map(PyObject* self, PyObject* args) {
   return deadline_of(timeout, &deadline) ? start_map(*core, callable, iterables, deadline) : nullptr;
 }
 
+// _map_row(fn, list, whether its items are tuples of arguments, timeout)
+PyObject* map_row(PyObject* self, PyObject* args) {
+  PoolCore* core = core_of(self);
+  PyObject *callable = nullptr, *list = nullptr, *timeout = nullptr;
+  int unpacks = 0;
+  if (core == nullptr || !PyArg_ParseTuple(args, "OO!pO:_map_row", &callable, &PyList_Type, &list, &unpacks, &timeout)) {
+    return nullptr;
+  }
+  int64_t deadline = -1;
+  return deadline_of(timeout, &deadline) ? start_row(*core, callable, list, unpacks != 0, deadline) : nullptr;
+}
+
 // _stop(cancel): no submit from now on; workers end when nothing waits.
 PyObject* stop(PyObject* self, PyObject* cancels) {
   PoolCore* core = core_of(self);
@@ -92,6 +104,11 @@ PyObject* get_broken(PyObject* self, void*) {
 PyObject* get_waiting(PyObject* self, void*) {
   const PoolCore* core = core_of(self);
   return core == nullptr ? nullptr : PyLong_FromLongLong(core->queue.waiting());
+}
+
+PyObject* get_busy(PyObject* self, void*) {
+  PoolCore* core = core_of(self);
+  return core == nullptr ? nullptr : PyLong_FromLong(core->queue.threads() - core->queue.idle());
 }
 
 // What only this executor holds; once there are threads they hold the core too, and what is in it lives by them.
@@ -125,6 +142,7 @@ PyMethodDef methods[] = {
     {"submit", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(submit)), METH_FASTCALL | METH_KEYWORDS,
      "submit($self, fn, /, *args, **kwargs)\n--\n\nHave a thread call fn(*args, **kwargs); answers its Future."},
     {"_map", map, METH_VARARGS, nullptr},
+    {"_map_row", map_row, METH_VARARGS, nullptr},
     {"_stop", stop, METH_O, nullptr},
     {nullptr, nullptr, 0, nullptr},
 };
@@ -133,6 +151,7 @@ PyGetSetDef attributes[] = {
     {"_shutdown", get_shutdown, nullptr, "Whether shutdown() was called.", nullptr},
     {"_broken", get_broken, nullptr, "Why no submit is taken any more, or False.", nullptr},
     {"_waiting", get_waiting, nullptr, "How many tasks wait for a thread.", nullptr},
+    {"_busy", get_busy, nullptr, "How many threads run a task.", nullptr},
     {nullptr, nullptr, nullptr, nullptr, nullptr},
 };
 

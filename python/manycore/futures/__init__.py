@@ -22,6 +22,7 @@ from manycore._tasks import Future
 from manycore.futures.thread import BrokenThreadPool, ThreadPoolExecutor
 
 if TYPE_CHECKING:
+    from manycore.futures.automatic import Executor
     from manycore.futures.process import BrokenProcessPool, ProcessPoolExecutor, WorkerDied
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "BrokenProcessPool",
     "BrokenThreadPool",
     "CancelledError",
+    "Executor",
     "Future",
     "InvalidStateError",
     "ProcessPoolExecutor",
@@ -42,16 +44,23 @@ __all__ = [
     "wait",
 ]
 
-_OF_PROCESSES = ("BrokenProcessPool", "ProcessPoolExecutor", "WorkerDied")
+# As in the standard library: who uses threads does not wait for the import of multiprocessing.
+_LATER = {
+    "BrokenProcessPool": "process",
+    "Executor": "automatic",
+    "ProcessPoolExecutor": "process",
+    "WorkerDied": "process",
+}
 
 
 def __getattr__(name: str) -> Any:
-    # As in the standard library: who uses threads does not wait for the import of multiprocessing.
-    if name not in _OF_PROCESSES:
+    if name not in _LATER:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from manycore.futures import process
+    import importlib
 
-    return getattr(process, name)
+    value = getattr(importlib.import_module(f"manycore.futures.{_LATER[name]}"), name)
+    globals()[name] = value
+    return value
 
 
 def __dir__() -> list[str]:

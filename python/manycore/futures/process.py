@@ -18,6 +18,7 @@ from typing import Any
 
 from manycore import _tasks
 from manycore.futures.process_map import ChunkedMap, buffered
+from manycore.futures.progress import Progress, with_progress
 from manycore.futures.worker_main import Descriptor, main, parent_descriptor
 
 __all__ = ["BrokenProcessPool", "ProcessPoolExecutor", "WorkerDied"]
@@ -283,12 +284,13 @@ class ProcessPoolExecutor(_tasks.ProcessPool, _Standard):
         timeout: float | None = None,
         chunksize: int = 1,
         buffersize: int | None = None,
+        progress: Progress = None,
     ) -> Iterator[Any]:
         """Like `map(fn, *iterables)`, in worker processes, results in order.
 
         Items travel in chunks that adapt to how long they take; a `chunksize` above 1 is taken as given. An item that fails
         leaves the others of its chunk alone. `buffersize`: take items from the iterables only as results are read, at most so
-        many ahead.
+        many ahead. `progress`: True for a line on the terminal, "tqdm", or a function that is called with how far it is.
         """
         if chunksize < 1:
             raise ValueError("chunksize must be >= 1.")
@@ -299,7 +301,8 @@ class ProcessPoolExecutor(_tasks.ProcessPool, _Standard):
                 raise ValueError("buffersize must be None or > 0")
         deadline = None if timeout is None else time.monotonic() + timeout
         if buffersize is not None:
-            return buffered(self, fn, zip(*iterables, strict=False), deadline, buffersize)
+            lazily = buffered(self, fn, zip(*iterables, strict=False), deadline, buffersize)
+            return with_progress(lazily, None, None, progress)
         tuples = len(iterables) != 1
         items: list[Any] | range
         if tuples:
@@ -307,12 +310,21 @@ class ProcessPoolExecutor(_tasks.ProcessPool, _Standard):
         else:
             # A range cannot change, and parts of one travel as two numbers.
             items = iterables[0] if type(iterables[0]) is range else list(iterables[0])
-        chunks = ChunkedMap(self._core, self._max_workers, fn, items, tuples, chunksize, deadline)
+        count = len(items)
+        chunks = self._start_map(fn, items, tuples, chunksize, deadline, bool(progress))
+        return with_progress(_tasks.ChunkResults(chunks.take, chunks.stop), chunks.counts, count, progress)
+
+    def _start_map(
+        self, fn: Callable[..., Any], items: list[Any] | range, tuples: bool, size: int, deadline: float | None, counted: bool
+    ) -> ChunkedMap:
+        chunks = ChunkedMap(self._core, self._max_workers, fn, items, tuples, size, deadline)
+        if counted:
+            chunks.uncounted = []
         maps = self._team.maps
         maps.add(chunks)
         chunks.forget = lambda: maps.discard(chunks)
         chunks.feed()
-        return _tasks.ChunkResults(chunks.take, chunks.stop)
+        return chunks
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Take no more calls. `wait` until all are done and the workers are gone; `cancel_futures`: those that have not begun."""

@@ -45,6 +45,9 @@ class ChunkedMap:
         self.deadline = deadline
         self.sent = 0
         self.flying: list[Future[Any]] = []  # chunks that were not done when last seen
+        self.uncounted: list[tuple[int, Future[Any]]] | None = None  # items of chunks that were not done when last counted
+        self.over = 0  # items, and those of them that failed
+        self.failed = 0
         self.item_nanoseconds = -1.0
         self.lock = threading.RLock()
         self.chunks: deque[Future[Any]] = deque()
@@ -62,6 +65,8 @@ class ChunkedMap:
                 future = self.send(chunk)
                 self.chunks.append(future)
                 self.flying.append(future)
+                if self.uncounted is not None:
+                    self.uncounted.append((len(chunk), future))
             if self.sent >= len(self.items):
                 self.items = []
                 self.sent = 0
@@ -91,6 +96,23 @@ class ChunkedMap:
                 slower = each > self.item_nanoseconds
                 self.item_nanoseconds = each if slower else 0.5 * (each + self.item_nanoseconds)
         self.flying = flying
+
+    def counts(self) -> tuple[int, int]:
+        """How many items are over, and how many of them failed; where the map was told to count."""
+        with self.lock:
+            still = []
+            for items, future in self.uncounted or ():
+                if not future.done():
+                    still.append((items, future))
+                    continue
+                self.over += items
+                if future.cancelled() or future.exception() is not None:
+                    self.failed += items
+                else:
+                    self.failed += len(future.result()[1] or ())
+            if self.uncounted is not None:
+                self.uncounted = still
+            return self.over, self.failed
 
     def stop(self) -> None:
         """Nobody wants the rest."""

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from typing import Any, TypeVar
 
+    from manycore.futures.progress import Progress
+
     _T = TypeVar("_T")
 
 # The threads of all pools, so that the interpreter's end and a forked child find them.
@@ -124,12 +126,18 @@ class ThreadPoolExecutor(_tasks.ThreadPool, concurrent.futures.ThreadPoolExecuto
         timeout: float | None = None,
         chunksize: int = 1,
         buffersize: int | None = None,
+        progress: Progress = None,
     ) -> Iterator[_T]:
         """As ``map(fn, *iterables)``, each call on a thread of the pool; results come in the order of the arguments.
 
         All arguments are taken at once, unless ``buffersize`` says how many calls may be ahead of the results that were taken.
-        ``timeout`` counts in seconds from here. ``chunksize`` has no effect.
+        ``timeout`` counts in seconds from here. ``chunksize`` has no effect. ``progress``: True for a line on the terminal,
+        "tqdm", or a function that is called with how far it is (`manycore.futures.progress.State`).
         """
+        if progress:
+            from manycore.futures import progress as display
+
+            return display.of_threads(self, fn, iterables, timeout, buffersize, progress)
         if buffersize is not None and not isinstance(buffersize, int):
             raise TypeError("buffersize must be an integer or None")
         if buffersize is not None and buffersize < 1:

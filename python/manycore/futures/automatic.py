@@ -1,0 +1,239 @@
+"""``Executor``: chooses by measuring whether a map's calls run one after another, on threads or in processes."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import os
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from manycore.futures import shelf
+from manycore.futures.automatic_map import AutomaticMap
+from manycore.futures.choice import Explanation
+from manycore.futures.keeper import keeper
+from manycore.futures.progress import Progress, with_progress
+from manycore.futures.thread import ThreadPoolExecutor, _buffered_map, default_workers
+
+if TYPE_CHECKING:
+    from multiprocessing.context import BaseContext
+
+    from manycore.futures.process import ProcessPoolExecutor
+    from manycore.futures.process_map import ChunkedMap
+
+_START_SECONDS = {"fork": 0.012}  # until the first worker answers; anything else starts an interpreter
+_START_INTERPRETER = 0.12
+_REFUSAL = "cannot schedule new futures after shutdown"
+
+
+def cores() -> int:
+    """That this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+class Shared:
+    """What an executor and its maps share: the pools. Does not keep the executor alive. Thread-safe."""
+
+    def __init__(self, workers: int, may_use_processes: bool, mp_context: BaseContext | None) -> None:
+        self.workers = workers
+        self.cores = cores()
+        self.may_use_processes = may_use_processes
+        self.mp_context = mp_context
+        self.lock = threading.Lock()
+        self.thread_pool: ThreadPoolExecutor | None = None
+        self.process_pool: ProcessPoolExecutor | None = None
+        self.processes_started = False  # by to_process
+        self.idle_since = 0.0
+        self.maps: weakref.WeakSet[AutomaticMap] = weakref.WeakSet()
+        self.closed = False
+
+    def threads(self) -> ThreadPoolExecutor:
+        pool = self.thread_pool
+        if pool is None:
+            with self.lock:
+                if self.thread_pool is None:
+                    self.thread_pool = shelf.take(self.workers)
+                pool = self.thread_pool
+        return pool
+
+    def seconds_until_processes(self) -> float:
+        if self.process_pool is not None or not self.may_use_processes:
+            return 0.0
+        import multiprocessing
+
+        method = (self.mp_context or multiprocessing).get_start_method()
+        return _START_SECONDS.get(str(method), _START_INTERPRETER)
+
+    def start_in_processes(
+        self, fn: Callable[..., Any], items: list[Any], tuples: bool, deadline: float | None, counted: bool
+    ) -> ChunkedMap:
+        with self.lock:
+            pool = self.processes()
+            chunks = pool._start_map(fn, items, tuples, 1, deadline, counted)
+            if self.closed:
+                pool.shutdown(wait=False)
+            return chunks
+
+    def processes(self) -> ProcessPoolExecutor:
+        """With the lock, until a call is in the pool: idle ones end."""
+        from manycore.futures.process import ProcessPoolExecutor
+
+        if self.process_pool is None:
+            self.process_pool = ProcessPoolExecutor(min(self.workers, self.cores), self.mp_context)
+            self.idle_since = 0.0
+            self.processes_started = False
+            keeper.add(self.end_idle_processes, shelf.IDLE_SECONDS / 4)
+        return self.process_pool
+
+    def end_idle_processes(self, _late: float) -> float | None:
+        """Worker processes hold memory: they end when nothing was to do for a while, and are started again when needed."""
+        with self.lock:
+            pool = self.process_pool
+            if pool is None or self.closed:
+                return None
+            now = time.monotonic()
+            if pool._core.outstanding() > 0 or self.idle_since == 0.0:
+                self.idle_since = now
+            elif now - self.idle_since >= shelf.IDLE_SECONDS:
+                self.process_pool = None
+                pool.shutdown(wait=False)
+                return None
+        return shelf.IDLE_SECONDS / 4
+
+    def shut_down(self, wait: bool, cancel_futures: bool) -> None:
+        self.closed = True
+        maps = list(self.maps)
+        if cancel_futures:
+            if self.thread_pool is not None:
+                self.thread_pool._stop(True)
+            for one in maps:
+                one.cancel()
+        if wait:
+            for one in maps:
+                one.settled.wait()
+        pool, processes = self.thread_pool, self.process_pool
+        if pool is not None and (wait or not pool._shutdown) and not self.give_back(pool, wait):
+            pool.shutdown(wait=wait)
+            # The keeper may have widened a row meanwhile, which starts threads.
+            while wait and any(thread.is_alive() for thread in list(pool._threads)):
+                pool.shutdown(wait=True)
+        if processes is not None:
+            processes.shutdown(wait=wait, cancel_futures=cancel_futures)
+
+    def give_back(self, pool: ThreadPoolExecutor, wait: bool) -> bool:
+        """To the shelf, if it has nothing to do; a thread that has just returned a result needs a moment to come home."""
+        for _ in range(10 if wait else 1):
+            if shelf.put_back(pool):
+                self.thread_pool = None
+                return True
+            if pool._waiting > 0:
+                break
+            time.sleep(0.0002)
+        return False
+
+
+class Executor(concurrent.futures.ThreadPoolExecutor):
+    """An executor that finds out by itself where calls run best.
+
+    ``map`` times the first calls on a worker thread, where they count already: how long they run, whether they hold the GIL,
+    use the processor or wait, what they pickle to. The rest runs ``inline`` (one thread takes call after call), on ``threads``,
+    or, with ``processes="allowed"``, in ``processes``. That permission says that side effects on globals do not matter: what a
+    call assigns in a worker process is not seen here. ``submit`` runs on a thread, never before it returns.
+
+    ``explain()`` says what was chosen for the last map, why, and what the permission would gain. Threads are kept for the next
+    executor for a while; worker processes end when they have had nothing to do for a while. It can be the default executor of an
+    event loop.
+
+    >>> with Executor(2) as executor:
+    ...     print(list(executor.map(pow, [2, 3, 4], [5, 2, 1])), executor.submit(len, "four").result())
+    ...     print(executor.explain().where)
+    [32, 9, 4] 4
+    inline
+    """
+
+    def __init__(
+        self, max_workers: int | None = None, *, processes: str = "never", mp_context: BaseContext | None = None
+    ) -> None:
+        if max_workers is None:
+            max_workers = default_workers()
+        if max_workers <= 0:
+            raise ValueError("max_workers must be greater than 0")
+        if processes not in ("never", "allowed"):
+            raise ValueError(f"processes: expected 'never' or 'allowed', got {processes!r}")
+        self._max_workers = max_workers
+        self._shared = Shared(max_workers, processes == "allowed", mp_context)
+        self._last: AutomaticMap | None = None
+        self._explanation: Explanation | None = None
+        self._is_shut_down = False
+        weakref.finalize(self, self._shared.shut_down, False, False).atexit = False
+
+    @property
+    def _threads(self) -> Any:  # type: ignore[override]
+        return self._shared.threads()._threads
+
+    @property
+    def _shutdown(self) -> bool:  # type: ignore[override]
+        return self._is_shut_down
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        """Have a thread call ``fn(*args, **kwargs)``; answers its `Future`."""
+        if self._is_shut_down:
+            raise RuntimeError(_REFUSAL)
+        return self._shared.threads().submit(fn, *args, **kwargs)
+
+    def map(
+        self,
+        fn: Callable[..., Any],
+        *iterables: Iterable[Any],
+        timeout: float | None = None,
+        chunksize: int = 1,
+        buffersize: int | None = None,
+        progress: Progress = None,
+    ) -> Iterator[Any]:
+        """As ``map(fn, *iterables)``, each call on a thread or in a process; results come in the order of the arguments.
+
+        Where calls go to processes, an argument or result that cannot be pickled raises at its place, as with
+        `ProcessPoolExecutor`. With ``buffersize``, which takes arguments as results are read, calls run on threads.
+        ``timeout`` counts from here, in seconds; ``chunksize`` has no effect. ``progress``: True for a line on the terminal,
+        "tqdm", or a function that is called with a `Progress` now and then.
+        """
+        if self._is_shut_down:
+            raise RuntimeError(_REFUSAL)
+        if buffersize is not None:
+            return self._map_buffered(fn, iterables, timeout, buffersize, progress)
+        tuples = len(iterables) != 1
+        items = list(zip(*iterables, strict=False)) if tuples else list(iterables[0])
+        one = AutomaticMap(self._shared, fn, items, tuples, timeout, bool(progress))
+        count = len(items)
+        del items
+        self._explanation, self._last = None, one
+        self._shared.maps.add(one)
+        keeper.add(one)
+        return with_progress(one.results(), one.counts, count, progress)
+
+    def _map_buffered(
+        self, fn: Callable[..., Any], iterables: tuple[Iterable[Any], ...], timeout: float | None, size: int, progress: Progress
+    ) -> Iterator[Any]:
+        if not isinstance(size, int):
+            raise TypeError("buffersize must be an integer or None")
+        if size < 1:
+            raise ValueError("buffersize must be None or > 0")
+        name = getattr(fn, "__qualname__", None) or repr(fn)
+        self._last, self._explanation = None, Explanation(name, -1, "threads", "buffersize takes arguments as results are read")
+        results = _buffered_map(self._shared.threads(), fn, zip(*iterables, strict=False), timeout, size)
+        return with_progress(results, None, None, progress)
+
+    def explain(self) -> Explanation:
+        """What was chosen for the last map, so far, and why. ``print(executor.explain())`` shows it."""
+        if self._last is not None:
+            return self._last.explanation
+        if self._explanation is not None:
+            return self._explanation
+        return Explanation("submit", 0, "threads", "there was no map to choose for; what is submitted runs on threads")
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Take no more calls; ``wait`` for those that are there, or cancel what has not begun."""
+        self._is_shut_down = True
+        self._shared.shut_down(wait, cancel_futures)
