@@ -2,7 +2,8 @@
 
 ``manycore run script.py`` runs an unmodified program; ``import manycore.numpy as np`` uses the arrays directly;
 ``manycore.install()`` and ``%load_ext manycore`` do for a session what ``manycore run`` does for a program;
-``manycore.futures`` has the executors of ``concurrent.futures``.
+``manycore.futures`` has the executors of ``concurrent.futures``; ``await manycore.to_thread(f, ...)`` and ``to_process`` call
+blocking functions from coroutines.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
         uninstall,
         unload_ipython_extension,
     )
+    from manycore.futures.asynchronous import to_process, to_thread
 
 __all__ = [
     "FallbackError",
@@ -40,6 +42,8 @@ __all__ = [
     "explain",
     "install",
     "load_ipython_extension",
+    "to_process",
+    "to_thread",
     "uninstall",
     "unload_ipython_extension",
 ]
@@ -47,12 +51,17 @@ __all__ = [
 # Modules that are there after `import manycore`, as if it had imported them.
 _NEED_ENGINE = frozenset({"_core", "recording", "session", "waiting"})
 _ALONE = frozenset({"futures"})
+_OF_FUTURES = frozenset({"to_process", "to_thread"})
 
 
 def __getattr__(name: str) -> Any:
     """Import what is asked for: NumPy and the arrays take 100 ms that a program of tasks does not need."""
     if name in _ALONE:
         return importlib.import_module(f"manycore.{name}")
+    if name in _OF_FUTURES:
+        value = getattr(importlib.import_module("manycore.futures.asynchronous"), name)
+        globals()[name] = value
+        return value
     if name not in _NEED_ENGINE and name not in __all__:
         raise AttributeError(f"module 'manycore' has no attribute '{name}'")
     engine = importlib.import_module("manycore.engine")

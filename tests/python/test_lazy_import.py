@@ -7,7 +7,7 @@ import pytest
 from tests.python.recorded import run_child
 
 OFFERED = """
-    FallbackError __version__ evaluate explain install load_ipython_extension uninstall unload_ipython_extension
+    FallbackError __version__ evaluate explain install load_ipython_extension to_process to_thread uninstall unload_ipython_extension
     _core recording session waiting futures main_interpreter
 """.split()
 
