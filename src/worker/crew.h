@@ -11,6 +11,7 @@
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <unordered_map>
 #include <unordered_set>
 #include <vector>
@@ -89,6 +90,10 @@ class MANYCORE_API Crew final : public EndListener, public std::enable_shared_fr
   void serve_each(bool on);
   Waited wait_in_background(int64_t timeout_nanoseconds);
   void wake_background();
+
+  // In a child of fork, which has none of this pool's threads and shares its workers' memory with the parent: its objects may go,
+  // and nothing else may be asked of it.
+  void orphan() { new (&mutex_) std::mutex; }
 
   void process_ended(uint64_t token) override;
 

@@ -9,6 +9,7 @@ import signal
 import sys
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 GLOBAL = "at import"
@@ -167,3 +168,22 @@ def identity_or_text(x: int) -> int | str:
 
 def identity(x: Any) -> Any:
     return x
+
+
+POOL: Any = None
+
+
+def double_in_own_pool(x: int) -> int:
+    """Through the pool that this worker inherited, which has to be one of its own here."""
+    answer = POOL.submit(double, x).result(30)
+    POOL.shutdown()
+    return int(answer)
+
+
+def limit_memory() -> None:
+    """This process may take 256 MiB more than it has."""
+    import resource
+
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    limit = pages * resource.getpagesize() + (256 << 20)
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))

@@ -214,3 +214,14 @@ def test_a_death_is_noticed_at_once() -> None:
             noticed.append(time.monotonic() - begin)
     assert min(noticed) < 0.1, noticed  # idle machines notice in 1 to 5 ms (benchmarks); loaded ones run the dying process later
     assert concurrent.futures.process.BrokenProcessPool in WorkerDied.__mro__
+
+
+def test_a_worker_without_memory_fails_its_call_and_goes_on() -> None:
+    """No memory for an argument, for what the call itself asks for, or for its result."""
+    large = bytes(400 << 20)
+    with ProcessPoolExecutor(1, initializer=tasks.limit_memory) as pool:
+        worker = pool.submit(tasks.worker_pid).result(30)
+        assert isinstance(pool.submit(len, large).exception(60), MemoryError)
+        assert isinstance(pool.submit(tasks.big_bytes, 400 << 20).exception(60), MemoryError)
+        assert isinstance(pool.submit(tasks.big_bytes, 160 << 20).exception(60), MemoryError | None)
+        assert pool.submit(tasks.worker_pid).result(30) == worker

@@ -235,6 +235,7 @@ void ProcessCore::complete(worker::Finished& finished, bool may_call, bool feeds
 
 // `feeds`: who looks sends the next chunks of its map() when it has what it waits for.
 void ProcessCore::look(bool feeds) {
+  if (orphaned_) return;
   crew->sweep();
   worker::Finished finished;
   if (!crew->anything_to_collect()) return;
@@ -246,10 +247,12 @@ void ProcessCore::look(bool feeds) {
 }
 
 bool ProcessCore::is_running(PyObject* future) {
+  if (orphaned_) return false;
   return crew->is_running(static_cast<const worker::Call*>(fields_of(future).source_call));
 }
 
 bool ProcessCore::withdraw(PyObject* future) {
+  if (orphaned_) return false;
   std::unique_ptr<worker::Call> call = crew->withdraw(static_cast<worker::Call*>(fields_of(future).source_call));
   if (call == nullptr) return false;
   free_owner(static_cast<TaskOwner*>(call->owner));
@@ -259,6 +262,7 @@ bool ProcessCore::withdraw(PyObject* future) {
 int ProcessCore::wait(PyObject* future, int64_t deadline) {
   const Reference self = Reference::to(self_);  // whoever completes the future may hold the last other one
   FutureFields& fields = fields_of(future);
+  if (orphaned_ && !is_done(fields)) return set_exception(future, refusal.get()) < 0 ? -1 : 1;
   const bool feeds = !is_done(fields) && (static_cast<const worker::Call*>(fields.source_call)->flags & kItems) != 0;
   look(feeds);
   if (is_done(fields)) return 1;
@@ -331,6 +335,11 @@ PyObject* ProcessCore::serve_background() {
     crew->wait_in_background(-1);
     take_gil(state);
   }
+}
+
+void ProcessCore::orphan() {
+  orphaned_ = true;
+  crew->orphan();
 }
 
 int ProcessCore::cancel_waiting() {

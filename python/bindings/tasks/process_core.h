@@ -40,7 +40,9 @@ class ProcessCore final : public FutureSource {
   void look() override { look(false); }
   bool is_running(PyObject* future) override;
   bool withdraw(PyObject* future) override;
-  void serve() override { crew->serve_each(true); }
+  void serve() override {
+    if (!orphaned_) crew->serve_each(true);
+  }
   int wait(PyObject* future, int64_t deadline) override;
 
   // The background thread: waits until a worker is gone or chunks of a map() are done (a list of tuples of those that are gone), or
@@ -48,6 +50,8 @@ class ProcessCore final : public FutureSource {
   PyObject* serve_background();
   int cancel_waiting();
   int fail_waiting(PyObject* exception);
+  // In a child of fork: what waits is the parent's; who waits for it here is told so.
+  void orphan();
 
   std::shared_ptr<worker::Crew> crew;
   Reference starter;      // starter(): starts workers where they are missing, and the background thread
@@ -80,6 +84,7 @@ class ProcessCore final : public FutureSource {
   std::shared_ptr<worker::Function> anonymous_;
   std::deque<worker::Finished> deferred_;  // their futures have callbacks or a condition
   std::atomic<uint64_t> completions_{0};
+  bool orphaned_ = false;
   bool feed_wanted_ = false;  // chunks are done, and nobody has sent the next ones since
 };
 

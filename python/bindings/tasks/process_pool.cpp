@@ -100,6 +100,10 @@ PyObject* submit(PyObject* core_object, PyObject* const* args, Py_ssize_t count,
 
 PyObject* submit_to_pool(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObject* names) {
   PyObject* core = reinterpret_cast<PoolObject*>(self)->core;
+  if (core == Py_None) {
+    if (!Reference(PyObject_CallMethod(self, "_start_anew", nullptr))) return nullptr;
+    core = reinterpret_cast<PoolObject*>(self)->core;
+  }
   if (core != nullptr && Py_IS_TYPE(core, core_type)) return submit(core, args, count, names);
   PyErr_SetString(PyExc_RuntimeError, "ProcessPoolExecutor.submit: __init__ was not called");
   return nullptr;
@@ -165,6 +169,12 @@ PyObject* refuse(PyObject* self, PyObject* refusal) {
   Py_RETURN_NONE;
 }
 
+PyObject* orphan(PyObject* self, PyObject* refusal) {
+  core_of(self).refusal = Reference::to(refusal);
+  core_of(self).orphan();
+  Py_RETURN_NONE;
+}
+
 PyObject* cancel_waiting(PyObject* self, PyObject*) { return core_of(self).cancel_waiting() < 0 ? nullptr : Py_NewRef(Py_None); }
 
 PyObject* fail_waiting(PyObject* self, PyObject* exception) {
@@ -213,6 +223,8 @@ PyMethodDef core_methods[] = {
      "a map are done, as an empty one, or until the pool is shut down and nothing is left, as None."},
     {"shut_down", shut_down, METH_O, "Take no more calls, raising the given exception, and let workers leave when all is done."},
     {"refuse", refuse, METH_O, "Raise the given exception in submit()."},
+    {"orphan", orphan, METH_O,
+     "In a child of fork: the pool is the parent's; raise the given exception for all that is asked of it."},
     {"cancel_waiting", cancel_waiting, METH_NOARGS, "Cancel what no worker has begun."},
     {"fail_waiting", fail_waiting, METH_O, "Fail what no worker has begun with the given exception."},
     {"detach", detach, METH_NOARGS, "When all is over: forget who starts workers, which holds this core."},

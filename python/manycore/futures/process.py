@@ -98,6 +98,7 @@ class _Team:
         self.broken: str | bool = False
         self.failed_starts = 0
         self.lock = threading.RLock()
+        self.foreign = False  # another process's, which has forked this one
         self.maps: set[ChunkedMap] = set()  # that have items left to send
         self.core = _tasks.ProcessCore(slots, self.start_missing, _broken_error if breaks else _death_error)
 
@@ -166,6 +167,8 @@ class _Team:
         self.core.shut_down(BrokenProcessPool(text))
 
     def shut_down(self, cancel_futures: bool, text: str = "cannot schedule new futures after shutdown") -> None:
+        if self.foreign:
+            return
         for chunks in list(self.maps):
             chunks.feed(everything=True)
         self.core.shut_down(RuntimeError(text))
@@ -205,6 +208,18 @@ def _python_exit() -> None:
         if team.thread is not None:
             team.thread.join()
 
+
+_pools: weakref.WeakSet[ProcessPoolExecutor] = weakref.WeakSet()
+
+
+def _after_fork_in_child() -> None:
+    """Workers and threads are the parent's; a pool that is used here starts its own."""
+    _teams.clear()
+    for pool in list(_pools):
+        pool._leave_to_parent()
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)
 
 # Before the interpreter's atexit handlers, as the standard's pools.
 threading._register_atexit(_python_exit)  # type: ignore[attr-defined]
@@ -257,13 +272,35 @@ class ProcessPoolExecutor(_tasks.ProcessPool, _Standard):
         self._initializer = initializer  # type: ignore[assignment]
         self._initargs = initargs
         self._max_tasks_per_child = max_tasks_per_child
-        self._team = _Team(max_workers, mp_context, initializer, initargs, on_worker_death == "break")
-        self._core = self._team.core
-        self._core.set_retries(retries)
-        if max_tasks_per_child is not None:
-            self._core.limit_calls(max_tasks_per_child)
+        self._breaks = on_worker_death == "break"
+        self._retries = retries
         self._shutdown_thread = False
+        self._start_anew()
+        _pools.add(self)
+
+    def _start_anew(self) -> None:
+        """A team for this process, without workers yet."""
+        context = self._mp_context
+        assert context is not None
+        self._team = _Team(self._max_workers, context, self._initializer, self._initargs, self._breaks)
+        core = self._team.core
+        core.set_retries(self._retries)
+        if self._max_tasks_per_child is not None:
+            core.limit_calls(self._max_tasks_per_child)
+        if self._shutdown_thread:
+            core.refuse(RuntimeError("cannot schedule new futures after shutdown"))
         weakref.finalize(self, self._team.shut_down, False).atexit = False
+        self._core = core
+
+    def _leave_to_parent(self) -> None:
+        team = self._team
+        team.foreign = True
+        team.thread = None
+        team.processes = {}
+        for chunks in team.maps:
+            chunks.lock = threading.RLock()
+        team.core.orphan(BrokenProcessPool("this call is the business of the process that forked this one"))
+        self._core = None
 
     @property
     def _processes(self) -> dict[int, Any] | None:  # type: ignore[override]
@@ -317,6 +354,8 @@ class ProcessPoolExecutor(_tasks.ProcessPool, _Standard):
     def _start_map(
         self, fn: Callable[..., Any], items: list[Any] | range, tuples: bool, size: int, deadline: float | None, counted: bool
     ) -> ChunkedMap:
+        if self._core is None:
+            self._start_anew()
         chunks = ChunkedMap(self._core, self._max_workers, fn, items, tuples, size, deadline)
         if counted:
             chunks.uncounted = []
@@ -342,6 +381,8 @@ class ProcessPoolExecutor(_tasks.ProcessPool, _Standard):
         self._end_workers("kill")
 
     def _end_workers(self, how: str) -> None:
+        if self._core is None:
+            self._start_anew()
         processes = list(self._team.processes.values())
         with self._team.lock:
             self._team.broken = self._team.broken or _NOT_USABLE
