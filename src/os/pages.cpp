@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "os/cgroup.h"
+#include "os/page_scan.h"
 
 namespace manycore::os {
 
@@ -46,12 +47,43 @@ void fault_in_for_writing(std::byte* pages, int64_t bytes) {
   madvise(pages, static_cast<size_t>(bytes), kPopulateWrite);
 }
 
+namespace {
+
+enum class Dropped { all, failed, unknown };
+
+// Three times as fast as reading the map of the pages; unknown where the system has no such call.
+Dropped drop_scanned(int pagemap, std::byte* pages, int64_t bytes) {
+  constexpr uint64_t kBatch = 64;
+  PageRegion regions[kBatch];
+  PageScan scan{};
+  scan.size = sizeof scan;
+  scan.start = reinterpret_cast<uintptr_t>(pages);
+  scan.end = scan.start + static_cast<uint64_t>(bytes);
+  scan.regions = reinterpret_cast<uintptr_t>(regions);
+  scan.region_count = kBatch;
+  scan.inverted = scan.all_of = kPageOfFile;
+  scan.any_of = kPagePresent | kPageSwapped;
+  scan.returned = kPageOfFile;
+  while (scan.start < scan.end) {
+    const int found = ioctl(pagemap, kPageScan, &scan);
+    if (found < 0) return scan.start == reinterpret_cast<uintptr_t>(pages) ? Dropped::unknown : Dropped::failed;
+    for (int i = 0; i < found; ++i)
+      drop_pages(reinterpret_cast<std::byte*>(regions[i].start), static_cast<int64_t>(regions[i].end - regions[i].start));
+    scan.start = scan.walk_end;
+  }
+  return Dropped::all;
+}
+
+}  // namespace
+
 bool drop_written_pages(std::byte* pages, int64_t bytes) {
   static const int pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
   // A child of fork would see its parent's pages through this descriptor.
   static const pid_t opened_by = getpid();
   const int own = opened_by == getpid() ? pagemap : -1;
   if (own < 0) return false;
+  const Dropped dropped = drop_scanned(own, pages, bytes);
+  if (dropped != Dropped::unknown) return dropped == Dropped::all;
   constexpr uint64_t kPresent = uint64_t{1} << 63, kSwapped = uint64_t{1} << 62, kOfFile = uint64_t{1} << 61;
   constexpr int64_t kBatch = 512;
   uint64_t entries[kBatch];

@@ -8,12 +8,14 @@
 #include "manycore/errors.h"
 #include "memory/account.h"
 #include "os/pages.h"
+#include "os/write_watch.h"
 
 namespace manycore::worker {
 namespace {
 
 constexpr int64_t kMostKept = int64_t{512} << 20;
 constexpr size_t kMostRemembered = 1024;
+constexpr int64_t kWorthWatching = int64_t{1} << 20;  // less is compared in the time that asking takes
 
 int64_t whole_pages(int64_t bytes) { return (bytes + os::kPageBytes - 1) / os::kPageBytes * os::kPageBytes; }
 
@@ -28,6 +30,19 @@ uint64_t key_of(const void* data, int64_t bytes) {
   return reinterpret_cast<uintptr_t>(data) * 0x9e3779b97f4a7c15u ^ static_cast<uint64_t>(bytes);
 }
 
+// The whole pages of some bytes, and what is before and after them.
+struct Parts {
+  Parts(const void* data, int64_t bytes) {
+    const auto begin = static_cast<int64_t>(reinterpret_cast<uintptr_t>(data));
+    head = std::min(bytes, (os::kPageBytes - begin % os::kPageBytes) % os::kPageBytes);
+    inside = (bytes - head) / os::kPageBytes * os::kPageBytes;
+    pages = static_cast<const std::byte*>(data) + head;
+  }
+  const std::byte* pages;
+  int64_t head;
+  int64_t inside;
+};
+
 }  // namespace
 
 Blocks::~Blocks() {
@@ -41,7 +56,7 @@ Blocks::~Blocks() {
 
 std::shared_ptr<Lease> Blocks::store(const void* data, int64_t bytes) {
   if (std::shared_ptr<BlockLease> before = sent_before(data, bytes)) {
-    if (equal(*before, data, bytes)) return before;
+    if (found_unchanged(*before, data, bytes)) return before;
   }
   std::shared_ptr<BlockLease> lease = free_block(bytes);
   write(*lease, data, bytes);
@@ -51,7 +66,7 @@ std::shared_ptr<Lease> Blocks::store(const void* data, int64_t bytes) {
     sent_.clear();
     contents_.clear();
   }
-  sent_[key] = Sent{lease->block_.offset, lease};
+  sent_[key] = Sent{lease->block_.offset, lease, data, bytes};
   contents_[lease->block_.offset] = key;
   counts_.copied += bytes;
   return lease;
@@ -63,7 +78,7 @@ std::shared_ptr<BlockLease> Blocks::sent_before(const void* data, int64_t bytes)
   const std::lock_guard lock(mutex_);
   const uint64_t key = key_of(data, bytes);
   const auto sent = sent_.find(key);
-  if (sent == sent_.end()) return nullptr;
+  if (sent == sent_.end() || sent->second.data != data || sent->second.bytes != bytes) return nullptr;
   const auto content = contents_.find(sent->second.offset);
   if (content == contents_.end() || content->second != key) return nullptr;
   if (std::shared_ptr<BlockLease> lease = sent->second.lease.lock()) return lease->bytes_ == bytes ? lease : nullptr;
@@ -76,6 +91,40 @@ std::shared_ptr<BlockLease> Blocks::sent_before(const void* data, int64_t bytes)
   free.erase(block);
   sent->second.lease = lease;
   return lease;
+}
+
+bool Blocks::found_unchanged(BlockLease& lease, const void* data, int64_t bytes) {
+  uint64_t watched;
+  bool was_equal;
+  const uint64_t key = key_of(data, bytes);
+  {
+    const std::lock_guard lock(mutex_);
+    const Sent& sent = sent_[key];
+    watched = sent.watch;
+    was_equal = sent.was_equal;
+  }
+  const Parts parts(data, bytes);
+  const auto* from = static_cast<const std::byte*>(data);
+  if (watched != 0 && lease.block_.mapped != nullptr && os::unwritten(parts.pages, parts.inside, watched)) {
+    const int64_t after = parts.head + parts.inside;
+    if (std::memcmp(lease.block_.mapped, from, static_cast<size_t>(parts.head)) == 0 &&
+        std::memcmp(lease.block_.mapped + after, from + after, static_cast<size_t>(bytes - after)) == 0) {
+      const std::lock_guard lock(mutex_);
+      counts_.found_unwritten += bytes;
+      return true;
+    }
+  }
+  // Watched before they are compared, so that a write in between is seen. Not the first time: most are sent twice at most, and
+  // what is watched is slower to write.
+  const uint64_t watch = was_equal && bytes >= kWorthWatching ? os::watch_writes(parts.pages, parts.inside) : 0;
+  const bool same = equal(lease, data, bytes);
+  const bool well = watch != 0 && same && os::watched_well(parts.pages, parts.inside);
+  if (!well && (watch != 0 || watched != 0)) os::forget_writes(parts.pages, parts.inside);
+  const std::lock_guard lock(mutex_);
+  Sent& sent = sent_[key];
+  sent.was_equal = same;
+  sent.watch = well ? watch : 0;
+  return same;
 }
 
 bool Blocks::equal(BlockLease& lease, const void* data, int64_t bytes) {

@@ -2,7 +2,8 @@
 // whose descriptor the receiver has from the start, so no descriptor travels and none is used per block. Used blocks are kept with
 // their pages, since fresh pages cost several times as much; what is kept beyond a limit gives its pages back.
 // Bytes that were sent before from the same address are compared with the block that they went into, if that has not been used for
-// others since, and not copied where they are equal: no way of changing them can be missed.
+// others since, and not copied where they are equal. From the second time on the system is asked to watch them (os/write_watch.h), and
+// they are not even compared where it says that nobody wrote.
 // Every page is charged to the memory account. A store is thread-safe and lives until its last lease has gone.
 #pragma once
 
@@ -25,6 +26,7 @@ class BlockLease;
 struct BlockCounts {
   int64_t copied = 0;  // bytes
   int64_t found_equal = 0;
+  int64_t found_unwritten = 0;
 };
 
 class MANYCORE_API Blocks : public std::enable_shared_from_this<Blocks> {
@@ -49,10 +51,15 @@ class MANYCORE_API Blocks : public std::enable_shared_from_this<Blocks> {
   struct Sent {
     int64_t offset;
     std::weak_ptr<BlockLease> lease;
+    const void* data = nullptr;
+    int64_t bytes = 0;
+    bool was_equal = false;  // when it was sent again
+    uint64_t watch = 0;      // that began before it was last found equal
   };
 
   std::shared_ptr<BlockLease> sent_before(const void* data, int64_t bytes);
   std::shared_ptr<BlockLease> free_block(int64_t bytes);
+  bool found_unchanged(BlockLease& lease, const void* data, int64_t bytes);
   bool equal(BlockLease& lease, const void* data, int64_t bytes);
   void write(BlockLease& lease, const void* data, int64_t bytes);
   bool map(BlockLease& lease, int64_t bytes, bool to_write);

@@ -110,3 +110,105 @@ def test_manycore_arrays_travel(pool: Any) -> None:
     import manycore.numpy as mnp
 
     assert total(pool, mnp.ones(COUNT)) == COUNT
+
+
+WATCHED = 1 << 20  # floats: enough that the system is asked to watch them
+
+
+def watched(pool: Any, array: Any) -> bool:
+    """Sends until the pool knows without looking that nobody wrote; False where this system does not tell."""
+    expected = float(array.sum())
+    for _ in range(4):
+        assert total(pool, array) == expected
+    before = pool._core.sent_bytes[2]
+    assert total(pool, array) == expected
+    return bool(pool._core.sent_bytes[2] > before)
+
+
+def test_changes_of_watched_arrays_by_any_way_are_seen(pool: Any) -> None:
+    memory = np.zeros(WATCHED + 1000)
+    array = memory[3:-5]  # neither begin nor end are a page's
+    older = memory[:]
+    if not watched(pool, array):
+        pytest.skip("this system does not watch writes")
+
+    def by_readinto() -> None:
+        assert io.BytesIO(np.ones(100).tobytes()).readinto(memoryview(array)[1000:1100].cast("B")) == 800
+
+    def by_thread() -> None:
+        thread = threading.Thread(target=array.__setitem__, args=(WATCHED // 2, 7.0))
+        thread.start()
+        thread.join()
+
+    def by_a_part_that_is_watched_too() -> None:
+        part = array[: WATCHED // 2]
+        array[9] = 50.0
+        assert watched(pool, part)
+
+    def by_file() -> None:
+        with open("/dev/zero", "rb", buffering=0) as zeroes:
+            assert zeroes.readinto(memoryview(array)[:10000].cast("B")) == 80000
+
+    ways = [
+        lambda: array.__setitem__(0, 1.0),
+        lambda: array.__setitem__(-1, 2.0),
+        lambda: array.__setitem__(WATCHED // 3, 3.0),
+        lambda: older.__setitem__(70, 4.0),
+        lambda: np.add(array, 1, out=array),
+        by_readinto,
+        by_thread,
+        by_a_part_that_is_watched_too,
+        by_file,
+    ]
+    for way in ways:
+        assert watched(pool, array)
+        way()
+        assert total(pool, array) == float(array.sum())
+        assert total(pool, older) == float(older.sum())
+
+
+def test_arrays_that_take_a_watched_ones_place(pool: Any) -> None:
+    for value in range(8):
+        array = np.full(WATCHED, float(value))
+        assert total(pool, array) == value * WATCHED
+        watched(pool, array)
+        del array
+    for value in range(8):
+        array = np.zeros(WATCHED)
+        array[5] = value
+        assert total(pool, array) == value
+        watched(pool, array)
+        del array
+
+
+def test_two_pools_and_shared_memory(pool: Any) -> None:
+    import mmap
+
+    array = np.zeros(WATCHED)
+    shared = np.frombuffer(mmap.mmap(-1, 8 * WATCHED), dtype=float)
+    with ProcessPoolExecutor(1) as other:
+        for i in range(12):
+            which = (pool, other)[i % 2]
+            watched(which, array)
+            array[i] = i
+            assert total(pool, array) == total(other, array) == sum(range(i + 1))
+    assert not watched(pool, shared)
+    child = os.fork()
+    if child == 0:
+        shared[77] = 5.0
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert total(pool, shared) == 5
+
+
+def test_a_fork_between_submits(pool: Any) -> None:
+    array = np.zeros(WATCHED)
+    watched(pool, array)
+    child = os.fork()
+    if child == 0:
+        array[1] = 9.0
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert total(pool, array) == 0
+    array[2] = 3.0
+    assert total(pool, array) == 3

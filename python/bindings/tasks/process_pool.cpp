@@ -185,6 +185,12 @@ PyObject* live_workers(PyObject* self, PyObject*) { return PyLong_FromLong(core_
 PyObject* outstanding(PyObject* self, PyObject*) { return PyLong_FromLongLong(core_of(self).crew->outstanding()); }
 PyObject* blocks_descriptor(PyObject* self, void*) { return PyLong_FromLong(core_of(self).crew->blocks().descriptor()); }
 
+PyObject* sent_bytes(PyObject* self, void*) {
+  const worker::BlockCounts counts = core_of(self).crew->blocks().counts();
+  return Py_BuildValue("(LLL)", static_cast<long long>(counts.copied), static_cast<long long>(counts.found_equal),
+                       static_cast<long long>(counts.found_unwritten));
+}
+
 PyObject* results_descriptor(PyObject* self, PyObject* slot) {
   const long number = PyLong_AsLong(slot);
   if (number == -1 && PyErr_Occurred() != nullptr) return nullptr;
@@ -235,6 +241,8 @@ PyMethodDef core_methods[] = {
 
 PyGetSetDef core_attributes[] = {
     {"descriptor", descriptor, nullptr, "Of the memory that workers share with the pool.", nullptr},
+    {"sent_bytes", sent_bytes, nullptr,
+     "Bytes of large arguments that were copied, found as they were sent before, and known not to be written since.", nullptr},
     {"blocks_descriptor", blocks_descriptor, nullptr, "Of the memory in which the pool puts large arguments.", nullptr},
     {nullptr, nullptr, nullptr, nullptr, nullptr},
 };
