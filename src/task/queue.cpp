@@ -1,19 +1,55 @@
 #include "task/queue.h"
 
+#include <new>
+#include <tuple>
+
 namespace manycore::task {
+
+bool Queue::Sooner::operator()(const Call* one, const Call* other) const {
+  const Order& a = *one->order;
+  const Order& b = *other->order;
+  return std::tie(b.priority, a.deadline, a.arrival) < std::tie(a.priority, b.deadline, b.arrival);
+}
+
+// Without memory for its place the call takes that of its arrival.
+bool Queue::insert_sorted(Call& call) noexcept {
+  try {
+    call.order->arrival = arrivals_++;
+    (call.order->priority < 0 ? behind_ : ahead_).insert(&call);
+    any_sorted_ = true;
+    return true;
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
+}
 
 void Queue::append(Call& call) {
   call.next = nullptr;
   call.linked = true;
+  if (call.order != nullptr && call.order->sorts() && insert_sorted(call)) [[unlikely]]
+    return;
   (tail_ == nullptr ? head_ : tail_->next) = &call;
   tail_ = &call;
 }
 
-void Queue::drop_head() {
-  Call* call = head_;
-  head_ = call->next;
-  if (head_ == nullptr) tail_ = nullptr;
-  call->linked = false;
+Call* Queue::first() const {
+  if (!any_sorted_) [[likely]]
+    return head_;
+  if (!ahead_.empty()) return *ahead_.begin();
+  if (head_ != nullptr || behind_.empty()) return head_;
+  return *behind_.begin();
+}
+
+void Queue::drop_first(Call& call) {
+  if (&call == head_) [[likely]] {
+    head_ = call.next;
+    if (head_ == nullptr) tail_ = nullptr;
+  } else {
+    Sorted& sorted = ahead_.empty() ? behind_ : ahead_;
+    sorted.erase(sorted.begin());
+    any_sorted_ = !ahead_.empty() || !behind_.empty();
+  }
+  call.linked = false;
 }
 
 Waiter* Queue::pop_sleeper_if_needed() {
@@ -61,7 +97,7 @@ Call* Queue::take(Worker& worker, bool* last) {
   Waiter* sleeper = nullptr;
   {
     const std::lock_guard lock(mutex_);
-    call = head_;
+    call = first();
     if (call == nullptr) {
       if (worker.state == Worker::State::busy) {
         worker.state = Worker::State::searching;
@@ -71,7 +107,7 @@ Call* Queue::take(Worker& worker, bool* last) {
       return nullptr;
     }
     *last = --call->waiting == 0;
-    if (*last) drop_head();
+    if (*last) drop_first(*call);
     const int64_t left = waiting_.load(std::memory_order_relaxed) - 1;
     waiting_.store(left, std::memory_order_relaxed);
     if (worker.state != Worker::State::busy) {
@@ -149,8 +185,18 @@ void Queue::stop() {
 Call* Queue::take_all() {
   const std::lock_guard lock(mutex_);
   Call* all = head_;
+  Call** end = head_ == nullptr ? &all : &tail_->next;
+  for (Sorted* sorted : {&ahead_, &behind_}) {
+    for (Call* call : *sorted) {
+      *end = call;
+      end = &call->next;
+    }
+    sorted->clear();
+  }
+  *end = nullptr;
   for (Call* call = all; call != nullptr; call = call->next) call->linked = false;
   head_ = tail_ = nullptr;
+  any_sorted_ = false;
   waiting_.store(0, std::memory_order_relaxed);
   return all;
 }
@@ -158,10 +204,13 @@ Call* Queue::take_all() {
 bool Queue::remove(Call& call) {
   const std::lock_guard lock(mutex_);
   if (!call.linked) return false;
-  Call* before = nullptr;
-  for (Call* other = head_; other != &call; other = other->next) before = other;
-  (before == nullptr ? head_ : before->next) = call.next;
-  if (tail_ == &call) tail_ = before;
+  if (!any_sorted_ || call.order == nullptr || ahead_.erase(&call) + behind_.erase(&call) == 0) {
+    Call* before = nullptr;
+    for (Call* other = head_; other != &call; other = other->next) before = other;
+    (before == nullptr ? head_ : before->next) = call.next;
+    if (tail_ == &call) tail_ = before;
+  }
+  any_sorted_ = !ahead_.empty() || !behind_.empty();
   call.linked = false;
   waiting_.store(waiting_.load(std::memory_order_relaxed) - call.waiting, std::memory_order_relaxed);
   return true;

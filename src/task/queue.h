@@ -4,13 +4,18 @@
 // call and sees more wakes the next before it runs its own, so calls that block get a thread each and calls that do not cost one
 // wake-up in all. The thread that slept last is woken first: its stack is still in the cache.
 //
+// Calls stand in the order of their arrival; those with a priority or a deadline (a latest start) before or behind the others, by priority,
+// then the earlier deadline, then arrival. The queue only sorts: whoever takes a call looks whether its time has passed.
+//
 // Calls are the caller's; the queue links them. Any thread may call anything; one mutex, held for a few instructions. What was
 // written before push() is seen by whoever take()s the call.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
+#include <limits>
 #include <mutex>
+#include <set>
 
 #include "manycore/export.h"
 #include "sched/spin.h"
@@ -18,12 +23,23 @@
 
 namespace manycore::task {
 
+// What a call says of its place; as long as the call is linked nobody changes it.
+struct Order {
+  static constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
+
+  int64_t priority = 0;       // higher ones go first
+  int64_t deadline = kNever;  // of the monotonic clock
+  uint64_t arrival = 0;       // the queue's
+  bool sorts() const { return priority != 0 || deadline != kNever; }
+};
+
 // One submission: one call, or many that are taken one by one (a map) and stay at the head of the queue until none is left.
 struct Call {
   Call* next = nullptr;
   int64_t waiting = 1;  // how often it can still be taken; the queue's while it is linked
   bool linked = false;
-  uint8_t kind = 0;  // for the pool that the queue belongs to
+  uint8_t kind = 0;        // for the pool that the queue belongs to
+  Order* order = nullptr;  // null: priority 0 and no deadline
 };
 
 class Queue {
@@ -74,8 +90,16 @@ class Queue {
   MANYCORE_API void forget_threads();
 
  private:
+  struct Sooner {
+    bool operator()(const Call* one, const Call* other) const;
+  };
+  using Sorted = std::set<Call*, Sooner>;
+
   void append(Call& call);
-  void drop_head();
+  bool insert_sorted(Call& call) noexcept;
+  // The next call to take, or null.
+  Call* first() const;
+  void drop_first(Call& call);
   // With the mutex: the sleeper to wake, or null.
   Waiter* pop_sleeper_if_needed();
   Next thread_if_needed();
@@ -84,6 +108,10 @@ class Queue {
   std::mutex mutex_;
   Call* head_ = nullptr;
   Call* tail_ = nullptr;
+  // Those that do not stand in the list: ahead of all in it, and behind.
+  Sorted ahead_, behind_;
+  bool any_sorted_ = false;
+  uint64_t arrivals_ = 0;
   Waiter* sleepers_ = nullptr;
   int threads_ = 0;
   int idle_ = 0;       // searching, asleep or starting

@@ -50,6 +50,43 @@ TEST(Queue, a_thread_is_asked_for_only_where_none_is_idle_and_no_more_than_allow
   EXPECT_EQ(queue.waiting(), 0);
 }
 
+TEST(Queue, priorities_go_first_then_earlier_deadlines_then_arrival) {
+  struct Ordered : Call {
+    Ordered(int64_t priority, int64_t deadline) : mine{priority, deadline, 0} { order = &mine; }
+    Order mine;
+  };
+  Queue queue(1);
+  Queue::Worker worker;
+  Ordered low(-1, Order::kNever), high(2, Order::kNever), high_later(2, 50), high_soon(2, 10), high_soon_too(2, 10), soon(0, 5),
+      named(0, Order::kNever), gone(1, 3), many(1, 4);
+  Call plain, plain_too;
+  for (Call* call : {static_cast<Call*>(&low), static_cast<Call*>(&plain), static_cast<Call*>(&high), static_cast<Call*>(&named),
+                     static_cast<Call*>(&high_later), static_cast<Call*>(&gone), static_cast<Call*>(&high_soon),
+                     static_cast<Call*>(&plain_too), static_cast<Call*>(&high_soon_too), static_cast<Call*>(&soon)}) {
+    queue.push(*call);
+  }
+  queue.push(many, 2);
+  EXPECT_TRUE(queue.remove(gone));
+  EXPECT_FALSE(queue.remove(gone));
+  queue.join(worker);
+  bool last = false;
+  for (Call* expected :
+       {static_cast<Call*>(&high_soon), static_cast<Call*>(&high_soon_too), static_cast<Call*>(&high_later),
+        static_cast<Call*>(&high), static_cast<Call*>(&many), static_cast<Call*>(&many), static_cast<Call*>(&soon),
+        static_cast<Call*>(&plain), static_cast<Call*>(&named), static_cast<Call*>(&plain_too), static_cast<Call*>(&low)}) {
+    EXPECT_EQ(queue.take(worker, &last), expected);
+  }
+  EXPECT_EQ(queue.take(worker, &last), nullptr);
+  queue.push(low);
+  queue.push(plain);
+  queue.push(high);
+  int all = 0;
+  for (Call* call = queue.take_all(); call != nullptr; call = call->next) all += call->linked ? 100 : 1;
+  EXPECT_EQ(all, 3);
+  EXPECT_EQ(queue.waiting(), 0);
+  EXPECT_EQ(queue.take(worker, &last), nullptr);
+}
+
 // Submitters and workers race; every call is taken once and nobody sleeps through the last.
 TEST(Queue, every_call_of_racing_submitters_is_taken_once) {
   constexpr int kSubmitters = 3, kWorkers = 3, kCalls = 20'000;

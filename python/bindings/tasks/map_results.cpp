@@ -1,4 +1,5 @@
 // The iterator that map() answers: results in the order of the arguments, each let go of once it is given.
+#include "bindings/tasks/call_options.h"
 #include "bindings/tasks/future_wait.h"
 #include "bindings/tasks/map_run.h"
 #include "bindings/tasks/module.h"
@@ -133,7 +134,8 @@ PyMethodDef methods[] = {
     {"_widen", widen, METH_NOARGS, "Let any free thread take items of a row."},
     {"_take_rest", rest_of, METH_NOARGS, "Take away what has not begun, as a list of arguments."},
     {"_cancel_rest", cancel_waiting_items, METH_NOARGS, "What has not begun is cancelled."},
-    {"_counts", counts, METH_NOARGS, "How many items are over, raised, have begun and are there; whether nobody asks for them; "
+    {"_counts", counts, METH_NOARGS,
+     "How many items are over, raised, have begun and are there; whether nobody asks for them; "
      "the system's number of the thread that takes a row."},
     {"close", close, METH_NOARGS, "Cancel what has not begun."},
     {nullptr, nullptr, 0, nullptr},
@@ -180,11 +182,15 @@ Reference iterator_over(PyObject* iterables) {
   return Reference(zipped ? PyObject_GetIter(zipped.get()) : nullptr);
 }
 
-// Results without items yet, whose run holds the callable and the caller's context.
-Reference make_results(PoolCore& pool, PyObject* callable, bool unpacks, int64_t deadline) {
+// Results without items yet, whose run holds the callable, the caller's context and, from now on, `order`.
+Reference make_results(PoolCore& pool, PyObject* callable, bool unpacks, int64_t deadline, task::Order* order = nullptr) {
   Reference results(results_type->tp_alloc(results_type, 0));
-  if (!results) return {};
+  if (!results) {
+    if (order != nullptr) free_options(order);
+    return {};
+  }
   auto* map = new MapRun;
+  map->order = order;
   map->kind = kMapCall;
   map->callable = Reference::to(callable);
   map->unpacks = unpacks;
@@ -202,11 +208,10 @@ Reference make_results(PoolCore& pool, PyObject* callable, bool unpacks, int64_t
 
 }  // namespace
 
-PyObject* start_map(PoolCore& pool, PyObject* callable, PyObject* iterables, int64_t deadline) {
-  const Reference iterator = iterator_over(iterables);
+PyObject* start_map(PoolCore& pool, PyObject* callable, PyObject* iterables, int64_t deadline, task::Order* order) {
+  Reference results = make_results(pool, callable, PyTuple_GET_SIZE(iterables) != 1, deadline, order);
+  const Reference iterator(results ? iterator_over(iterables) : Reference());
   if (!iterator) return nullptr;
-  Reference results = make_results(pool, callable, PyTuple_GET_SIZE(iterables) != 1, deadline);
-  if (!results) return nullptr;
   bool at_once = true;
   for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(iterables); ++i) at_once &= yields_at_once(PyTuple_GET_ITEM(iterables, i));
   return feed(pool, *results_of(results.get()).map, iterator.get(), at_once) ? results.release() : nullptr;

@@ -1,5 +1,6 @@
 #include "bindings/tasks/map_run.h"
 
+#include "bindings/tasks/call_options.h"
 #include "bindings/tasks/module.h"
 #include "bindings/tasks/pool_core.h"
 
@@ -49,8 +50,6 @@ void clear_items(MapRun* map) {
 
 }  // namespace
 
-MapRun* as_map(task::Call* call) { return call->kind == kMapCall ? static_cast<MapRun*>(call) : nullptr; }
-
 void abandon_map(PoolCore& pool, MapRun* map) {
   if (map->abandoned) return;
   map->abandoned = true;
@@ -62,6 +61,7 @@ void abandon_map(PoolCore& pool, MapRun* map) {
 void MapRun::drop() {
   if (--holders > 0) return;
   clear_items(this);
+  if (order != nullptr) free_options(order);
   delete this;
 }
 
@@ -71,9 +71,10 @@ void run_next(MapRun* map, Wakeups& later) {
   const size_t index = map->next_to_run++;
   map->items[index].state = MapItem::State::kRunning;
   Reference value(std::exchange(map->items[index].value, nullptr));
-  Reference result = call_item(*map, value.get());
+  Reference late = map->order == nullptr ? Reference() : lateness(*map->order, map->callable.get());
+  Reference result = late ? Reference() : call_item(*map, value.get());
   const auto state = result ? MapItem::State::kReturned : MapItem::State::kRaised;
-  if (!result) result = take_raised();
+  if (!result) result = late ? std::move(late) : take_raised();
   value = Reference();
   ++map->returned;
   map->failed += state == MapItem::State::kRaised;

@@ -38,7 +38,7 @@ struct MapRun : task::Call {
   size_t returned = 0;  // items that are over, and those of them that raised
   size_t failed = 0;
   bool in_row = false;
-  unsigned long row_thread = 0;  // the system's number of the thread that takes the row
+  unsigned long row_thread = 0;     // the system's number of the thread that takes the row
   bool abandoned = false;           // nobody will ask for results
   task::Waiter* sleeper = nullptr;  // the iterator waits for next_to_give
   int holders = 1;
@@ -46,7 +46,7 @@ struct MapRun : task::Call {
   void drop();
 };
 
-MapRun* as_map(task::Call* call);
+inline MapRun* as_map(task::Call* call) { return call->kind == kMapCall ? static_cast<MapRun*>(call) : nullptr; }
 
 // Runs the next item, which the caller has taken out of the queue's count, or the row, and drops the caller's hold.
 void run_map_item(MapRun* map, Wakeups& later);
@@ -61,8 +61,8 @@ void cancel_map(MapRun* map);
 void abandon_map(PoolCore& pool, MapRun* map);
 void cancel_rest(PoolCore& pool, MapRun* map);
 
-// pool.map: all items are taken from the iterables now. `deadline` as of deadline_of().
-PyObject* start_map(PoolCore& pool, PyObject* callable, PyObject* iterables, int64_t deadline);
+// pool.map: all items are taken from the iterables now. `deadline` as of deadline_of(); `order` (null: none) becomes the map's.
+PyObject* start_map(PoolCore& pool, PyObject* callable, PyObject* iterables, int64_t deadline, task::Order* order = nullptr);
 // The same over a list of arguments, or of tuples of them (`unpacks`), which begins as a row.
 PyObject* start_row(PoolCore& pool, PyObject* callable, PyObject* list, bool unpacks, int64_t deadline);
 

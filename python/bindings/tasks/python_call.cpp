@@ -1,5 +1,6 @@
 #include "bindings/tasks/python_call.h"
 
+#include "bindings/tasks/call_options.h"
 #include "bindings/tasks/reference.h"
 
 namespace manycore::python::tasks {
@@ -54,10 +55,15 @@ void free_call(PythonCall* call) {
   Py_XDECREF(call->keywords);
   Py_XDECREF(call->context);
   Py_DECREF(call->future);
+  if (call->order != nullptr) [[unlikely]]
+    free_options(call->order);
   PyMem_Free(call);
 }
 
 void run_call(PythonCall* call, Wakeups& later) {
+  if (call->order != nullptr) [[unlikely]] {
+    if (const Reference late = lateness(*call->order, call->callable)) return fail_call(call, late.get());
+  }
   const int runs = set_running_or_notify_cancel(call->future);
   log_if_raised(runs);
   if (runs == 1) {

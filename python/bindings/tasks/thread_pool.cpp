@@ -1,5 +1,6 @@
 // The C half of ThreadPoolExecutor: submit, map, shutdown. The Python half (manycore/futures/thread.py) checks arguments and starts
 // threads.
+#include "bindings/tasks/call_options.h"
 #include "bindings/tasks/future_wait.h"
 #include "bindings/tasks/map_run.h"
 #include "bindings/tasks/module.h"
@@ -39,8 +40,9 @@ int initialize(PyObject* self, PyObject* args, PyObject* keywords) {
   return 0;
 }
 
-PyObject* submit(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObject* keywords) {
-  PoolCore* core = core_of(self);
+// With the options of the call, or null. A call of its own would be a percent of what a submit costs.
+[[gnu::always_inline]] inline PyObject* submit_call(PoolCore* core, PyObject* described, PyObject* const* args, Py_ssize_t count,
+                                                    PyObject* keywords) {
   if (core == nullptr) return nullptr;
   if (count == 0) {
     PyErr_SetString(PyExc_TypeError, "ThreadPoolExecutor.submit() missing 1 required positional argument: 'fn'");
@@ -52,6 +54,10 @@ PyObject* submit(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObje
   if (!future || (!context && core->inherits_context)) return nullptr;
   PythonCall* call = make_call(future.get(), context.get(), args, count, keywords);
   if (call == nullptr) return nullptr;
+  if (described != nullptr && (call->order = make_options(described)) == nullptr) {
+    free_call(call);
+    return nullptr;
+  }
   if (!core->submit(*call)) {
     free_call(call);
     return nullptr;
@@ -59,12 +65,29 @@ PyObject* submit(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObje
   return future.release();
 }
 
+PyObject* submit(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObject* keywords) {
+  return submit_call(core_of(self), nullptr, args, count, keywords);
+}
+
+// _submit_with(options, fn, /, *args, **kwargs)
+PyObject* submit_with(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObject* keywords) {
+  if (count > 0 && PyTuple_Check(args[0])) return submit_call(core_of(self), args[0], args + 1, count - 1, keywords);
+  PyErr_SetString(PyExc_TypeError, "_submit_with: expected a tuple of options first; use pool.options(...).submit(...)");
+  return nullptr;
+}
+
+// _map(fn, iterables, timeout, options=None)
 PyObject* map(PyObject* self, PyObject* args) {
   PoolCore* core = core_of(self);
-  PyObject *callable = nullptr, *iterables = nullptr, *timeout = nullptr;
-  if (core == nullptr || !PyArg_ParseTuple(args, "OO!O:_map", &callable, &PyTuple_Type, &iterables, &timeout)) return nullptr;
+  PyObject *callable = nullptr, *iterables = nullptr, *timeout = nullptr, *described = Py_None;
+  if (core == nullptr || !PyArg_ParseTuple(args, "OO!O|O:_map", &callable, &PyTuple_Type, &iterables, &timeout, &described)) {
+    return nullptr;
+  }
   int64_t deadline = -1;
-  return deadline_of(timeout, &deadline) ? start_map(*core, callable, iterables, deadline) : nullptr;
+  if (!deadline_of(timeout, &deadline)) return nullptr;
+  CallOptions* options = described == Py_None ? nullptr : make_options(described);
+  if (options == nullptr && described != Py_None) return nullptr;
+  return start_map(*core, callable, iterables, deadline, options);
 }
 
 // _map_row(fn, list, whether its items are tuples of arguments, timeout)
@@ -141,6 +164,8 @@ void dealloc(PyObject* self) {
 PyMethodDef methods[] = {
     {"submit", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(submit)), METH_FASTCALL | METH_KEYWORDS,
      "submit($self, fn, /, *args, **kwargs)\n--\n\nHave a thread call fn(*args, **kwargs); answers its Future."},
+    {"_submit_with", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(submit_with)), METH_FASTCALL | METH_KEYWORDS,
+     nullptr},
     {"_map", map, METH_VARARGS, nullptr},
     {"_map_row", map_row, METH_VARARGS, nullptr},
     {"_stop", stop, METH_O, nullptr},

@@ -23,6 +23,7 @@ from manycore.futures.thread import BrokenThreadPool, ThreadPoolExecutor
 
 if TYPE_CHECKING:
     from manycore.futures.automatic import Executor
+    from manycore.futures.options import DeadlineMissed
     from manycore.futures.process import BrokenProcessPool, ProcessPoolExecutor, WorkerDied
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "BrokenProcessPool",
     "BrokenThreadPool",
     "CancelledError",
+    "DeadlineMissed",
     "Executor",
     "Future",
     "InvalidStateError",
@@ -47,6 +49,7 @@ __all__ = [
 # As in the standard library: who uses threads does not wait for the import of multiprocessing.
 _LATER = {
     "BrokenProcessPool": "process",
+    "DeadlineMissed": "options",
     "Executor": "automatic",
     "ProcessPoolExecutor": "process",
     "WorkerDied": "process",

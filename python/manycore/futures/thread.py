@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from typing import Any, TypeVar
 
+    from manycore.futures.options import ThreadPoolOptions
     from manycore.futures.progress import Progress
 
     _T = TypeVar("_T")
@@ -138,15 +139,45 @@ class ThreadPoolExecutor(_tasks.ThreadPool, concurrent.futures.ThreadPoolExecuto
             from manycore.futures import progress as display
 
             return display.of_threads(self, fn, iterables, timeout, buffersize, progress)
-        if buffersize is not None and not isinstance(buffersize, int):
-            raise TypeError("buffersize must be an integer or None")
-        if buffersize is not None and buffersize < 1:
-            raise ValueError("buffersize must be None or > 0")
         if buffersize is not None:
-            return _buffered_map(self, fn, zip(*iterables, strict=False), timeout, buffersize)
+            return self._map_with(None, fn, iterables, timeout, buffersize)
         if type(self).submit is not _tasks.ThreadPool.submit or "submit" in self.__dict__:
             return super().map(fn, *iterables, timeout=timeout, chunksize=chunksize)
         return self._map(fn, iterables, timeout)
+
+    def options(
+        self, *, priority: int = 0, deadline: float | None = None, name: str | None = None, retries: int | None = None
+    ) -> ThreadPoolOptions:
+        """This pool for calls of another urgency: the ``submit`` and ``map`` of the answer take these options along.
+
+        Calls of a higher ``priority`` begin first; among equals those with the earlier ``deadline``, then the earlier ones.
+        A call that has not begun ``deadline`` seconds after its submit never will: its future gets a ``DeadlineMissed`` when its
+        turn comes. ``name`` is what errors call it by. ``retries`` are for calls in processes, whose worker may die.
+
+        >>> with ThreadPoolExecutor(1) as pool:
+        ...     urgent = pool.options(priority=1, deadline=60, name="answer")
+        ...     urgent.submit(divmod, 85, 2).result()
+        (42, 1)
+        """
+        from manycore.futures.options import ThreadPoolOptions, described
+
+        return ThreadPoolOptions(self, described(priority, deadline, name, retries))
+
+    def _map_with(
+        self,
+        options: tuple[Any, ...] | None,
+        fn: Callable[..., _T],
+        iterables: tuple[Iterable[Any], ...],
+        timeout: float | None,
+        buffersize: int | None,
+    ) -> Iterator[_T]:
+        if buffersize is None:
+            return self._map(fn, iterables, timeout, options)
+        if not isinstance(buffersize, int):
+            raise TypeError("buffersize must be an integer or None")
+        if buffersize < 1:
+            raise ValueError("buffersize must be None or > 0")
+        return _buffered_map(self, fn, zip(*iterables, strict=False), timeout, buffersize, options)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Take no more tasks; ``wait`` for those that are there, or cancel what has not begun."""
@@ -157,10 +188,18 @@ class ThreadPoolExecutor(_tasks.ThreadPool, concurrent.futures.ThreadPoolExecuto
 
 
 def _buffered_map(
-    pool: ThreadPoolExecutor, fn: Callable[..., _T], arguments: Iterator[tuple[Any, ...]], timeout: float | None, size: int
+    pool: ThreadPoolExecutor,
+    fn: Callable[..., _T],
+    arguments: Iterator[tuple[Any, ...]],
+    timeout: float | None,
+    size: int,
+    options: tuple[Any, ...] | None = None,
 ) -> Iterator[_T]:
+    def submit(executor: ThreadPoolExecutor, group: tuple[Any, ...]) -> concurrent.futures.Future[_T]:
+        return executor.submit(fn, *group) if options is None else executor._submit_with(options, fn, *group)
+
     end = None if timeout is None else timeout + time.monotonic()
-    waiting = deque(pool.submit(fn, *group) for group in itertools.islice(arguments, size))
+    waiting = deque(submit(pool, group) for group in itertools.islice(arguments, size))
     # The results do not keep the executor alive.
     reference = weakref.ref(pool)
 
@@ -169,7 +208,7 @@ def _buffered_map(
             while waiting:
                 executor = reference()
                 if executor is not None and (group := next(arguments, None)) is not None:
-                    waiting.append(executor.submit(fn, *group))
+                    waiting.append(submit(executor, group))
                 del executor
                 yield _result_or_cancel(waiting.popleft(), end)
         finally:

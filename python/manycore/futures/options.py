@@ -1,0 +1,79 @@
+"""Priorities, deadlines and names of calls: ``pool.options(...)`` and the errors that come of them."""
+
+from __future__ import annotations
+
+from manycore import _tasks
+
+TYPE_CHECKING = False  # as typing's, whose import would be a third of this package's
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from typing import Any, TypeVar
+
+    from manycore.futures.progress import Progress
+    from manycore.futures.thread import ThreadPoolExecutor
+
+    _T = TypeVar("_T")
+
+
+class DeadlineMissed(TimeoutError):
+    """The call was to begin within its deadline; its turn came later, so it was never run.
+
+    ``name`` is that of the call and ``late`` says by how many seconds its turn came too late.
+    """
+
+    def __init__(self, text: str, name: str = "", late: float = 0.0) -> None:
+        super().__init__(text)
+        self.name = name
+        self.late = late
+
+
+def _missed(function: Callable[..., object], name: str | None, seconds: float, late: float) -> DeadlineMissed:
+    called = name or getattr(function, "__qualname__", None) or repr(function)
+    text = (
+        f"{called}: was to begin within {seconds:g} s of its submit, but its turn came {late:.3g} s too late, so it was not run; "
+        "give it a higher priority or a later deadline, or the pool more workers"
+    )
+    return DeadlineMissed(text, called, late)
+
+
+def described(priority: int, deadline: float | None, name: str | None, retries: int | None) -> tuple[Any, ...]:
+    """What the extension takes, checked."""
+    if not isinstance(priority, int) or not -(2**31) <= priority < 2**31:
+        raise ValueError(f"options: priority: expected an int of 32 bits, got {priority!r}")
+    if deadline is not None and not deadline >= 0:
+        raise ValueError(f"options: deadline: expected seconds from now, 0 or more, or None, got {deadline!r}")
+    if name is not None and not isinstance(name, str):
+        raise TypeError(f"options: name: expected a str or None, got {name!r}")
+    if retries not in (None, 0, 1, 2, 3):
+        raise ValueError(f"options: retries: expected 0, 1, 2 or 3, or None for the pool's, got {retries!r}")
+    return (priority, None if deadline is None else float(deadline), name, _missed)
+
+
+class ThreadPoolOptions:
+    """A pool as ``pool.options(...)`` gives it: ``submit`` and ``map`` go to the pool, with these options."""
+
+    __slots__ = ("_options", "_pool")
+
+    def __init__(self, pool: ThreadPoolExecutor, options: tuple[Any, ...]) -> None:
+        self._pool = pool
+        self._options = options
+
+    def submit(self, fn: Callable[..., _T], /, *args: Any, **kwargs: Any) -> _tasks.Future[_T]:
+        """As the pool's ``submit``. The deadline counts from here."""
+        return self._pool._submit_with(self._options, fn, *args, **kwargs)
+
+    def map(
+        self,
+        fn: Callable[..., _T],
+        *iterables: Iterable[Any],
+        timeout: float | None = None,
+        chunksize: int = 1,
+        buffersize: int | None = None,
+        progress: Progress = None,
+    ) -> Iterator[_T]:
+        """As the pool's ``map``. The deadline counts from here for each item; with ``buffersize``, from when it is taken."""
+        if progress:
+            from manycore.futures import progress as display
+
+            return display.of_threads(self, fn, iterables, timeout, buffersize, progress)
+        return self._pool._map_with(self._options, fn, iterables, timeout, buffersize)
