@@ -12,9 +12,9 @@ namespace manycore::base {
 
 enum class ForkStep {
   kPrograms,   // waits for programs that run: they loop, keep groups and take memory
-  kGroups,     // trace/groups.h
   kTasks,      // sched/workers.h: ends threads that sleep
-  kLoops,      // ends the workers
+  kLoops,      // ends the workers; a thread that ends gives back what it kept groups in
+  kGroups,     // trace/groups.h
   kAddresses,  // memory/addressed_blocks.h, which takes from the pool
   kPool,
   kCount,
