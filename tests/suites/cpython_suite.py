@@ -34,10 +34,13 @@ class Suite:
     modules: tuple[str, ...]
     patterns: tuple[str, ...]
     seconds: int
+    where: str = "threads"  # that tasks must have gone through
 
 
+FUTURES = ("test.test_concurrent_futures",)
 SUITES = [
-    Suite("futures", ("test.test_concurrent_futures",), ("ThreadPool", "FutureTests"), 300),
+    Suite("futures and threads", FUTURES, ("ThreadPool", "FutureTests"), 300),
+    Suite("processes", FUTURES, ("ProcessPool",), 900, "processes"),
     Suite(
         "asyncio",
         ("test.test_asyncio.test_base_events", "test.test_asyncio.test_events", "test.test_asyncio.test_futures")
@@ -50,14 +53,14 @@ SUITES = [
 
 def modules_of(python: Path, suite: Suite) -> list[str]:
     """The package of tests has a module a subject from 3.12 on, and one module before."""
-    if suite.name != "futures":
+    if suite.modules != FUTURES:
         return list(suite.modules)
     program = """
 import pkgutil, test.test_concurrent_futures as t
 print(*(f"{t.__name__}.{m.name}" for m in pkgutil.iter_modules(t.__path__)) if hasattr(t, "__path__") else [t.__name__])
 """
     names = subprocess.run([python, "-c", program], capture_output=True, text=True, check=True).stdout.split()
-    return [name for name in names if not name.endswith(("util", "executor", "deadlock", "process_pool"))]
+    return [name for name in names if not name.endswith(("util", "executor"))]
 
 
 def has_tests(python: Path) -> bool:
@@ -92,20 +95,22 @@ def expected(version: str) -> dict[str, str]:
 
 
 def run(folder: Path, suite: Suite, fast: bool) -> tuple[dict[str, list[str]], int]:
-    """Outcomes by test id, and how many tasks ran on our threads."""
-    out, counts = folder / f"{suite.name}.json", folder / f"{suite.name}.counts"
+    """Outcomes by test id, and how many tasks ran on our threads or in our processes."""
+    out, counts, said = (folder / f"{suite.name}.{ending}" for ending in ("json", "counts", "log"))
     for path in (out, counts):
         path.unlink(missing_ok=True)
     python = folder / "bin" / "python"
     command = [str(python), str(HERE / "unittest_outcomes.py"), str(out), ",".join(suite.patterns), *modules_of(python, suite)]
     environment = {**os.environ, "MANYCORE_SUITE_COUNTS": str(counts), "MANYCORE_SUITE_LEAVE_OUT": ",".join(SLOW if fast else ())}
     environment.pop("PYTHONPATH", None)
-    with open(folder / f"{suite.name}.log", "w") as log:
+    with open(said, "w") as log:
         subprocess.run(command, stdout=log, stderr=log, cwd=folder, env=environment, timeout=suite.seconds, check=False)
     if not out.exists():
-        print((folder / f"{suite.name}.log").read_text()[-4000:])
+        print(said.read_text()[-4000:])
         raise SystemExit(f"cpython_suite: {suite.name} ended without a result on {folder.name}")
-    tasks = sum(int(line) for line in counts.read_text().split()) if counts.exists() else 0
+    column = ("threads", "processes").index(suite.where)
+    lines = counts.read_text().splitlines() if counts.exists() else []
+    tasks = sum(int(line.split()[column]) for line in lines)
     return json.loads(out.read_text()), tasks
 
 
@@ -119,7 +124,7 @@ def report(version: str, suite: Suite, outcomes: dict[str, list[str]], tasks: in
     mended = [name for name in by["passed"] if name in reasons]
     print(
         f"Python {version}, {suite.name}: {len(by['passed'])} passed, {len(by['skipped'])} skipped, "
-        f"{len(by['failed'])} failed ({len(by['failed']) - len(unexpected)} expected); {tasks} tasks on our threads"
+        f"{len(by['failed'])} failed ({len(by['failed']) - len(unexpected)} expected); {tasks} tasks through our {suite.where}"
     )
     for name in unexpected:
         print(f"  fails unexpectedly: {name}")
@@ -128,7 +133,7 @@ def report(version: str, suite: Suite, outcomes: dict[str, list[str]], tasks: in
     for name in mended:
         print(f"  passes though it is listed: {name}")
     if tasks == 0:
-        print("  no task ran on our threads: the classes were not swapped")
+        print(f"  no task went through our {suite.where}: the classes were not swapped")
     return bool(outcomes) and tasks > 0 and not unexpected and not mended
 
 
@@ -136,17 +141,21 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--fast", action="store_true")
     parser.add_argument("--show", action="store_true")
+    parser.add_argument("--only", help="a part of a suite's name, and a part of a Python's path after a comma")
     args = parser.parse_args()
     pythons = [
         path for path in (ROOT / name if not name.startswith("/") else Path(name) for name in CANDIDATES) if has_tests(path)
     ]
+    only, _, which = (args.only or "").partition(",")
+    pythons = [path for path in pythons if which in str(path)]
+    suites = [suite for suite in (SUITES[:1] if args.fast else SUITES) if only in suite.name]
     if not pythons:
         print("cpython_suite: no Python with its tests; script/setup installs libpython3.11-testsuite on Debian")
         return 1
     good = True
     for python in pythons[:1] if args.fast else pythons:
         folder = environment_for(python)
-        for suite in SUITES[:1] if args.fast else SUITES:
+        for suite in suites:
             outcomes, tasks = run(folder, suite, args.fast)
             good &= report(folder.name, suite, outcomes, tasks, args.show)
     return 0 if good else 1

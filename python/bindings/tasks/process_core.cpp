@@ -16,7 +16,11 @@ namespace {
 constexpr int64_t kLookUp = 100'000'000;  // the main thread looks for signals so often while it waits
 constexpr size_t kMostFunctions = 1024;
 
+int64_t answered = 0;  // with the GIL
+
 }  // namespace
+
+int64_t calls_answered() { return answered; }
 
 // Functions and classes that pickle finds by their module and plain name. They are sent once to each worker; what the name means
 // is looked up each time, here as there.
@@ -203,6 +207,7 @@ void ProcessCore::complete(worker::Finished& finished, bool may_call, bool feeds
   const Reference future = Reference::to(owner->future);
   Reference outcome;
   bool failed = finished.how != worker::Finished::How::result;
+  if (finished.how != worker::Finished::How::died) ++answered;
   if (finished.how == worker::Finished::How::died) {
     const worker::Death& death = finished.death;
     const Reference exit_code = death.known ? Reference(PyLong_FromLong(death.exit_code)) : Reference::to(Py_None);

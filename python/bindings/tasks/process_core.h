@@ -28,6 +28,9 @@ struct TaskOwner {
   int instruction;
 };
 
+// How many calls worker processes have answered, of all pools of this process.
+int64_t calls_answered();
+
 class ProcessCore final : public FutureSource {
  public:
   ProcessCore(PyObject* self, int slots) : crew(worker::Crew::make(slots)), self_(self) {}

@@ -206,6 +206,8 @@ PyObject* open_process(PyObject*, PyObject* process) {
   return descriptor < 0 ? PyErr_SetFromErrno(PyExc_OSError) : PyLong_FromLong(descriptor);
 }
 
+PyObject* count_calls(PyObject*, PyObject*) { return PyLong_FromLongLong(calls_answered()); }
+
 template <auto method>
 PyCFunction cast() {
   return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(method));
@@ -320,6 +322,7 @@ PyType_Spec pool_spec = {"manycore._tasks.ProcessPool", sizeof(PoolObject), 0,
 PyMethodDef functions[] = {
     {"open_process", open_process, METH_O,
      "open_process(pid, /)\n--\n\nA descriptor that becomes readable when the process ends."},
+    {"calls_answered", count_calls, METH_NOARGS, "How many calls worker processes have answered to this process."},
     {nullptr, nullptr, 0, nullptr},
 };
 
