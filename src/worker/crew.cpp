@@ -104,6 +104,19 @@ int Crew::live_workers() {
       std::count_if(workers_.begin(), workers_.end(), [](const Worker& worker) { return worker.presence != Presence::none; }));
 }
 
+bool Crew::short_of_ready() {
+  const std::lock_guard lock(mutex_);
+  return std::none_of(workers_.begin(), workers_.end(), [](const Worker& worker) { return worker.idle && worker.was_ready; }) &&
+         std::any_of(workers_.begin(), workers_.end(), [](const Worker& worker) { return worker.presence == Presence::none; });
+}
+
+void Crew::end_worker(int slot, uint64_t incarnation) {
+  const std::lock_guard lock(mutex_);
+  const Worker& worker = workers_[static_cast<size_t>(slot)];
+  const bool there = worker.incarnation == incarnation && worker.presence != Presence::none && worker.process > 0;
+  if (there && !worker.ended.load(std::memory_order_acquire)) kill(worker.process, SIGKILL);
+}
+
 void Crew::dismiss_all() {
   const std::lock_guard lock(mutex_);
   for (Worker& worker : workers_) {
@@ -236,6 +249,7 @@ Waited Crew::wait_in_background(int64_t timeout_nanoseconds) {
   const auto ready = [this] {
     if (poked_.load(std::memory_order_acquire) || deaths_.load(std::memory_order_acquire) > 0) return true;
     if (departed_.load(std::memory_order_acquire)) return true;  // another thread has settled the death
+    if (page_->unread.load(std::memory_order_acquire) != 0 && something_to_sweep()) return true;
     const bool each = (page_->bell.load(std::memory_order_relaxed) & kServeEach) != 0;
     if (each && collectable_.load(std::memory_order_acquire)) return true;
     return (each || more_wanted_.load(std::memory_order_relaxed)) && something_to_sweep();

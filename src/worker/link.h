@@ -29,6 +29,7 @@ inline constexpr uint32_t kServeEach = 8;         // somebody waits for replies 
 struct PoolPage {
   Bell bell{0};
   std::atomic<uint64_t> leader_ticket{0};        // of the call that the leader waits for
+  std::atomic<uint32_t> unread{0};               // a worker went to sleep and nobody had read its replies for a while
   alignas(64) std::atomic<uint32_t> spinner{0};  // 1 + the slot of the one idle worker that may wait awake; 0: the place is free
 };
 

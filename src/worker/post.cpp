@@ -1,10 +1,15 @@
 #include "worker/post.h"
 
+#include <utility>
+
 #include "manycore/errors.h"
 #include "os/pages.h"
 
 namespace manycore::worker {
 namespace {
+
+// Results that nobody asks for are freed after this, and nobody who is about to ask is disturbed.
+constexpr int64_t kPatience = 10'000'000;
 
 Link link_or_fail(int descriptor, int slot) {
   Link link(descriptor, slot);
@@ -39,7 +44,15 @@ Waited Post::wait(int64_t timeout_nanoseconds) {
       return Waited::ready;
     }
   }
-  const Waited waited = sleep_until(link_.page().bell, kWorkerAsleep, timeout_nanoseconds, ready);
+  Waited waited = Waited::timed_out;
+  if (std::exchange(untold_, false)) {
+    waited = sleep_until(link_.page().bell, kWorkerAsleep, kPatience, ready);
+    if (waited == Waited::timed_out && replies_.unread()) {
+      pool_->unread.store(1, std::memory_order_release);
+      ring(pool_->bell, kBackgroundAsleep);
+    }
+  }
+  if (waited == Waited::timed_out) waited = sleep_until(link_.page().bell, kWorkerAsleep, timeout_nanoseconds, ready);
   spinner_.note_wait(os::now_nanoseconds() - begin);
   return waited;
 }
@@ -71,15 +84,20 @@ void Post::wake_pool(uint64_t ticket, bool full) {
   const uint32_t bell = pool_->bell.load(std::memory_order_relaxed);
   if ((bell & kLeaderPresent) != 0) {
     // Awake it looks at the rings anyway. Asleep it is woken for what it waits for, and when work or room runs out.
+    const bool its_own = ticket == pool_->leader_ticket.load(std::memory_order_relaxed);
+    untold_ = untold_ || !its_own;
     if ((bell & kLeaderAsleep) == 0) return;
-    if (ticket == pool_->leader_ticket.load(std::memory_order_relaxed)) {
+    if (its_own) {
       ring(pool_->bell, kLeaderAsleep);
       return;
     }
   }
   LinkPage& page = link_.page();
   const bool refill = requests_.position() >= page.refill_at.load(std::memory_order_relaxed);
-  if (!full && !refill && (bell & kServeEach) == 0) return;
+  if (!full && !refill && (bell & kServeEach) == 0) {
+    untold_ = true;
+    return;
+  }
   if (refill) page.refill_at.store(~uint64_t{0}, std::memory_order_relaxed);
   ring(pool_->bell, (bell & kBackgroundAsleep) != 0 ? kBackgroundAsleep : kLeaderAsleep);
 }

@@ -39,6 +39,7 @@ class MANYCORE_API Post {
   RingReader requests_;
   RingWriter replies_;
   Spinner spinner_;
+  bool untold_ = false;  // a reply was sent that nobody was woken for
 };
 
 }  // namespace manycore::worker

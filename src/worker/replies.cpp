@@ -26,6 +26,7 @@ void Crew::sweep() {
 }
 
 void Crew::sweep_locked() {
+  page_->unread.store(0, std::memory_order_relaxed);
   for (Worker& worker : workers_) {
     if (worker.presence == Presence::none) continue;
     const bool ended = worker.ended.load(std::memory_order_acquire);

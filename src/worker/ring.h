@@ -56,6 +56,8 @@ class MANYCORE_API RingWriter {
   bool withdraw(uint64_t position);
   // Has the reader taken the record, or gone past it?
   bool is_taken(uint64_t position) const;
+  // Is there something that the reader has not let go?
+  bool unread() const { return state_->read.load(std::memory_order_acquire) != written_; }
 
  private:
   RecordHead* head_at(uint64_t position) const { return reinterpret_cast<RecordHead*>(bytes_ + (position & (capacity_ - 1))); }

@@ -187,3 +187,98 @@ def limit_memory() -> None:
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     limit = pages * resource.getpagesize() + (256 << 20)
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+
+
+def start_child() -> int:
+    child = os.fork()
+    while child == 0:
+        signal.pause()
+    return child
+
+
+def say(text: str) -> None:
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+def fork_and_wait() -> tuple[int, int]:
+    child = os.fork()
+    if child == 0:
+        os._exit(5)
+    return os.getpid(), os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def sum_in_own_pool(count: int) -> int:
+    from manycore.futures.process import ProcessPoolExecutor
+
+    with ProcessPoolExecutor(2) as pool:
+        return sum(pool.map(double, range(count)))
+
+
+def pids_of_own_pool() -> list[int]:
+    from manycore.futures.process import ProcessPoolExecutor
+
+    global GLOBAL
+    pool = ProcessPoolExecutor(2)
+    GLOBAL = pool  # type: ignore[assignment]  # it ends with the process and no sooner
+    pool.submit(nap, 0).result()
+    return list(pool._processes or ())
+
+
+def ignore_signals() -> int:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    return os.getpid()
+
+
+def raise_at_signal() -> int:
+    def handle(*_: object) -> None:
+        raise InterruptedError("by a signal")
+
+    signal.signal(signal.SIGUSR1, handle)
+    return os.getpid()
+
+
+ALARMS = 0
+
+
+def set_alarms() -> None:
+    def handle(*_: object) -> None:
+        global ALARMS
+        ALARMS += 1
+
+    signal.signal(signal.SIGALRM, handle)
+    signal.setitimer(signal.ITIMER_REAL, 0.01, 0.01)
+
+
+def alarms() -> tuple[int, int]:
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    return os.getpid(), ALARMS
+
+
+def interrupt_itself() -> None:
+    raise KeyboardInterrupt
+
+
+def groups() -> tuple[int, int]:
+    return os.getpgid(0), os.getsid(0)
+
+
+class Held:
+    def name(self) -> str:
+        return "held"
+
+
+def fill_memory() -> int:
+    return len(b"x" * (1 << 40))
+
+
+def grow_and_die(count: int) -> None:
+    data = bytearray(os.urandom(1)) * count
+    die("kill")
+    del data
+
+
+def slow_double(x: int) -> int:
+    time.sleep(0.01)
+    return 2 * x

@@ -18,6 +18,18 @@ constexpr size_t kMostFunctions = 1024;
 
 int64_t answered = 0;  // with the GIL
 
+// What an error calls a function that must not be kept alive for that.
+Reference name_of(PyObject* function) {
+  Reference name(PyObject_GetAttrString(function, "__qualname__"));
+  if (!name) {
+    PyErr_Clear();
+    const Reference inner(PyObject_GetAttrString(function, "func"));  // of a partial
+    if (inner) name = Reference(PyObject_GetAttrString(inner.get(), "__qualname__"));
+  }
+  PyErr_Clear();
+  return name && PyUnicode_Check(name.get()) ? std::move(name) : Reference(PyUnicode_FromString(Py_TYPE(function)->tp_name));
+}
+
 }  // namespace
 
 int64_t calls_answered() { return answered; }
@@ -90,8 +102,12 @@ PyObject* ProcessCore::submit(PyObject* function, PyObject* arguments, PyObject*
     }
   }
   if (written) return send(std::move(call), pickled, function);
-  // What cannot be pickled is the future's business, as in the standard.
+  // What cannot be pickled is the future's business, as in the standard, which starts its processes even so.
   const Reference exception = take_raised();
+  if (!started || crew->short_of_ready()) {
+    if (!Reference(PyObject_CallNoArgs(starter.get()))) return nullptr;
+    started = true;
+  }
   Reference future(new_future());
   return future && set_exception(future.get(), exception.get()) == 0 ? future.release() : nullptr;
 }
@@ -126,9 +142,11 @@ PyObject* ProcessCore::send(std::unique_ptr<worker::Call> call, Pickled& pickled
   call->payload = std::move(pickled.payload);
   call->leases = std::move(pickled.leases);
   if (pickled.payload_in_block) call->flags |= kPayloadInBlock;
+  if (breaks) call->flags |= kEndIfUnreadable;
   Reference future(new_future());
-  if (!future) return nullptr;
-  auto* owner = new TaskOwner{Py_NewRef(future.get()), Py_NewRef(self_), Py_NewRef(function), nullptr, 0};
+  Reference named = (call->flags & kFunctionInside) != 0 ? name_of(function) : Reference::to(function);
+  if (!future || !named) return nullptr;
+  auto* owner = new TaskOwner{Py_NewRef(future.get()), Py_NewRef(self_), named.release(), nullptr, 0};
   if (PyFrameObject* frame = PyEval_GetFrame()) {
     owner->code = reinterpret_cast<PyObject*>(PyFrame_GetCode(frame));
     owner->instruction = PyFrame_GetLasti(frame);
@@ -194,6 +212,22 @@ Reference ProcessCore::outcome_of(worker::Finished& finished) {
   return Reference(Py_BuildValue("(OOd)", opened.get(), Py_None, nanoseconds));
 }
 
+Reference ProcessCore::death_of(const worker::Death& death, const TaskOwner& owner) {
+  const Reference exit_code = death.known ? Reference(PyLong_FromLong(death.exit_code)) : Reference::to(Py_None);
+  return Reference(PyObject_CallFunction(death_error.get(), "LOLOOi", static_cast<long long>(death.process), exit_code.get(),
+                                         static_cast<long long>(death.peak_bytes), owner.function,
+                                         owner.code != nullptr ? owner.code : Py_None, owner.instruction));
+}
+
+// Breaks the pool by the death of the worker that sent it.
+Reference ProcessCore::unreadable(const worker::Finished& finished, const TaskOwner& owner) {
+  const Reference why = take_raised();
+  crew->end_worker(finished.worker, finished.incarnation);
+  Reference broken = death_of({}, owner);
+  if (broken) PyException_SetCause(broken.get(), Py_NewRef(why.get()));
+  return broken;
+}
+
 void ProcessCore::complete(worker::Finished& finished, bool may_call, bool feeds) {
   auto* owner = static_cast<TaskOwner*>(finished.call->owner);
   // Whoever looks may hold the future's condition, as wait() does while it counts what is done: nothing may be done under its eyes.
@@ -209,13 +243,10 @@ void ProcessCore::complete(worker::Finished& finished, bool may_call, bool feeds
   bool failed = finished.how != worker::Finished::How::result;
   if (finished.how != worker::Finished::How::died) ++answered;
   if (finished.how == worker::Finished::How::died) {
-    const worker::Death& death = finished.death;
-    const Reference exit_code = death.known ? Reference(PyLong_FromLong(death.exit_code)) : Reference::to(Py_None);
-    outcome = Reference(PyObject_CallFunction(death_error.get(), "LOLOOi", static_cast<long long>(death.process), exit_code.get(),
-                                              static_cast<long long>(death.peak_bytes), owner->function,
-                                              owner->code != nullptr ? owner->code : Py_None, owner->instruction));
+    outcome = death_of(finished.death, *owner);
   } else {
     outcome = outcome_of(finished);
+    if (!outcome && breaks) outcome = unreadable(finished, *owner), failed = true;
   }
   if (!outcome) {
     outcome = take_raised();

@@ -23,7 +23,7 @@ namespace manycore::python::tasks {
 struct TaskOwner {
   PyObject* future;
   PyObject* core;      // the Python object, so that the future's source lives
-  PyObject* function;  // for the text of errors
+  PyObject* function;  // for the text of errors; its name, where it is not a module's
   PyObject* code;      // where it was submitted: code object and instruction
   int instruction;
 };
@@ -61,6 +61,7 @@ class ProcessCore final : public FutureSource {
   Reference death_error;  // death_error(process, exit code, peak bytes, function, code, instruction): an exception
   Reference refusal;      // what submit() raises; null while it works
   int retries = 0;
+  bool breaks = false;  // as the standard: what cannot be read, here or in a worker, breaks the pool
   bool started = false;
   bool shut_down = false;
 
@@ -72,6 +73,8 @@ class ProcessCore final : public FutureSource {
     Reference name;
   };
 
+  Reference death_of(const worker::Death& death, const TaskOwner& owner);
+  Reference unreadable(const worker::Finished& finished, const TaskOwner& owner);
   PyObject* send(std::unique_ptr<worker::Call> call, Pickled& pickled, PyObject* function);
   const Known* known(PyObject* function);
   std::shared_ptr<worker::Function> anonymous();

@@ -12,7 +12,8 @@ inline constexpr uint32_t kItems = 4;            // items; results, exceptions b
 inline constexpr uint32_t kItemsAreTuples = 8;   // of arguments
 inline constexpr uint32_t kPayloadInBlock = 16;  // the last block holds the payload
 
-inline constexpr uint32_t kPacked = 64;  // the payload is no pickle but packed numbers (packed.h); of a reply too
+inline constexpr uint32_t kPacked = 64;            // the payload is no pickle but packed numbers (packed.h); of a reply too
+inline constexpr uint32_t kEndIfUnreadable = 128;  // as the standard's worker, which ends where a call cannot be read
 
 // Of a reply.
 inline constexpr uint32_t kNone = 32;  // the result is None, without a payload

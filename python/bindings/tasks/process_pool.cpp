@@ -147,6 +147,11 @@ PyObject* limit_calls(PyObject* self, PyObject* value) {
   Py_RETURN_NONE;
 }
 
+PyObject* set_breaking(PyObject* self, PyObject*) {
+  core_of(self).breaks = true;
+  Py_RETURN_NONE;
+}
+
 PyObject* set_retries(PyObject* self, PyObject* value) {
   const long retries = PyLong_AsLong(value);
   if (retries == -1 && PyErr_Occurred() != nullptr) return nullptr;
@@ -223,6 +228,7 @@ PyMethodDef core_methods[] = {
     {"joined", joined, METH_VARARGS, "joined(slot, pid, /)\n--\n\nThe slot's process was started."},
     {"abandon", abandon, METH_O, "No process could be started for the slot."},
     {"limit_calls", limit_calls, METH_O, "Workers leave after so many calls."},
+    {"set_breaking", set_breaking, METH_NOARGS, "What cannot be read, here or in a worker, ends the worker, as in the standard."},
     {"set_retries", set_retries, METH_O, "How often a call is run again whose worker died."},
     {"serve", serve, METH_NOARGS,
      "For the background thread: wait until workers are gone, as a list of (pid, exit code, asked to leave, was ready), or "

@@ -123,6 +123,7 @@ WorkerLoop::Step WorkerLoop::step() {
   reply.nanoseconds = static_cast<uint64_t>(os::now_nanoseconds() - begin);
   bool sent;
   if (!result) {
+    if (!input && (request.flags & kEndIfUnreadable) != 0) return Step::failed;
     sent = send_error(reply, take_raised().get());
   } else {
     sent = items ? send_items(reply, item_results) : send_result(reply, result.get());

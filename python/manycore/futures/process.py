@@ -63,9 +63,9 @@ def _line_of(code: CodeType, instruction: int) -> int:
 
 
 def _death_error(
-    pid: int, exit_code: int | None, peak_bytes: int, function: Callable[..., object], code: CodeType | None, instruction: int
+    pid: int, exit_code: int | None, peak_bytes: int, function: Callable[..., object] | str, code: CodeType | None, instruction: int
 ) -> WorkerDied:
-    name = getattr(function, "__qualname__", None) or repr(function)
+    name = function if isinstance(function, str) else getattr(function, "__qualname__", None) or repr(function)
     where = f", submitted at {code.co_filename}:{_line_of(code, instruction)}" if code is not None else ""
     memory = f" (peak memory {peak_bytes / 2**20:.0f} MiB)" if peak_bytes else ""
     text = f"{name}: its worker process {pid} {_ending(exit_code)}{memory}{where}; other calls are not concerned"
@@ -101,6 +101,8 @@ class _Team:
         self.foreign = False  # another process's, which has forked this one
         self.maps: set[ChunkedMap] = set()  # that have items left to send
         self.core = _tasks.ProcessCore(slots, self.start_missing, _broken_error if breaks else _death_error)
+        if breaks:
+            self.core.set_breaking()
 
     def start_missing(self) -> None:
         """A call found nobody idle. Forks come all at once, before the pool has a thread, the others one by one."""
