@@ -11,6 +11,19 @@ OFFERED = """
     _core recording session waiting futures main_interpreter
 """.split()
 
+# Of the standard library, in any of its releases.
+SMALL = {
+    "__future__",
+    "typing",
+    "_typing",
+    "importlib",
+    "_interpreters",
+    "_xxsubinterpreters",
+    "_xxinterpchannels",
+    "copyreg",
+    "_io",
+}
+
 IMPORT_SECONDS = """
 import time
 import concurrent.futures, multiprocessing
@@ -58,6 +71,25 @@ def test_warnings_of_recorded_work_have_their_rules_however_the_arrays_came() ->
 
 
 def test_the_futures_import_in_15_ms_beyond_the_standard_ones() -> None:
-    """Time of the processor: it waits for no disk and no neighbour. benchmarks/tasks.py measures what the clock says."""
-    seconds = [float(printed(IMPORT_SECONDS)[0]) for _ in range(7)]
-    assert min(seconds) <= 0.015, seconds
+    """Time of the processor: it waits for no disk. A neighbour who shares a core's caches makes everything longer, never shorter, so
+    one quiet moment in fifty tries is enough. benchmarks/tasks.py measures what the clock says."""
+    seconds = []
+    for _ in range(50):
+        seconds.append(float(printed(IMPORT_SECONDS)[0]))
+        if seconds[-1] <= 0.015:
+            return
+    raise AssertionError(f"the quickest of {len(seconds)} imports took {min(seconds):.4f} s of processor time")
+
+
+def test_the_futures_import_nothing_large() -> None:
+    """What does not depend on the machine: the modules that come with the executors, beyond the standard ones."""
+    program = """
+import sys, concurrent.futures.process, concurrent.futures.thread, multiprocessing
+before = set(sys.modules)
+from manycore.futures import ProcessPoolExecutor, ThreadPoolExecutor
+print(*sorted(set(sys.modules) - before))
+"""
+    ours = {name for name in printed(program) if name.partition(".")[0] == "manycore"}
+    others = set(printed(program)) - ours
+    assert {"manycore._tasks", "manycore.futures.process"} <= ours and len(ours) <= 16, ours
+    assert {name.partition(".")[0] for name in others} <= SMALL, others

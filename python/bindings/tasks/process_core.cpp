@@ -142,7 +142,7 @@ PyObject* ProcessCore::send(std::unique_ptr<worker::Call> call, Pickled& pickled
   call->payload = std::move(pickled.payload);
   call->leases = std::move(pickled.leases);
   if (pickled.payload_in_block) call->flags |= kPayloadInBlock;
-  if (breaks) call->flags |= kEndIfUnreadable;
+  if (breaking) call->flags |= kEndIfUnreadable;
   Reference future(new_future());
   Reference named = (call->flags & kFunctionInside) != 0 ? name_of(function) : Reference::to(function);
   if (!future || !named) return nullptr;
@@ -191,43 +191,6 @@ void ProcessCore::free_owner(TaskOwner* owner) {
   Py_DECREF(core);
 }
 
-// A result, or null with what it could not be read for.
-Reference ProcessCore::outcome_of(worker::Finished& finished) {
-  if ((finished.flags & kNone) != 0) return Reference::to(Py_None);
-  // Buffers may outlive pool and worker, and the file as long as they do.
-  const std::weak_ptr<worker::Crew> weak = crew;
-  const auto give_back = [weak, slot = finished.worker, incarnation = finished.incarnation](const worker::BlockPlace& place) {
-    if (const auto owner = weak.lock()) owner->release_block(slot, incarnation, place);
-  };
-  const auto payload = std::as_bytes(std::span(finished.payload));
-  const bool packed = (finished.flags & kPacked) != 0;
-  Reference opened = (packed ? raw_payload : from_bytes)(payload, finished.blocks, (finished.flags & kPayloadInBlock) != 0,
-                                                         finished.reader.get(), give_back);
-  if (!opened || !packed) return opened;
-  Py_buffer view;
-  if (PyObject_GetBuffer(opened.get(), &view, PyBUF_SIMPLE) < 0) return {};
-  const double nanoseconds =
-      PackedReader(worker::Bytes(static_cast<const std::byte*>(view.buf), static_cast<size_t>(view.len))).nanoseconds();
-  PyBuffer_Release(&view);
-  return Reference(Py_BuildValue("(OOd)", opened.get(), Py_None, nanoseconds));
-}
-
-Reference ProcessCore::death_of(const worker::Death& death, const TaskOwner& owner) {
-  const Reference exit_code = death.known ? Reference(PyLong_FromLong(death.exit_code)) : Reference::to(Py_None);
-  return Reference(PyObject_CallFunction(death_error.get(), "LOLOOi", static_cast<long long>(death.process), exit_code.get(),
-                                         static_cast<long long>(death.peak_bytes), owner.function,
-                                         owner.code != nullptr ? owner.code : Py_None, owner.instruction));
-}
-
-// Breaks the pool by the death of the worker that sent it.
-Reference ProcessCore::unreadable(const worker::Finished& finished, const TaskOwner& owner) {
-  const Reference why = take_raised();
-  crew->end_worker(finished.worker, finished.incarnation);
-  Reference broken = death_of({}, owner);
-  if (broken) PyException_SetCause(broken.get(), Py_NewRef(why.get()));
-  return broken;
-}
-
 void ProcessCore::complete(worker::Finished& finished, bool may_call, bool feeds) {
   auto* owner = static_cast<TaskOwner*>(finished.call->owner);
   // Whoever looks may hold the future's condition, as wait() does while it counts what is done: nothing may be done under its eyes.
@@ -246,7 +209,7 @@ void ProcessCore::complete(worker::Finished& finished, bool may_call, bool feeds
     outcome = death_of(finished.death, *owner);
   } else {
     outcome = outcome_of(finished);
-    if (!outcome && breaks) outcome = unreadable(finished, *owner), failed = true;
+    if (!outcome && breaking) outcome = unreadable(finished, *owner), failed = true;
   }
   if (!outcome) {
     outcome = take_raised();

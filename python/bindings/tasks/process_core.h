@@ -61,7 +61,7 @@ class ProcessCore final : public FutureSource {
   Reference death_error;  // death_error(process, exit code, peak bytes, function, code, instruction): an exception
   Reference refusal;      // what submit() raises; null while it works
   int retries = 0;
-  bool breaks = false;  // as the standard: what cannot be read, here or in a worker, breaks the pool
+  Reference breaking;  // what submit() raises once a worker has died; null where the pool goes on
   bool started = false;
   bool shut_down = false;
 

@@ -54,6 +54,7 @@ int visit_core(PyObject* self, visitproc visit, void* arg) {
     Py_VISIT(core->starter.get());
     Py_VISIT(core->death_error.get());
     Py_VISIT(core->refusal.get());
+    Py_VISIT(core->breaking.get());
   }
   return 0;
 }
@@ -147,8 +148,8 @@ PyObject* limit_calls(PyObject* self, PyObject* value) {
   Py_RETURN_NONE;
 }
 
-PyObject* set_breaking(PyObject* self, PyObject*) {
-  core_of(self).breaks = true;
+PyObject* set_breaking(PyObject* self, PyObject* refusal) {
+  core_of(self).breaking = Reference::to(refusal);
   Py_RETURN_NONE;
 }
 
@@ -228,7 +229,8 @@ PyMethodDef core_methods[] = {
     {"joined", joined, METH_VARARGS, "joined(slot, pid, /)\n--\n\nThe slot's process was started."},
     {"abandon", abandon, METH_O, "No process could be started for the slot."},
     {"limit_calls", limit_calls, METH_O, "Workers leave after so many calls."},
-    {"set_breaking", set_breaking, METH_NOARGS, "What cannot be read, here or in a worker, ends the worker, as in the standard."},
+    {"set_breaking", set_breaking, METH_O,
+     "As the standard: a worker's death makes submit() raise the given exception, and what cannot be read ends the worker."},
     {"set_retries", set_retries, METH_O, "How often a call is run again whose worker died."},
     {"serve", serve, METH_NOARGS,
      "For the background thread: wait until workers are gone, as a list of (pid, exit code, asked to leave, was ready), or "

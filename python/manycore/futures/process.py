@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import signal
 import threading
 import time
 import warnings
@@ -13,67 +12,18 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor as _Standard
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.context import BaseContext
-from types import CodeType
 from typing import Any
 
 from manycore import _tasks
+from manycore.futures.process_errors import NOT_USABLE, TERMINATED, WorkerDied, broken_error, death_error
 from manycore.futures.process_map import ChunkedMap, buffered
 from manycore.futures.progress import Progress, with_progress
 from manycore.futures.worker_main import Descriptor, main, parent_descriptor
 
 __all__ = ["BrokenProcessPool", "ProcessPoolExecutor", "WorkerDied"]
 
-_NOT_USABLE = "A child process terminated abruptly, the process pool is not usable anymore"
-_TERMINATED = "A process in the process pool was terminated abruptly while the future was running or pending."
 # A worker that ends so often before it is ready will not become ready.
 _MOST_FAILED_STARTS = 10
-
-
-class WorkerDied(BrokenProcessPool):
-    """The worker process ended while it ran this call. The pool goes on.
-
-    `exit_code` is negative for a signal, as in multiprocessing, and None where it is not known; `peak_bytes` is the resident
-    memory that the worker had at most, 0 where it is not known.
-    """
-
-    def __init__(self, text: str, pid: int = 0, exit_code: int | None = None, peak_bytes: int = 0) -> None:
-        super().__init__(text)
-        self.pid = pid
-        self.exit_code = exit_code
-        self.peak_bytes = peak_bytes
-
-
-def _ending(exit_code: int | None) -> str:
-    if exit_code is None:
-        return "ended"
-    if exit_code >= 0:
-        return f"ended with exit code {exit_code}"
-    try:
-        name = signal.Signals(-exit_code).name
-    except ValueError:
-        name = f"signal {-exit_code}"
-    return f"was ended by {name}"
-
-
-def _line_of(code: CodeType, instruction: int) -> int:
-    for begin, end, line in code.co_lines():
-        if begin <= instruction < end and line is not None:
-            return line
-    return code.co_firstlineno
-
-
-def _death_error(
-    pid: int, exit_code: int | None, peak_bytes: int, function: Callable[..., object] | str, code: CodeType | None, instruction: int
-) -> WorkerDied:
-    name = function if isinstance(function, str) else getattr(function, "__qualname__", None) or repr(function)
-    where = f", submitted at {code.co_filename}:{_line_of(code, instruction)}" if code is not None else ""
-    memory = f" (peak memory {peak_bytes / 2**20:.0f} MiB)" if peak_bytes else ""
-    text = f"{name}: its worker process {pid} {_ending(exit_code)}{memory}{where}; other calls are not concerned"
-    return WorkerDied(text, pid, exit_code, peak_bytes)
-
-
-def _broken_error(*_facts: object) -> BrokenProcessPool:
-    return BrokenProcessPool(_TERMINATED)
 
 
 class _Team:
@@ -100,9 +50,9 @@ class _Team:
         self.lock = threading.RLock()
         self.foreign = False  # another process's, which has forked this one
         self.maps: set[ChunkedMap] = set()  # that have items left to send
-        self.core = _tasks.ProcessCore(slots, self.start_missing, _broken_error if breaks else _death_error)
+        self.core = _tasks.ProcessCore(slots, self.start_missing, broken_error if breaks else death_error)
         if breaks:
-            self.core.set_breaking()
+            self.core.set_breaking(BrokenProcessPool(NOT_USABLE))
 
     def start_missing(self) -> None:
         """A call found nobody idle. Forks come all at once, before the pool has a thread, the others one by one."""
@@ -151,7 +101,7 @@ class _Team:
             self.failed_starts = 0 if was_ready else self.failed_starts + 1
             hopeless = not was_ready and (exit_code is None or exit_code >= 0 or self.failed_starts > _MOST_FAILED_STARTS)
             if self.breaks or hopeless:
-                self.break_down(_NOT_USABLE)
+                self.break_down(NOT_USABLE)
             else:
                 self.replace()
 
@@ -165,7 +115,7 @@ class _Team:
             self.core.refuse(BrokenProcessPool(text))
         for process in list(self.processes.values()):
             process.terminate()
-        self.core.fail_waiting(BrokenProcessPool(_TERMINATED))
+        self.core.fail_waiting(BrokenProcessPool(TERMINATED))
         self.core.shut_down(BrokenProcessPool(text))
 
     def shut_down(self, cancel_futures: bool, text: str = "cannot schedule new futures after shutdown") -> None:
@@ -202,7 +152,8 @@ def _serve(team: _Team) -> None:
 _teams: weakref.WeakSet[_Team] = weakref.WeakSet()
 
 
-def _python_exit() -> None:
+def shut_down_all() -> None:
+    """At the interpreter's end; calls that wait are still run."""
     teams = list(_teams)
     for team in teams:
         team.shut_down(False, "cannot schedule new futures after interpreter shutdown")
@@ -224,7 +175,7 @@ def _after_fork_in_child() -> None:
 os.register_at_fork(after_in_child=_after_fork_in_child)
 
 # Before the interpreter's atexit handlers, as the standard's pools.
-threading._register_atexit(_python_exit)  # type: ignore[attr-defined]
+threading._register_atexit(shut_down_all)  # type: ignore[attr-defined]
 
 
 class ProcessPoolExecutor(_tasks.ProcessPool, _Standard):
@@ -387,9 +338,9 @@ class ProcessPoolExecutor(_tasks.ProcessPool, _Standard):
             self._start_anew()
         processes = list(self._team.processes.values())
         with self._team.lock:
-            self._team.broken = self._team.broken or _NOT_USABLE
+            self._team.broken = self._team.broken or NOT_USABLE
             self._core.refuse(RuntimeError("cannot schedule new futures after shutdown"))
-            self._core.fail_waiting(BrokenProcessPool(_TERMINATED))
+            self._core.fail_waiting(BrokenProcessPool(TERMINATED))
         for process in processes:
             getattr(process, how)()
         self.shutdown(wait=True)

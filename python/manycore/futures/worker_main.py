@@ -6,6 +6,7 @@ Only this module and the extension are imported in a worker that starts anew (sp
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from multiprocessing import reduction
 from typing import Any
@@ -49,6 +50,9 @@ def main(
             # Without a word to the pool, which takes that for what it is.
             return
     _tasks.run_worker(memory, slot, blocks, results)
+    # multiprocessing waits for the children of a process that ends, and pools of its own that calls left open have some.
+    if (pools := sys.modules.get("manycore.futures.process")) is not None:
+        pools.shut_down_all()
 
 
 def parent_descriptor() -> int:

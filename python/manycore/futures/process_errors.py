@@ -1,0 +1,65 @@
+"""What a call ends with whose worker process died."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from concurrent.futures.process import BrokenProcessPool
+from types import CodeType
+
+__all__ = ["NOT_USABLE", "TERMINATED", "WorkerDied", "broken_error", "death_error"]
+
+NOT_USABLE = "A child process terminated abruptly, the process pool is not usable anymore"
+TERMINATED = "A process in the process pool was terminated abruptly while the future was running or pending."
+
+
+class WorkerDied(BrokenProcessPool):
+    """The worker process ended while it ran this call. The pool goes on.
+
+    `exit_code` is negative for a signal, as in multiprocessing, and None where it is not known; `peak_bytes` is the resident
+    memory that the worker had at most, 0 where it is not known.
+    """
+
+    def __init__(self, text: str, pid: int = 0, exit_code: int | None = None, peak_bytes: int = 0) -> None:
+        super().__init__(text)
+        self.pid = pid
+        self.exit_code = exit_code
+        self.peak_bytes = peak_bytes
+
+
+def _ending(exit_code: int | None) -> str:
+    if exit_code is None:
+        return "ended"
+    if exit_code >= 0:
+        return f"ended with exit code {exit_code}"
+    try:
+        name = signal.Signals(-exit_code).name
+    except ValueError:
+        name = f"signal {-exit_code}"
+    return f"was ended by {name}"
+
+
+def _line_of(code: CodeType, instruction: int) -> int:
+    for begin, end, line in code.co_lines():
+        if begin <= instruction < end and line is not None:
+            return line
+    return code.co_firstlineno
+
+
+def death_error(
+    pid: int,
+    exit_code: int | None,
+    peak_bytes: int,
+    function: Callable[..., object] | str,
+    code: CodeType | None,
+    instruction: int,
+) -> WorkerDied:
+    name = function if isinstance(function, str) else getattr(function, "__qualname__", None) or repr(function)
+    where = f", submitted at {code.co_filename}:{_line_of(code, instruction)}" if code is not None else ""
+    memory = f" (peak memory {peak_bytes / 2**20:.0f} MiB)" if peak_bytes else ""
+    text = f"{name}: its worker process {pid} {_ending(exit_code)}{memory}{where}; other calls are not concerned"
+    return WorkerDied(text, pid, exit_code, peak_bytes)
+
+
+def broken_error(*_facts: object) -> BrokenProcessPool:
+    return BrokenProcessPool(TERMINATED)
