@@ -64,11 +64,12 @@ def test_an_exception_brings_its_traceback_as_the_cause(pool: Any) -> None:
 
 
 def test_sys_exit_in_a_call_is_its_future_s_and_the_worker_goes_on(pool: Any) -> None:
+    assert pool.submit(tasks.double, 1).result(30) == 2
     before = set(pool._processes)
     with pytest.raises(SystemExit):
         pool.submit(tasks.leave_quietly).result(30)
     assert pool.submit(tasks.double, 1).result(30) == 2
-    assert set(pool._processes) == before
+    assert before and before <= set(pool._processes)
 
 
 def test_what_cannot_be_pickled_fails_alone(pool: Any) -> None:

@@ -1,7 +1,7 @@
 """CPython's own tests of futures, thread pools and asyncio's executors, with our classes in the place of the standard ones.
 
     .venv/bin/python -m tests.suites.cpython_suite           on every Python whose tests are installed
-    .venv/bin/python -m tests.suites.cpython_suite --fast    on one Python, without asyncio's and without three that take seconds
+    .venv/bin/python -m tests.suites.cpython_suite --fast    on one Python, without asyncio's, processes by fork only, without what takes seconds
     .venv/bin/python -m tests.suites.cpython_suite --show    what the failures said as well
 
 The tests run in an environment of their own, in which a .pth file swaps the classes (swapped_executors.py), so that child
@@ -25,7 +25,7 @@ HERE = Path(__file__).parent
 EXPECTED = HERE / "cpython_expected.txt"
 # Debian's interpreter, whose tests are a package, and those that were built with theirs.
 CANDIDATES = ["/usr/bin/python3.11", ".venv-3.12/bin/python", ".venv-3.13/bin/python"]
-SLOW = ("test_hang_global_shutdown_lock", "test_map_timeout", "test_interpreter_shutdown")
+SLOW = ("test_hang_global_shutdown_lock", "test_map_timeout", "test_interpreter_shutdown", "PoolForkserver", "PoolSpawn")
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ def main() -> int:
     ]
     only, _, which = (args.only or "").partition(",")
     pythons = [path for path in pythons if which in str(path)]
-    suites = [suite for suite in (SUITES[:1] if args.fast else SUITES) if only in suite.name]
+    suites = [suite for suite in (SUITES[:2] if args.fast else SUITES) if only in suite.name]
     if not pythons:
         print("cpython_suite: no Python with its tests; script/setup installs libpython3.11-testsuite on Debian")
         return 1
