@@ -12,11 +12,14 @@ cpython_expected.txt does not name with a reason, or passes that it names.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,7 +43,7 @@ class Suite:
 FUTURES = ("test.test_concurrent_futures",)
 SUITES = [
     Suite("futures and threads", FUTURES, ("ThreadPool", "FutureTests"), 300),
-    Suite("processes", FUTURES, ("ProcessPool",), 900, "processes"),
+    Suite("processes", FUTURES, ("ProcessPool",), 600, "processes"),
     Suite(
         "asyncio",
         ("test.test_asyncio.test_base_events", "test.test_asyncio.test_events", "test.test_asyncio.test_futures")
@@ -94,6 +97,22 @@ def expected(version: str) -> dict[str, str]:
     return reasons
 
 
+def end_with_its_stacks(process: subprocess.Popen[bytes]) -> None:
+    """Every process of the session writes where its threads are, one after the other so that no two mix, and is killed."""
+    for folder in sorted(Path("/proc").glob("[0-9]*"), key=lambda folder: int(folder.name)):
+        with contextlib.suppress(OSError):
+            state, parent, _, session = (folder / "stat").read_text().rpartition(")")[2].split()[:4]
+            if int(session) != process.pid:
+                continue
+            waits = [(thread / "wchan").read_text() for thread in (folder / "task").iterdir()]
+            command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            print(f"  process {folder.name} of {parent}, {state}, waits in {waits}: {command}", flush=True)
+            os.kill(int(folder.name), signal.SIGUSR1)
+            time.sleep(0.5)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
 def run(folder: Path, suite: Suite, fast: bool) -> tuple[dict[str, list[str]], int]:
     """Outcomes by test id, and how many tasks ran on our threads or in our processes."""
     out, counts, said = (folder / f"{suite.name}.{ending}" for ending in ("json", "counts", "log"))
@@ -103,11 +122,18 @@ def run(folder: Path, suite: Suite, fast: bool) -> tuple[dict[str, list[str]], i
     command = [str(python), str(HERE / "unittest_outcomes.py"), str(out), ",".join(suite.patterns), *modules_of(python, suite)]
     environment = {**os.environ, "MANYCORE_SUITE_COUNTS": str(counts), "MANYCORE_SUITE_LEAVE_OUT": ",".join(SLOW if fast else ())}
     environment.pop("PYTHONPATH", None)
-    with open(said, "w") as log:
-        subprocess.run(command, stdout=log, stderr=log, cwd=folder, env=environment, timeout=suite.seconds, check=False)
+    with (
+        open(said, "w") as log,
+        subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, env=environment, start_new_session=True) as process,
+    ):
+        try:
+            process.wait(suite.seconds)
+        except subprocess.TimeoutExpired:
+            end_with_its_stacks(process)
     if not out.exists():
-        print(said.read_text()[-4000:])
-        raise SystemExit(f"cpython_suite: {suite.name} ended without a result on {folder.name}")
+        print(said.read_text(errors="replace")[-12000:])
+        print(f"cpython_suite: {suite.name} ended without a result on {folder.name}", flush=True)
+        return {}, 0
     column = ("threads", "processes").index(suite.where)
     lines = counts.read_text().splitlines() if counts.exists() else []
     tasks = sum(int(line.split()[column]) for line in lines)

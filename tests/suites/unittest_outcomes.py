@@ -3,8 +3,10 @@
 python unittest_outcomes.py OUT.json PATTERN[,PATTERN...] MODULE...   tests whose id contains one of the patterns
 """
 
+import faulthandler
 import json
 import os
+import signal
 import sys
 import unittest
 
@@ -58,6 +60,8 @@ def is_left_out(test):
 
 
 def main():
+    # Where a test hangs, whoever waits for it asks every process, workers too, where its threads are.
+    faulthandler.register(signal.SIGUSR1, all_threads=True)
     out, patterns, *modules = sys.argv[1:]
     loader = unittest.TestLoader()
     loader.testNamePatterns = [pattern if "*" in pattern else f"*{pattern}*" for pattern in patterns.split(",")]
