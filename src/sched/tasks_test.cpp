@@ -50,7 +50,9 @@ void wait_until_asleep() {
 TEST(Tasks, recursion_gives_what_it_gives_without_tasks_on_any_number_of_threads) {
   for (int threads : {1, 2, 3, 7, 2}) {
     const Threads limit(threads);
+    const int64_t before = sched::Workers::instance().executed();
     EXPECT_EQ(fib(18), 2584);
+    EXPECT_EQ(sched::Workers::instance().executed() - before, 4180);  // one for each call that is no leaf
   }
 }
 

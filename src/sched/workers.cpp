@@ -208,6 +208,7 @@ Task* Workers::await(Worker& worker, Group& group) {
 void Workers::execute(Worker& worker, Task& task) {
   Group& group = *task.group.load(std::memory_order_relaxed);
   Group* const before = std::exchange(worker.current, &group);
+  worker.executed.store(worker.executed.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   try {
     task.finish(task, !is_cancelled(group));
   } catch (...) {
@@ -223,6 +224,13 @@ void Workers::execute(Worker& worker, Task& task) {
   const uint32_t before_end = group.elsewhere.fetch_sub(Group::kTask, std::memory_order_acq_rel);
   // Who waits may be gone with its group by now; the address does for waking it.
   if (before_end == (Group::kAsleep | Group::kTask)) os::futex_wake(group.elsewhere, os::kFutexEveryone);
+}
+
+int64_t Workers::executed() const {
+  int64_t sum = 0;
+  for (const Worker* worker = first_.load(std::memory_order_acquire); worker != nullptr; worker = worker->next)
+    sum += worker->executed.load(std::memory_order_relaxed);
+  return sum;
 }
 
 bool Workers::is_cancelled(const Group& group) const {

@@ -31,14 +31,15 @@ struct alignas(64) Worker {
   Cells<Group> groups;
   Worker* victim = nullptr;  // where it stole last
   SpinHistory history;
-  Worker* next = nullptr;         // of all that there ever were
-  bool claimed = true;            // by a thread
-  std::thread* thread = nullptr;  // where it is the engine's
+  std::atomic<int64_t> executed{0};  // tasks, written by the thread that has claimed it
+  Worker* next = nullptr;            // of all that there ever were
+  bool claimed = true;               // by a thread
+  std::thread* thread = nullptr;     // where it is the engine's
 };
 
 class Workers {
  public:
-  static Workers& instance();  // lasts as long as the process
+  MANYCORE_API static Workers& instance();  // lasts as long as the process
 
   // The calling thread's, made on first use.
   static Worker& here();
@@ -66,6 +67,9 @@ class Workers {
   CellStore<Group> group_store;
   uint32_t generation = 1;                   // changes in a child of fork only, while it has one thread
   std::atomic<int32_t> cancelled_groups{0};  // while there are none, nobody asks
+
+  // Tasks that were run or found cancelled, by all threads so far.
+  MANYCORE_API int64_t executed() const;
 
   // For tests: threads that were started, and those of them that sleep.
   int started();

@@ -35,7 +35,9 @@ struct Call {
   std::string payload;
   uint32_t flags = 0;
   std::vector<std::shared_ptr<Lease>> leases;
-  int retries = 0;  // how often it may run again after its worker died
+  int retries = 0;        // how often it may run again after its worker died
+  int64_t items = 1;      // tasks that it stands for
+  int64_t submitted = 0;  // when, where a report is kept
   void* owner = nullptr;
 
   // The crew's.
@@ -60,6 +62,9 @@ struct Finished {
   std::string payload;
   std::vector<BlockPlace> blocks;
   std::shared_ptr<BlockReader> reader;  // through which they are mapped; it outlives the worker
+  int64_t began = 0;                    // the call, by the monotonic clock
+  int64_t nanoseconds = 0;              // that it took
+  int64_t process = 0;
   int worker = -1;
   uint64_t incarnation = 0;  // of the worker's slot, for giving blocks back
   Death death;
@@ -70,6 +75,7 @@ struct Departure {
   int slot = -1;
   bool asked = false;  // it was told to leave
   bool was_ready = false;
+  int retried = 0;  // calls that run again since it ended
   Death death;
 };
 

@@ -45,7 +45,8 @@ namespace {
     if (payload.starts_with("sleep ")) usleep(static_cast<useconds_t>(1000 * atoi(payload.c_str() + 6)));
     const int64_t begin = os::now_nanoseconds();
     const std::string answer = std::to_string(getpid()) + " " + payload;
-    Reply reply{request.ticket, static_cast<uint64_t>(os::now_nanoseconds() - begin), 0, {}, std::as_bytes(std::span(answer))};
+    Reply reply{request.ticket, static_cast<uint64_t>(os::now_nanoseconds() - begin), 0, {}, std::as_bytes(std::span(answer)),
+                begin};
     while (post.reply(ReplyKind::result, reply) != Waited::ready) {
     }
     if (payload == "die replied") kill(getpid(), SIGKILL);
@@ -150,9 +151,13 @@ TEST(Crew, CallsRunInOtherProcessesAndComeBack) {
   team.finish_all();
   for (int i = 0; i < 5000; ++i) ASSERT_EQ(team.answer(tickets[static_cast<size_t>(i)]), "echo " + std::to_string(i));
   for (int i = 0; i < 200; ++i) {
+    const int64_t submitted = os::now_nanoseconds();
     const uint64_t ticket = team.submit("one at a time");
     team.finish(ticket);
     ASSERT_NE(atoi(team.results[ticket].payload.c_str()), getpid());
+    ASSERT_EQ(atoi(team.results[ticket].payload.c_str()), team.results[ticket].process);
+    ASSERT_GE(team.results[ticket].began, submitted);
+    ASSERT_LE(team.results[ticket].began + team.results[ticket].nanoseconds, os::now_nanoseconds());
   }
 }
 
@@ -184,7 +189,8 @@ TEST(Crew, RetriesRunTheCallAgainAndThenGiveUp) {
   team.finish_all(true);
   EXPECT_EQ(team.results[fatal].how, Finished::How::died);
   EXPECT_EQ(team.answer(good), "good");
-  EXPECT_EQ(team.departures.size(), 3u);
+  ASSERT_EQ(team.departures.size(), 3u);
+  for (size_t i = 0; i < 3; ++i) EXPECT_EQ(team.departures[i].retried, i < 2 ? 1 : 0);
 }
 
 TEST(Crew, ADeathIsNoticedWithinMilliseconds) {

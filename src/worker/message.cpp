@@ -36,6 +36,7 @@ bool decode(Bytes body, Reply* reply) {
   if (!decode_head(body, &head, &reply->blocks, &reply->payload)) return false;
   reply->ticket = head.ticket;
   reply->nanoseconds = head.number;
+  reply->began = head.began;
   reply->flags = head.flags;
   return true;
 }

@@ -35,6 +35,7 @@ struct Reply {
   uint32_t flags = 0;
   std::vector<BlockPlace> blocks;
   Bytes payload;
+  int64_t began = 0;  // by the monotonic clock, which all processes share
 };
 
 inline constexpr size_t kMostBlocks = 256;  // of one message; the rest goes into the payload
@@ -44,8 +45,9 @@ struct MessageHead {
   uint64_t number;  // function or nanoseconds
   uint32_t flags;
   uint32_t blocks;
+  int64_t began = 0;  // of a reply
 };
-static_assert(sizeof(MessageHead) == 24 && sizeof(BlockPlace) == 24);
+static_assert(sizeof(MessageHead) == 32 && sizeof(BlockPlace) == 24);
 
 MANYCORE_API bool decode(Bytes body, Request* request);
 MANYCORE_API bool decode(Bytes body, Reply* reply);
@@ -55,7 +57,7 @@ inline MessageHead head_of(const Request& request) {
   return {request.ticket, request.function, request.flags, static_cast<uint32_t>(request.blocks.size())};
 }
 inline MessageHead head_of(const Reply& reply) {
-  return {reply.ticket, reply.nanoseconds, reply.flags, static_cast<uint32_t>(reply.blocks.size())};
+  return {reply.ticket, reply.nanoseconds, reply.flags, static_cast<uint32_t>(reply.blocks.size()), reply.began};
 }
 inline Bytes bytes_of(const MessageHead& head) { return std::as_bytes(std::span(&head, 1)); }
 inline Bytes bytes_of(const std::vector<BlockPlace>& blocks) { return std::as_bytes(std::span(blocks)); }

@@ -90,10 +90,13 @@ bool Crew::take_reply(Worker& worker, const Record& record) {
   finished.blocks = std::move(reply.blocks);
   if (!finished.blocks.empty()) finished.reader = worker.reader;
   finished.worker = slot_of(worker);
+  finished.process = worker.process;
+  finished.began = reply.began;
   finished.incarnation = worker.incarnation;
   // Quick to believe that calls are long, slow to believe that they are short: a short queue costs little, a long one waits.
   int64_t& estimate = finished.call->function->nanoseconds;
   const auto taken = static_cast<int64_t>(std::min<uint64_t>(reply.nanoseconds, INT64_MAX / 4096));
+  finished.nanoseconds = taken;
   estimate = taken >= estimate ? taken : estimate - (estimate - taken) / 8;
   finished.call->state = Call::State::withdrawn;
   finished_.push_back(std::move(finished));
@@ -120,7 +123,9 @@ void Crew::settle_death(Worker& worker) {
 
   for (auto call = worker.in_ring.rbegin(); call != worker.in_ring.rend(); ++call) {
     if (*call == nullptr) continue;
-    if (worker.requests.withdraw((*call)->position) || (*call)->retries-- > 0) {
+    const bool had_begun = !worker.requests.withdraw((*call)->position);
+    if (!had_begun || (*call)->retries-- > 0) {
+      departure.retried += had_begun;
       return_call(std::move(*call));
       continue;
     }

@@ -72,7 +72,11 @@ void run_next(MapRun* map, Wakeups& later) {
   map->items[index].state = MapItem::State::kRunning;
   Reference value(std::exchange(map->items[index].value, nullptr));
   Reference late = map->order == nullptr ? Reference() : lateness(*map->order, map->callable.get());
-  Reference result = late ? Reference() : call_item(*map, value.get());
+  Reference result;
+  if (!late) {
+    const TaskTime time(map->in_row ? Place::kInline : Place::kThread, map->submitted);
+    result = call_item(*map, value.get());
+  }
   const auto state = result ? MapItem::State::kReturned : MapItem::State::kRaised;
   if (!result) result = late ? std::move(late) : take_raised();
   value = Reference();

@@ -12,6 +12,7 @@
 
 #include "bindings/tasks/future_object.h"
 #include "bindings/tasks/reference.h"
+#include "bindings/tasks/task_report.h"
 #include "task/queue.h"
 
 namespace manycore::python::tasks {
@@ -31,6 +32,7 @@ inline constexpr uint8_t kMapCall = 1;
 struct MapRun : task::Call {
   Reference callable;
   Reference context;     // each item runs in a copy of it; null: in the thread's own
+  int64_t submitted = time_for_report();
   bool unpacks = false;  // an item's value is a tuple of arguments
   std::vector<MapItem> items;
   size_t next_to_run = 0;

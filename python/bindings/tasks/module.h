@@ -13,5 +13,6 @@ int add_thread_pool_type(PyObject* module);
 int add_block_type(PyObject* module);
 int add_process_pool(PyObject* module);
 int add_process_worker(PyObject* module);
+int add_task_report(PyObject* module);
 
 }  // namespace manycore::python::tasks

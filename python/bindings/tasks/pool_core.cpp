@@ -6,6 +6,7 @@
 
 #include "bindings/tasks/interpreter.h"
 #include "bindings/tasks/map_run.h"
+#include "bindings/tasks/task_report.h"
 #include "os/clock.h"
 #include "sched/spin.h"
 
@@ -234,6 +235,7 @@ bool interpreter_ends() { return ends; }
 
 void after_fork_in_child() {
   ++generation;
+  forget_report();
   sched::forget_spinning_threads();
   for (PoolCore* pool = pools; pool != nullptr; pool = pool->next) {
     pool->queue.forget_threads();

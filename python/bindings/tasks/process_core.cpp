@@ -8,6 +8,7 @@
 #include "bindings/tasks/pickling.h"
 #include "bindings/tasks/process_flags.h"
 #include "bindings/tasks/standard.h"
+#include "bindings/tasks/task_report.h"
 #include "os/clock.h"
 
 namespace manycore::python::tasks {
@@ -117,6 +118,7 @@ PyObject* ProcessCore::submit_items(PyObject* function, PyObject* items, bool tu
   auto call = std::make_unique<worker::Call>();
   Pickled pickled;
   call->flags = kItems | (tuples ? kItemsAreTuples : 0);
+  call->items = std::max<Py_ssize_t>(PyObject_Size(items), 0);
   bool written;
   if (const Known* known = this->known(function)) {
     call->function = known->function;
@@ -153,6 +155,8 @@ PyObject* ProcessCore::send(std::unique_ptr<worker::Call> call, Pickled& pickled
   }
   call->owner = owner;
   call->retries = retries;
+  if (report_kept) [[unlikely]]
+    note_sent(*call);
   worker::Call* sent = call.get();
   FutureFields& fields = fields_of(future.get());
   fields.source = this;
@@ -161,6 +165,26 @@ PyObject* ProcessCore::send(std::unique_ptr<worker::Call> call, Pickled& pickled
   crew->submit(std::move(call), &short_of_workers);
   if ((short_of_workers || !started) && !start_workers(short_of_workers, sent, future.get())) return nullptr;
   return future.release();
+}
+
+// For the report.
+void ProcessCore::note_sent(worker::Call& call) {
+  call.submitted = os::now_nanoseconds();
+  int64_t in_blocks = 0;
+  for (const auto& lease : call.leases) in_blocks += static_cast<int64_t>(lease->place().bytes);
+  const worker::BlockCounts counts = crew->blocks().counts();
+  const int64_t unchanged = counts.found_equal + counts.found_unwritten;
+  count_sent(static_cast<int64_t>(call.payload.size()), in_blocks, unchanged - std::exchange(noted_unchanged_, unchanged));
+}
+
+void ProcessCore::note_finished(const worker::Finished& finished) {
+  const worker::Call& call = *finished.call;
+  if (finished.how == worker::Finished::How::died) return count_lost(call.items);
+  int64_t in_blocks = 0;
+  for (const worker::BlockPlace& place : finished.blocks) in_blocks += static_cast<int64_t>(place.bytes);
+  count_received(static_cast<int64_t>(finished.payload.size()), in_blocks);
+  count_process_task(finished.process,
+                     {Place::kProcess, call.submitted, finished.began, finished.began + finished.nanoseconds, call.items});
 }
 
 bool ProcessCore::start_workers(bool, worker::Call* call, PyObject* future) {
@@ -205,6 +229,8 @@ void ProcessCore::complete(worker::Finished& finished, bool may_call, bool feeds
   Reference outcome;
   bool failed = finished.how != worker::Finished::How::result;
   if (finished.how != worker::Finished::How::died) ++answered;
+  if (report_kept) [[unlikely]]
+    note_finished(finished);
   if (finished.how == worker::Finished::How::died) {
     outcome = death_of(finished.death, *owner);
   } else {
@@ -297,6 +323,7 @@ PyObject* ProcessCore::departures() {
   Reference list;
   while (crew->collect(&departure)) {
     if (!list) list = Reference(PyList_New(0));
+    if (report_kept && !(departure.asked && departure.death.exit_code == 0)) count_death(departure.retried);
     const Reference exit_code =
         departure.death.known ? Reference(PyLong_FromLong(departure.death.exit_code)) : Reference::to(Py_None);
     const Reference entry(Py_BuildValue("(LOOO)", static_cast<long long>(departure.death.process), exit_code.get(),

@@ -83,6 +83,8 @@ class ProcessCore final : public FutureSource {
   void complete(worker::Finished& finished, bool may_call, bool feeds);
   Reference outcome_of(worker::Finished& finished);
   void free_owner(TaskOwner* owner);
+  void note_sent(worker::Call& call);
+  void note_finished(const worker::Finished& finished);
   PyObject* departures();
 
   PyObject* self_;
@@ -90,6 +92,7 @@ class ProcessCore final : public FutureSource {
   std::shared_ptr<worker::Function> anonymous_;
   std::deque<worker::Finished> deferred_;  // their futures have callbacks or a condition
   std::atomic<uint64_t> completions_{0};
+  int64_t noted_unchanged_ = 0;  // bytes, as far as the report has them
   bool orphaned_ = false;
   bool feed_wanted_ = false;  // chunks are done, and nobody has sent the next ones since
 };

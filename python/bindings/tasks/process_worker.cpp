@@ -121,6 +121,7 @@ WorkerLoop::Step WorkerLoop::step() {
   ItemResults item_results;
   const Reference result = call(request, input, &item_results);
   reply.nanoseconds = static_cast<uint64_t>(os::now_nanoseconds() - begin);
+  reply.began = begin;
   bool sent;
   if (!result) {
     if (!input && (request.flags & kEndIfUnreadable) != 0) return Step::failed;

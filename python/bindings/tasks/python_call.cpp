@@ -2,6 +2,7 @@
 
 #include "bindings/tasks/call_options.h"
 #include "bindings/tasks/reference.h"
+#include "bindings/tasks/task_report.h"
 
 namespace manycore::python::tasks {
 namespace {
@@ -43,8 +44,8 @@ PythonCall* make_call(PyObject* future, PyObject* context, PyObject* const* args
     PyErr_NoMemory();
     return nullptr;
   }
-  auto* call =
-      new (memory) PythonCall{{}, Py_NewRef(future), Py_XNewRef(context), Py_XNewRef(keywords), all, Py_NewRef(args[0]), {}};
+  auto* call = new (memory) PythonCall{{},  Py_NewRef(future), Py_XNewRef(context), Py_XNewRef(keywords),
+                                       all, time_for_report(), Py_NewRef(args[0]),  {}};
   for (Py_ssize_t i = 0; i < all; ++i) call->arguments[i] = Py_NewRef(args[1 + i]);
   return call;
 }
@@ -67,7 +68,11 @@ void run_call(PythonCall* call, Wakeups& later) {
   const int runs = set_running_or_notify_cancel(call->future);
   log_if_raised(runs);
   if (runs == 1) {
-    Reference result = call_in_context(*call);
+    Reference result;
+    {
+      const TaskTime time(Place::kThread, call->submitted);
+      result = call_in_context(*call);
+    }
     const Reference raised = result ? Reference() : take_raised();
     Wakeups* wakeups = goes_quietly(*call) ? &later : nullptr;
     log_if_raised(result ? set_result(call->future, result.get(), wakeups) : set_exception(call->future, raised.get(), wakeups));

@@ -13,6 +13,7 @@ struct PythonCall : task::Call {
   PyObject* context;   // the task runs in it; null: in the thread's own
   PyObject* keywords;  // names of the last arguments, a tuple or null
   Py_ssize_t count;    // arguments of both kinds
+  int64_t submitted;   // when, where a report is kept
   PyObject* callable;
   PyObject* arguments[1];  // as many as `count` says; the callable before them is the slot that a vector call may borrow
 };

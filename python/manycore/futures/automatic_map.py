@@ -129,6 +129,7 @@ class AutomaticMap:
     # The task that moves the rest.
 
     def move(self, seen: Measured) -> None:
+        _tasks.leave_out_of_report()  # nothing that the program submitted
         try:
             weighed = self.weigh(seen)
         except Exception as error:

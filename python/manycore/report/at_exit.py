@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from manycore import _core
+from manycore.report import tasks
 from manycore.report.totals import Report, format_report, from_snapshot
 
 TERMINAL = frozenset({"terminal", "1", "-", "yes", "on", "true"})
@@ -37,6 +38,7 @@ def start(where: str, program: Sequence[str], is_user_file: Callable[[str], bool
     began, process, path = time.perf_counter(), os.getpid(), None if where in TERMINAL else os.path.abspath(where)
     # Text that was handed to exec or eval is the user's too, as far as lines go.
     _core.trace_user_rule(lambda name: is_user_file(name) or (name.startswith("<") and not name.startswith("<frozen ")))
+    tasks.start()
     as_page = path is not None and path.endswith((".html", ".htm"))
     _core.trace_start(by_line=as_page or bool(_core.get_option("report_by_line")), groups=as_page)
 
@@ -62,7 +64,13 @@ def current(program: Sequence[str], seconds: float) -> Report:
 
 def _snapshot() -> dict[str, Any]:
     machine = _core.machine()
-    return {**_core.trace_snapshot(), "peak_bytes": machine["memory_peak"], "limit_bytes": machine["memory_limit"]}
+    counted = tasks.current()
+    return {
+        **_core.trace_snapshot(),
+        "tasks": counted if counted.happened else None,
+        "peak_bytes": machine["memory_peak"],
+        "limit_bytes": machine["memory_limit"],
+    }
 
 
 def write(report: Report, path: str | None) -> None:

@@ -16,10 +16,16 @@ from html import escape
 from typing import Any
 
 from manycore.report.page_style import STYLE
+from manycore.report.tasks_section import tasks_section
 from manycore.report.timeline import COLOURS, timeline
-from manycore.report.totals import Report, place, size
+from manycore.report.totals import Report
+from manycore.report.words import duration, place, size
 
 LINES_SHOWN, GROUPS_SHOWN = 30, 30
+TASKS = (
+    "Calls given to executors. They waited from their submit, or the begin of their map, until they began. Coloured is where a "
+    "worker was busy in calls, from the begin of the first task to the end of the last."
+)
 SMALL = 65536  # bytes that a group moves, below which its bandwidth says nothing
 
 
@@ -38,16 +44,32 @@ class LineTime:
 
 def page(report: Report, snapshot: dict[str, Any], copy_bandwidth: float | None) -> str:
     """The whole page. ``copy_bandwidth`` is in bytes read and written a second, None where it was not measured."""
+    # A program of tasks alone is told nothing of arrays.
+    of_arrays = report.native_share is not None or report.tasks is None
+    body = [
+        f"<h1>{escape(' '.join(report.program))}</h1>",
+        "<p>What the program's arrays and tasks went through, as <code>manycore run --report</code> saw it.</p>",
+        _tiles(report, copy_bandwidth, of_arrays),
+        *([_section("Tasks", TASKS, tasks_section(report.tasks))] if report.tasks is not None else []),
+        *(_array_sections(report, snapshot, copy_bandwidth) if of_arrays else []),
+    ]
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>manycore report: {escape(' '.join(report.program))}</title><style>{STYLE}</style></head>\n"
+        f"<body><main>\n{chr(10).join(body)}\n"
+        f"<footer>manycore {escape(str(snapshot.get('version', '')))}</footer></main></body></html>\n"
+    )
+
+
+def _array_sections(report: Report, snapshot: dict[str, Any], copy_bandwidth: float | None) -> list[str]:
     kinds = sorted(
         ({**kind, "number": number} for number, kind in enumerate(snapshot["kinds"]) if kind["runs"]),
         key=lambda kind: -float(kind["seconds"]),
     )
     colours = {kind["number"]: min(rank, COLOURS - 1) for rank, kind in enumerate(kinds)}
     times = line_times(snapshot)
-    body = [
-        f"<h1>{escape(' '.join(report.program))}</h1>",
-        "<p>What the program's arrays went through, as <code>manycore run --report</code> saw it.</p>",
-        _tiles(report, copy_bandwidth),
+    return [
         _section(
             "Time by line",
             "Time of array work only. A fused group's time is divided equally among its instructions, and each part belongs "
@@ -74,13 +96,6 @@ def page(report: Report, snapshot: dict[str, Any], copy_bandwidth: float | None)
             _passes(snapshot),
         ),
     ]
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>manycore report: {escape(' '.join(report.program))}</title><style>{STYLE}</style></head>\n"
-        f"<body><main>\n{chr(10).join(body)}\n"
-        f"<footer>manycore {escape(str(snapshot.get('version', '')))}</footer></main></body></html>\n"
-    )
 
 
 def line_times(snapshot: dict[str, Any]) -> dict[tuple[str, int], LineTime]:
@@ -94,18 +109,6 @@ def line_times(snapshot: dict[str, Any]) -> dict[tuple[str, int], LineTime]:
         time.native += row["native_seconds"]
         time.numpy += row["fallback_seconds"]
     return times
-
-
-def duration(seconds: float) -> str:
-    """With three significant digits.
-
-    >>> duration(0), duration(0.0000123), duration(0.0123), duration(12.3)
-    ('0 s', '12.3 µs', '12.3 ms', '12.3 s')
-    """
-    for unit, scale in (("s", 1.0), ("ms", 1e3), ("µs", 1e6)):
-        if seconds == 0 or seconds * scale >= 0.9995:
-            return f"{seconds * scale:.3g} {unit}"
-    return f"{seconds * 1e9:.0f} ns"
 
 
 def _section(title: str, text: str, content: str) -> str:
@@ -123,10 +126,18 @@ def _table(head: Sequence[tuple[str, str]], rows: Iterable[Sequence[str]], left_
     return f'<div class="wide"><table><thead><tr>{titles}</tr></thead><tbody>{"".join(lines)}</tbody></table></div>{more}'
 
 
-def _tiles(report: Report, copy_bandwidth: float | None) -> str:
+def _tiles(report: Report, copy_bandwidth: float | None, of_arrays: bool) -> str:
+    tiles = [(duration(report.seconds), "wall time")]
+    if report.tasks is not None:
+        tiles.append((f"{report.tasks.tasks:,}", "tasks in executors"))
+    if of_arrays:
+        tiles += _array_tiles(report, copy_bandwidth)
+    return '<div class="tiles">' + "".join(f'<div class="tile"><b>{b}</b><span>{s}</span></div>' for b, s in tiles) + "</div>"
+
+
+def _array_tiles(report: Report, copy_bandwidth: float | None) -> list[tuple[str, str]]:
     share = "-" if report.native_share is None else f"{100 * report.native_share:.1f} %"
     tiles = [
-        (duration(report.seconds), "wall time"),
         (share, "of array bytes native"),
         (f"{report.recorded:,} → {report.groups:,}", "recorded operations → groups"),
         (f"{report.reused_plans:,}", "times a program ran by the plan of an equal one"),
@@ -137,7 +148,7 @@ def _tiles(report: Report, copy_bandwidth: float | None) -> str:
     ]
     if copy_bandwidth:
         tiles.append((f"{copy_bandwidth / 1e9:.3g} GB/s", "a copy's bandwidth here"))
-    return '<div class="tiles">' + "".join(f'<div class="tile"><b>{b}</b><span>{s}</span></div>' for b, s in tiles) + "</div>"
+    return tiles
 
 
 def _bar(parts: Sequence[tuple[str, float]]) -> str:

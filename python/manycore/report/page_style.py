@@ -24,6 +24,7 @@ section { background: var(--card); border: 1px solid var(--line); border-radius:
   font-variant-numeric: tabular-nums; }
 .tile span { color: var(--soft); font-size: 13px; }
 .wide { overflow-x: auto; }
+.wide + .wide { margin-top: 16px; }
 table { border-collapse: collapse; width: 100%; font-size: 14px; }
 th { text-align: left; font-weight: 500; color: var(--soft); font-size: 13px; padding: 4px 14px 6px 0;
   border-bottom: 1px solid var(--line); white-space: nowrap; }
@@ -41,6 +42,7 @@ tr:last-child td { border-bottom: 0; }
 .op { display: inline-block; background: var(--track); border-radius: 4px; padding: 0 6px; margin: 1px 3px 1px 0; }
 .apart { color: var(--soft); font-size: 13px; }
 svg { display: block; width: 100%; height: auto; }
+.load { display: inline-block; width: min(480px, 40vw); height: 22px; border-radius: 3px; }
 svg text { fill: var(--soft); font: 12px system-ui, sans-serif; }
 footer { color: var(--soft); font-size: 13px; margin-top: 18px; }
 @media (max-width: 640px) { .tiles { grid-template-columns: repeat(2, 1fr); } }

@@ -10,6 +10,7 @@ The JSON form (``schema`` 1) has these members; later versions only add some:
   ``saved_bytes``: what the operations one by one would have written besides;
 * ``peak_bytes``: the most memory that arrays held at once, those that NumPy makes in fallbacks and libraries and free blocks that
   are kept for reuse included; ``limit_bytes``: what they may hold;
+* ``tasks``: null, or what `manycore.report.tasks` says of the calls given to executors;
 * ``fallbacks``: for each line, function and reason: ``file``, ``line``, ``name``, ``reason``, ``calls``, ``bytes``;
 * ``lines``: for each line: ``file``, ``line``, ``native_calls``, ``native_bytes``, ``fallback_calls``, ``fallback_bytes``.
 
@@ -30,10 +31,12 @@ manycore report: a.py
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
+
+from manycore.report import tasks as task_counts
+from manycore.report.words import count_of, place, size
 
 SCHEMA = 1
 LINES_SHOWN = 20
@@ -82,6 +85,7 @@ class Report:
     limit_bytes: int
     fallbacks: list[Fallback]
     lines: list[Line]
+    tasks: task_counts.Tasks | None = None
 
     @property
     def native_share(self) -> float | None:
@@ -102,7 +106,7 @@ def from_snapshot(snapshot: dict[str, Any], program: Sequence[str], seconds: flo
         key=lambda row: (-(row.native_bytes + row.fallback_bytes), -(row.native_calls + row.fallback_calls), row.file, row.line)
     )
     totals = {field.name: int(snapshot.get(field.name, 0)) for field in fields(Report) if field.type == "int"}
-    return Report(list(program), seconds, **totals, fallbacks=fallbacks, lines=lines)
+    return Report(list(program), seconds, **totals, fallbacks=fallbacks, lines=lines, tasks=snapshot.get("tasks"))
 
 
 def format_report(report: Report) -> str:
@@ -110,16 +114,18 @@ def format_report(report: Report) -> str:
     text = [f"manycore report: {' '.join(report.program)}", f"  {report.seconds:.3f} s, {_summary(report)}"]
     if report.groups:
         text.append(
-            f"  {_count(report.recorded, 'operation')} recorded and run in {_count(report.groups, 'group')}: "
+            f"  {count_of(report.recorded, 'operation')} recorded and run in {count_of(report.groups, 'group')}: "
             f"{size(report.materialised_bytes)} written to memory, {size(report.saved_bytes)} saved"
-            + (f", {_count(report.reused_plans, 'plan')} reused" if report.reused_plans else "")
+            + (f", {count_of(report.reused_plans, 'plan')} reused" if report.reused_plans else "")
         )
     if report.peak_bytes and report.native_share is not None:
         text.append(f"  memory of arrays: {size(report.peak_bytes)} at the peak, {size(report.limit_bytes)} allowed")
+    if report.tasks is not None:
+        text.append(task_counts.format_tasks(report.tasks))
     if report.fallbacks:
         text.append("  fallbacks by line")
         cells = [
-            (place(row.file, row.line), row.name, _count(row.calls, "call"), size(row.bytes), row.reason)
+            (place(row.file, row.line), row.name, count_of(row.calls, "call"), size(row.bytes), row.reason)
             for row in report.fallbacks[:LINES_SHOWN]
         ]
         text += _columns(cells, len(report.fallbacks))
@@ -130,7 +136,7 @@ def format_report(report: Report) -> str:
                 place(row.file, row.line),
                 f"native {size(row.native_bytes)}",
                 f"NumPy {size(row.fallback_bytes)}",
-                _count(row.native_calls + row.fallback_calls, "operation"),
+                count_of(row.native_calls + row.fallback_calls, "operation"),
             )
             for row in report.lines[:LINES_SHOWN]
         ]
@@ -144,8 +150,8 @@ def _summary(report: Report) -> str:
     total = size(report.native_bytes + report.fallback_bytes)
     return (
         f"{100 * report.native_share:.1f} % of {total} of array bytes processed natively "
-        f"({_count(report.native_calls, 'operation')}), {size(report.fallback_bytes)} by NumPy "
-        f"({_count(report.fallback_calls, 'call')})"
+        f"({count_of(report.native_calls, 'operation')}), {size(report.fallback_bytes)} by NumPy "
+        f"({count_of(report.fallback_calls, 'call')})"
     )
 
 
@@ -153,27 +159,3 @@ def _columns(rows: Sequence[tuple[str, ...]], total: int) -> list[str]:
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = ["    " + "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     return lines if total == len(rows) else [*lines, f"    and {total - len(rows)} more"]
-
-
-def place(file: str, line: int) -> str:
-    """A file and line, relative to the working folder where the file lies in it."""
-    near = os.path.relpath(file) if os.path.isabs(file) else file
-    return f"{file if near.startswith('..') else near}:{line}"
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" + ("" if number == 1 else "s")
-
-
-def size(count: int) -> str:
-    """Bytes with three significant digits, in powers of 1000.
-
-    >>> size(999), size(12_345_678)
-    ('999 B', '12.3 MB')
-    """
-    value, unit = float(count), "B"
-    for bigger in ("kB", "MB", "GB", "TB"):
-        if value < 999.5:
-            break
-        value, unit = value / 1000, bigger
-    return f"{count} B" if unit == "B" and count < 1000 else f"{value:.3g} {unit}"

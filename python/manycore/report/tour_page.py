@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from manycore.report.page_style import STYLE
-from manycore.report.totals import size
+from manycore.report.words import size
 
 if TYPE_CHECKING:
     from manycore.report.tour import Stop

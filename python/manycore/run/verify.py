@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from manycore.report.totals import size
+from manycore.report.words import size
 from manycore.run import measured
 from manycore.run.compare import EXACT, Tolerance, compare_files, compare_text, script_tolerance
 from manycore.run.written_files import Left, WatchedFolders
