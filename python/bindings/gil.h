@@ -26,6 +26,17 @@ inline void take_gil(PyThreadState* state) {
   }
 }
 
+// What runs Python code on a thread of ours, in which the interpreter's end may catch it. The destructors that unwinding would run
+// need the GIL.
+template <class Call>
+auto or_stop_thread(Call&& call) {
+  try {
+    return call();
+  } catch (...) {
+    stop_thread();
+  }
+}
+
 inline PyGILState_STATE ensure_gil() {
   try {
     return PyGILState_Ensure();

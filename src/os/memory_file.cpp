@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -38,6 +39,30 @@ MemoryFile MemoryFile::create(const char* name, int64_t bytes) {
   return file;
 }
 
+const char* temporary_folder() {
+  const char* folder = getenv("TMPDIR");
+  return folder != nullptr && *folder != '\0' ? folder : "/tmp";
+}
+
+MemoryFile MemoryFile::on_disk() {
+  const std::string folder = temporary_folder();
+  MemoryFile file(open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC | O_EXCL, S_IRUSR | S_IWUSR));
+  if (file.valid()) return file;
+  // Some file systems make none without a name.
+  std::string name = folder + "/manycore-XXXXXX";
+  MemoryFile named(mkostemp(name.data(), O_CLOEXEC));
+  if (named.valid() && unlink(name.c_str()) == 0) return named;
+  throw ResourceError("temporary file: none can be made in " + folder + " (TMPDIR): " + strerror(errno));
+}
+
+MemoryFile open_of_process(int64_t process, int descriptor) {
+  const std::string path = "/proc/" + std::to_string(process) + "/fd/" + std::to_string(descriptor);
+  struct stat facts;
+  // Opening a pipe or a device could wait or do something.
+  if (stat(path.c_str(), &facts) != 0 || !S_ISREG(facts.st_mode)) return MemoryFile();
+  return MemoryFile(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+}
+
 int64_t file_bytes(int descriptor) {
   struct stat facts;
   return fstat(descriptor, &facts) == 0 ? static_cast<int64_t>(facts.st_size) : 0;
@@ -67,6 +92,8 @@ bool MemoryFile::write(int64_t offset, const void* data, int64_t bytes) {
 bool MemoryFile::read(int64_t offset, void* data, int64_t bytes) const {
   return pread(descriptor_, data, static_cast<size_t>(bytes), offset) == static_cast<ssize_t>(bytes);
 }
+
+void MemoryFile::clear() { [[maybe_unused]] const int result = ftruncate(descriptor_, 0); }
 
 void MemoryFile::drop(int64_t offset, int64_t bytes) {
   fallocate(descriptor_, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, bytes);

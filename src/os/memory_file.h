@@ -23,6 +23,9 @@ class MANYCORE_API MemoryFile {
 
   // An empty one of so many bytes, zeroed. Throws ResourceError.
   static MemoryFile create(const char* name, int64_t bytes);
+  // One on disk, in the folder that the user's TMPDIR names (else /tmp): without a name too, and nobody else's to read. Its pages are
+  // the system's to write out. Throws ResourceError.
+  static MemoryFile on_disk();
 
   int descriptor() const { return descriptor_; }
   int release() { return std::exchange(descriptor_, -1); }
@@ -35,10 +38,18 @@ class MANYCORE_API MemoryFile {
   bool read(int64_t offset, void* data, int64_t bytes) const;
   // Give the pages back; the range reads as zero afterwards.
   void drop(int64_t offset, int64_t bytes);
+  // All of them; the file is empty afterwards.
+  void clear();
 
  private:
   int descriptor_ = -1;
 };
+
+// The folder of such files.
+MANYCORE_API const char* temporary_folder();
+
+// A descriptor of another process, opened again here; not valid where it has ended or does not let us. Never waits.
+MANYCORE_API MemoryFile open_of_process(int64_t process, int descriptor);
 
 // How long the file behind a descriptor is; 0 where there is none.
 MANYCORE_API int64_t file_bytes(int descriptor);

@@ -1,12 +1,17 @@
 #include "worker/blocks.h"
 
 #include <algorithm>
+#include <atomic>
 #include <bit>
 #include <cstring>
+#include <new>
 #include <string>
+#include <utility>
 
 #include "manycore/errors.h"
 #include "memory/account.h"
+#include "memory/pool.h"
+#include "os/futex.h"
 #include "os/pages.h"
 #include "os/write_watch.h"
 
@@ -15,6 +20,10 @@ namespace {
 
 constexpr int64_t kMostKept = int64_t{512} << 20;
 constexpr size_t kMostRemembered = 1024;
+std::atomic<int64_t> out_everywhere{0};
+std::atomic<uint32_t> returned{0};
+std::atomic<uint32_t> returns_awaited{0};
+
 constexpr int64_t kWorthWatching = int64_t{1} << 20;  // less is compared in the time that asking takes
 
 int64_t whole_pages(int64_t bytes) { return (bytes + os::kPageBytes - 1) / os::kPageBytes * os::kPageBytes; }
@@ -87,6 +96,7 @@ std::shared_ptr<BlockLease> Blocks::sent_before(const void* data, int64_t bytes)
       std::find_if(free.begin(), free.end(), [&](const Block& entry) { return entry.offset == sent->second.offset; });
   if (block == free.end() || !block->has_pages) return nullptr;
   kept_bytes_ -= block->bytes;
+  out_everywhere.fetch_add(block->bytes, std::memory_order_relaxed);
   auto lease = std::make_shared<BlockLease>(shared_from_this(), *block, bytes);
   free.erase(block);
   sent->second.lease = lease;
@@ -174,6 +184,7 @@ std::shared_ptr<BlockLease> Blocks::free_block(int64_t bytes) {
     }
     block.has_pages = true;
   }
+  out_everywhere.fetch_add(size, std::memory_order_relaxed);
   return std::make_shared<BlockLease>(shared_from_this(), block, bytes);
 }
 
@@ -202,6 +213,7 @@ void Blocks::charge(int64_t bytes) {
     for (auto& [size, blocks] : free_) {
       for (Block& block : blocks) cool(block);
     }
+    if (!account.try_charge(bytes)) memory::Pool::instance().trim(account.held() + bytes - account.limit());
     if (!account.try_charge(bytes)) account.fail("sending to another process", bytes, account.held());
   }
   charged_ += bytes;
@@ -220,11 +232,34 @@ void Blocks::cool(Block& block) {
 }
 
 void Blocks::take_back(const Block& block) {
-  const std::lock_guard lock(mutex_);
-  std::vector<Block>& free = free_[block.bytes];
-  free.push_back(block);
-  if (block.has_pages) kept_bytes_ += block.bytes;
-  if (kept_bytes_ > kMostKept) cool(free.back());
+  {
+    const std::lock_guard lock(mutex_);
+    if (orphaned_) return;
+    std::vector<Block>& free = free_[block.bytes];
+    free.push_back(block);
+    if (block.has_pages) kept_bytes_ += block.bytes;
+    if (kept_bytes_ > kMostKept) cool(free.back());
+    out_everywhere.fetch_sub(block.bytes, std::memory_order_relaxed);
+  }
+  returned.fetch_add(1, std::memory_order_seq_cst);
+  if (returns_awaited.load(std::memory_order_seq_cst) > 0) os::futex_wake(returned, os::kFutexEveryone);
+}
+
+void Blocks::orphan() {
+  new (&mutex_) std::mutex;
+  if (std::exchange(orphaned_, true)) return;
+  memory::Account::arrays().uncharge(std::exchange(charged_, 0));
+  out_everywhere.store(0, std::memory_order_relaxed);
+}
+
+int64_t Blocks::bytes_out() { return out_everywhere.load(std::memory_order_relaxed); }
+
+uint32_t Blocks::returns() { return returned.load(std::memory_order_seq_cst); }
+
+void Blocks::wait_for_return(uint32_t seen, int64_t timeout_nanoseconds) {
+  returns_awaited.fetch_add(1, std::memory_order_seq_cst);
+  os::futex_wait(returned, seen, timeout_nanoseconds);
+  returns_awaited.fetch_sub(1, std::memory_order_seq_cst);
 }
 
 BlockCounts Blocks::counts() {

@@ -38,6 +38,14 @@ class MANYCORE_API Blocks : public std::enable_shared_from_this<Blocks> {
   // The bytes as they are now, in a block that comes back when the lease goes. Throws ResourceError.
   std::shared_ptr<Lease> store(const void* data, int64_t bytes);
   BlockCounts counts();
+  // In a child of fork, where what was charged and what is out are the parent's.
+  void orphan();
+
+  // Of all stores of this process: bytes of blocks that are out, and a number that changes when one comes back.
+  static int64_t bytes_out();
+  static uint32_t returns();
+  // Until that number is no longer `seen`.
+  static void wait_for_return(uint32_t seen, int64_t timeout_nanoseconds);
 
  private:
   friend class BlockLease;
@@ -75,6 +83,7 @@ class MANYCORE_API Blocks : public std::enable_shared_from_this<Blocks> {
   int64_t end_ = 0;
   int64_t kept_bytes_ = 0;
   int64_t charged_ = 0;
+  bool orphaned_ = false;
   BlockCounts counts_;
 };
 

@@ -27,6 +27,24 @@ class MANYCORE_API Lease {
   virtual BlockPlace place() const = 0;
 };
 
+// Counts, over all pools of this process, calls that hold blocks and are not over: what they hold comes back.
+class MANYCORE_API InFlight {
+ public:
+  InFlight() = default;
+  ~InFlight() { end(); }
+  InFlight(const InFlight&) = delete;
+  InFlight& operator=(const InFlight&) = delete;
+
+  void begin();
+  void end();
+  static int64_t count();
+  // In a child of fork: those are the parent's.
+  static void forget_all();
+
+ private:
+  int64_t counted_ = 0;  // when, in forks; 0: not
+};
+
 struct Call {
   enum class State : uint8_t { waiting, sent, withdrawn };
 
@@ -35,6 +53,7 @@ struct Call {
   std::string payload;
   uint32_t flags = 0;
   std::vector<std::shared_ptr<Lease>> leases;
+  InFlight in_flight;
   int retries = 0;        // how often it may run again after its worker died
   int64_t items = 1;      // tasks that it stands for
   int64_t submitted = 0;  // when, where a report is kept

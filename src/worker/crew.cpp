@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "manycore/errors.h"
 #include "os/pages.h"
@@ -11,7 +12,30 @@
 
 namespace manycore::worker {
 
+namespace {
+std::atomic<int64_t> calls_in_flight{0};
+std::atomic<int64_t> forks{1};
+}  // namespace
+
 Lease::~Lease() = default;
+
+void InFlight::begin() {
+  if (counted_ != 0) return;
+  counted_ = forks.load(std::memory_order_relaxed);
+  calls_in_flight.fetch_add(1, std::memory_order_relaxed);
+}
+
+void InFlight::end() {
+  if (std::exchange(counted_, 0) == forks.load(std::memory_order_relaxed))
+    calls_in_flight.fetch_sub(1, std::memory_order_relaxed);
+}
+
+void InFlight::forget_all() {
+  forks.fetch_add(1, std::memory_order_relaxed);
+  calls_in_flight.store(0, std::memory_order_relaxed);
+}
+
+int64_t InFlight::count() { return calls_in_flight.load(std::memory_order_relaxed); }
 
 std::shared_ptr<Crew> Crew::make(int slots) { return std::make_shared<Crew>(slots); }
 
@@ -20,6 +44,7 @@ Crew::Crew(int slots)
   auto* page = os::map_shared(file_.descriptor(), 0, kPoolPageBytes);
   if (page == nullptr) throw ResourceError("process pool: its shared memory cannot be mapped");
   page_ = new (page) PoolPage;
+  page_->process = getpid();
   blocks_ = std::make_shared<Blocks>(os::MemoryFile::create("manycore-blocks", 0));
 }
 
@@ -148,6 +173,7 @@ uint64_t Crew::submit(std::unique_ptr<Call> call, bool* short_of_workers) {
   }
   const uint64_t ticket = call->ticket = next_ticket_++;
   ++outstanding_;
+  if (!call->leases.empty()) call->in_flight.begin();
   queue_.push_back(std::move(call));
   dispatch_locked();
   return ticket;
@@ -180,7 +206,7 @@ std::unique_ptr<Call> Crew::withdraw(Call* call) {
 
 void Crew::take_leases_back(Worker& worker, const Call& call) {
   for (const auto& lease : call.leases) {
-    const auto held = worker.leases.find(lease->place().offset);
+    const auto held = worker.leases.find(key_of(lease->place()));
     if (held != worker.leases.end()) worker.leases.erase(held);
   }
 }
@@ -271,6 +297,13 @@ Waited Crew::wait_in_background(int64_t timeout_nanoseconds) {
     }
     if (waited != Waited::ready) return waited;
   }
+}
+
+void Crew::orphan() {
+  new (&mutex_) std::mutex;
+  blocks_->orphan();
+  spill_->abandon();
+  InFlight::forget_all();
 }
 
 void Crew::wake_background() {

@@ -20,6 +20,7 @@
 #include "worker/blocks.h"
 #include "worker/call.h"
 #include "worker/link.h"
+#include "worker/spill.h"
 #include "worker/watch.h"
 
 namespace manycore::worker {
@@ -33,6 +34,7 @@ class MANYCORE_API Crew final : public EndListener, public std::enable_shared_fr
 
   int descriptor() const { return file_.descriptor(); }
   Blocks& blocks() { return *blocks_; }
+  Spill& spill() { return *spill_; }
   // Of the memory file in which the worker of that slot puts large results.
   int results_descriptor(int slot);
 
@@ -95,7 +97,7 @@ class MANYCORE_API Crew final : public EndListener, public std::enable_shared_fr
 
   // In a child of fork, which has none of this pool's threads and shares its workers' memory with the parent: its objects may go,
   // and nothing else may be asked of it.
-  void orphan() { new (&mutex_) std::mutex; }
+  void orphan();
 
   void process_ended(uint64_t token) override;
 
@@ -118,7 +120,7 @@ class MANYCORE_API Crew final : public EndListener, public std::enable_shared_fr
     os::MemoryFile results;                                            // where it puts large results
     std::shared_ptr<BlockReader> reader;                               // of them
     std::vector<BlockPlace> returned;                                  // its blocks that it does not know to be free
-    std::unordered_multimap<uint64_t, std::shared_ptr<Lease>> leases;  // blocks that it uses, by offset
+    std::unordered_multimap<uint64_t, std::shared_ptr<Lease>> leases;  // blocks that it uses, by place
     int64_t calls = 0;                                                 // sent in this incarnation
     int64_t busy_since = 0;                                            // when its oldest call was sent or came to the front
     std::deque<std::unique_ptr<Call>> in_ring;                         // in the order sent; null: withdrawn
@@ -128,8 +130,10 @@ class MANYCORE_API Crew final : public EndListener, public std::enable_shared_fr
   bool something_to_sweep() const;
   void sweep_locked();
   void take_replies(Worker& worker);
+  static bool reaches_spill(Worker& worker, const Reply& reply);
   bool take_reply(Worker& worker, const Record& record);
   void settle_death(Worker& worker);
+  void settle(Call& call);
   void return_call(std::unique_ptr<Call> call);
 
   void dispatch_locked();
@@ -149,6 +153,7 @@ class MANYCORE_API Crew final : public EndListener, public std::enable_shared_fr
 
   os::MemoryFile file_;
   std::shared_ptr<Blocks> blocks_;
+  std::shared_ptr<Spill> spill_ = std::make_shared<Spill>();
   PoolPage* page_ = nullptr;
   std::mutex mutex_;
   std::vector<Worker> workers_;

@@ -93,7 +93,7 @@ bool Crew::send(Worker& worker, std::unique_ptr<Call>& call) {
   const auto position = worker.requests.write(static_cast<uint32_t>(RequestKind::call),
                                               {bytes_of(head), bytes_of(places), std::as_bytes(std::span(call->payload))});
   if (!position) return false;
-  for (const auto& lease : call->leases) worker.leases.emplace(lease->place().offset, lease);
+  for (const auto& lease : call->leases) worker.leases.emplace(key_of(lease->place()), lease);
   call->state = Call::State::sent;
   call->worker = slot_of(worker);
   call->position = *position;

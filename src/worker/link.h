@@ -28,6 +28,7 @@ inline constexpr uint32_t kServeEach = 8;         // somebody waits for replies 
 
 struct PoolPage {
   Bell bell{0};
+  int64_t process = 0;                           // whose pool it is
   std::atomic<uint64_t> leader_ticket{0};        // of the call that the leader waits for
   std::atomic<uint32_t> unread{0};               // a worker went to sleep and nobody had read its replies for a while
   alignas(64) std::atomic<uint32_t> spinner{0};  // 1 + the slot of the one idle worker that may wait awake; 0: the place is free
@@ -39,6 +40,7 @@ inline constexpr uint32_t kWorkerNoRoom = 2;  // for room in its ring of replies
 
 struct LinkPage {
   Bell bell{0};
+  std::atomic<int64_t> process{0};  // the worker's
   // Position in the ring of requests from which on the worker wakes the pool for more work; the greatest number means never.
   alignas(64) std::atomic<uint64_t> refill_at{~uint64_t{0}};
   RingState requests;

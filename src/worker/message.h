@@ -11,12 +11,15 @@
 
 namespace manycore::worker {
 
-// Where large bytes lie in the sender's memory file (blocks.h).
+// Where large bytes lie in the sender's memory file (blocks.h), or in the file of what it had no memory for (spill.h).
 struct BlockPlace {
-  uint64_t unused = 0;
+  uint64_t file = 0;  // 1 + the sender's descriptor of the latter; 0: the memory file
   uint64_t offset = 0;
   uint64_t bytes = 0;
 };
+
+// One number for a place among those of one sender, which begin at pages.
+inline uint64_t key_of(const BlockPlace& place) { return place.offset | (place.file != 0 ? 1 : 0); }
 
 enum class RequestKind : uint32_t { call = 1, function = 2, leave = 3, blocks_back = 4 };
 enum class ReplyKind : uint32_t { result = 1, error = 2, ready = 3, blocks_back = 4, leaving = 5 };

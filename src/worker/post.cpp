@@ -1,5 +1,8 @@
 #include "worker/post.h"
 
+#include <time.h>
+#include <unistd.h>
+
 #include <utility>
 
 #include "manycore/errors.h"
@@ -26,6 +29,7 @@ Post::Post(int pool_descriptor, int slot)
       requests_(&link_.page().requests, link_.request_bytes(), kRingBytes),
       replies_(&link_.page().replies, link_.reply_bytes(), kRingBytes) {
   if (pool_ == nullptr) throw ResourceError("worker process: its memory shared with the pool cannot be mapped");
+  link_.page().process.store(getpid(), std::memory_order_relaxed);
 }
 
 Post::~Post() { os::unmap_pages(reinterpret_cast<std::byte*>(pool_), kPoolPageBytes); }
@@ -55,6 +59,16 @@ Waited Post::wait(int64_t timeout_nanoseconds) {
   if (waited == Waited::timed_out) waited = sleep_until(link_.page().bell, kWorkerAsleep, timeout_nanoseconds, ready);
   spinner_.note_wait(os::now_nanoseconds() - begin);
   return waited;
+}
+
+void Post::wait_until_read(int64_t timeout_nanoseconds) {
+  constexpr int64_t kLook = 1'000'000;
+  for (int64_t waited = 0; replies_.unread() && waited < timeout_nanoseconds; waited += kLook) {
+    pool_->unread.store(1, std::memory_order_release);
+    ring(pool_->bell, kBackgroundAsleep);
+    const timespec pause{0, kLook};
+    nanosleep(&pause, nullptr);
+  }
 }
 
 bool Post::write(ReplyKind kind, const Reply& reply) {

@@ -21,6 +21,9 @@ class MANYCORE_API Post {
   Waited wait(int64_t timeout_nanoseconds);
   bool ready() const { return !requests_.empty(); }
   RingReader::Next next(Record* record) { return requests_.next(record); }
+  int64_t pool_process() const { return pool_->process; }
+  // Until the pool has read all replies, at most so long.
+  void wait_until_read(int64_t timeout_nanoseconds);
   bool take() { return requests_.take(); }
   void release() { requests_.release(); }
 

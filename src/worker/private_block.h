@@ -23,6 +23,8 @@ class MANYCORE_API BlockReader : public std::enable_shared_from_this<BlockReader
   ~BlockReader();
 
   int descriptor() const { return file_.descriptor(); }
+  // Opens what the sender, which lives, spilled to (spill.h), where the place lies there. Later the file is held.
+  bool find_spill(int64_t sender, const BlockPlace& place);
   // Not valid where the file does not hold the place, or the system refuses.
   PrivateBlock open(const BlockPlace& place);
 
@@ -35,6 +37,8 @@ class MANYCORE_API BlockReader : public std::enable_shared_from_this<BlockReader
   void keep(int64_t offset, Mapping mapping);
 
   os::MemoryFile file_;
+  os::MemoryFile spill_;
+  uint64_t spill_file_ = 0;
   std::mutex mutex_;
   std::unordered_map<int64_t, Mapping> kept_;  // by offset
   int64_t kept_bytes_ = 0;

@@ -38,6 +38,16 @@ void Crew::sweep_locked() {
   collectable_.store(!finished_.empty(), std::memory_order_release);
 }
 
+// What a worker spilled is opened while it lives. A call whose result lies with one that is gone is lost with it: settle_death finds it.
+bool Crew::reaches_spill(Worker& worker, const Reply& reply) {
+  const int64_t sender = worker.link.page().process.load(std::memory_order_relaxed);
+  for (const BlockPlace& place : reply.blocks) {
+    if (place.file == 0 || worker.reader->find_spill(sender, place)) continue;
+    if (worker.descriptor >= 0 && os::has_ended(worker.descriptor)) return false;
+  }
+  return true;
+}
+
 void Crew::take_replies(Worker& worker) {
   if (worker.broken) return;
   Record record;
@@ -72,12 +82,13 @@ bool Crew::take_reply(Worker& worker, const Record& record) {
   }
   if (kind == ReplyKind::blocks_back) {
     for (const BlockPlace& place : reply.blocks) {
-      const auto lease = worker.leases.find(place.offset);
+      const auto lease = worker.leases.find(key_of(place));
       if (lease != worker.leases.end()) worker.leases.erase(lease);
     }
     return true;
   }
   if (kind != ReplyKind::result && kind != ReplyKind::error) return false;
+  if (!reaches_spill(worker, reply)) return true;
   // Replies come in the order of the requests; what was withdrawn has none.
   const auto place = std::find_if(worker.in_ring.begin(), worker.in_ring.end(),
                                   [&](const auto& call) { return call != nullptr && call->ticket == reply.ticket; });
@@ -98,10 +109,17 @@ bool Crew::take_reply(Worker& worker, const Record& record) {
   const auto taken = static_cast<int64_t>(std::min<uint64_t>(reply.nanoseconds, INT64_MAX / 4096));
   finished.nanoseconds = taken;
   estimate = taken >= estimate ? taken : estimate - (estimate - taken) / 8;
-  finished.call->state = Call::State::withdrawn;
+  settle(*finished.call);
   finished_.push_back(std::move(finished));
-  --outstanding_;
   return true;
+}
+
+// It is over; the worker may still use its blocks, whatever becomes of the call.
+void Crew::settle(Call& call) {
+  call.state = Call::State::withdrawn;
+  call.leases.clear();
+  call.in_flight.end();
+  --outstanding_;
 }
 
 void Crew::settle_death(Worker& worker) {
@@ -131,11 +149,10 @@ void Crew::settle_death(Worker& worker) {
     }
     Finished finished;
     finished.call = std::move(*call);
-    finished.call->state = Call::State::withdrawn;
+    settle(*finished.call);
     finished.how = Finished::How::died;
     finished.death = departure.death;
     finished_.push_back(std::move(finished));
-    --outstanding_;
   }
   worker.in_ring.clear();
   worker.leases.clear();

@@ -282,3 +282,25 @@ def grow_and_die(count: int) -> None:
 def slow_double(x: int) -> int:
     time.sleep(0.01)
     return 2 * x
+
+
+KEPT: list[Any] = []
+
+
+def total_slowly(array: Any, seconds: float) -> float:
+    time.sleep(seconds)
+    return float(array.sum())
+
+
+def keep(array: Any) -> int:
+    KEPT.append(array)
+    return len(KEPT)
+
+
+def total_in_own_pool(array: Any, count: int) -> tuple[list[float], Any]:
+    """Sums of as many copies, all submitted before the first result is asked for; with the pool's counts of waits and spills."""
+    from manycore.futures.process import ProcessPoolExecutor
+
+    with ProcessPoolExecutor(1) as pool:
+        futures = [pool.submit(total_slowly, array + i, 0.05) for i in range(count)]
+        return [future.result() for future in futures], pool._core.pressure

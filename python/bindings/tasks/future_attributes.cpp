@@ -1,6 +1,7 @@
 #include "bindings/tasks/future_attributes.h"
 
 #include "bindings/tasks/future_object.h"
+#include "bindings/tasks/may_wait.h"
 #include "bindings/tasks/reference.h"
 #include "bindings/tasks/standard.h"
 
@@ -119,6 +120,7 @@ int add_done_callback(PyObject* self, PyObject* callback) {
   const int added = done ? 0 : PyList_Append(callbacks.get(), callback);
   if (condition && !Reference(PyObject_CallMethodNoArgs(condition.get(), names.release))) return -1;
   if (!done || added < 0) return added;
+  const MayNotWait callback_runs;
   if (Reference(PyObject_CallOneArg(callback, self))) return 0;
   if (!PyErr_ExceptionMatches(PyExc_Exception)) return -1;
   log_failed_callback(self, take_raised().get());

@@ -1,5 +1,6 @@
 // How a future's state changes: under the GIL, and under its condition once somebody has touched that.
 #include "bindings/tasks/future_object.h"
+#include "bindings/tasks/may_wait.h"
 #include "bindings/tasks/reference.h"
 #include "bindings/tasks/standard.h"
 
@@ -51,6 +52,7 @@ bool tell_waiters(PyObject* future, PyObject* method) {
 int run_callbacks(PyObject* future) {
   const Reference callbacks = Reference::to(fields_of(future).callbacks);
   if (!callbacks || !PyList_Check(callbacks.get())) return 0;
+  const MayNotWait callback_runs;
   for (Py_ssize_t i = 0; i < PyList_GET_SIZE(callbacks.get()); ++i) {
     const Reference callback = Reference::to(PyList_GET_ITEM(callbacks.get(), i));
     if (Reference(PyObject_CallOneArg(callback.get(), future))) continue;

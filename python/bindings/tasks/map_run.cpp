@@ -1,5 +1,6 @@
 #include "bindings/tasks/map_run.h"
 
+#include "bindings/gil.h"
 #include "bindings/tasks/call_options.h"
 #include "bindings/tasks/module.h"
 #include "bindings/tasks/pool_core.h"
@@ -19,10 +20,11 @@ Reference call_item(const MapRun& map, PyObject* value) {
   PyObject* one[2] = {nullptr, value};
   PyObject* const* arguments = map.unpacks ? &PyTuple_GET_ITEM(value, 0) : one + 1;
   const size_t count = map.unpacks ? static_cast<size_t>(PyTuple_GET_SIZE(value)) : 1 | PY_VECTORCALL_ARGUMENTS_OFFSET;
-  if (!map.context) return Reference(PyObject_Vectorcall(map.callable.get(), arguments, count, nullptr));
+  const auto call = [&] { return PyObject_Vectorcall(map.callable.get(), arguments, count, nullptr); };
+  if (!map.context) return Reference(or_stop_thread(call));
   const Reference context(PyContext_Copy(map.context.get()));
   if (!context || PyContext_Enter(context.get()) < 0) return {};
-  Reference result(PyObject_Vectorcall(map.callable.get(), arguments, count, nullptr));
+  Reference result(or_stop_thread(call));
   if (PyContext_Exit(context.get()) < 0) return {};
   return result;
 }

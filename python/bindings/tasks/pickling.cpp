@@ -1,7 +1,6 @@
 #include "bindings/tasks/pickling.h"
 
 #include "bindings/tasks/block_object.h"
-#include "manycore/errors.h"
 #include "worker/link.h"
 
 namespace manycore::python::tasks {
@@ -39,18 +38,9 @@ bool is_plain(PyObject* object, int depth) {
 
 // What buffer_callback is given: a buffer either goes into a block (False) or stays in the pickle (True).
 struct Sink {
-  worker::Blocks* store;
+  const StoreBytes& store;
   std::vector<std::shared_ptr<worker::Lease>>* leases;
 };
-
-std::shared_ptr<worker::Lease> copied(worker::Blocks& store, const void* data, int64_t bytes) {
-  try {
-    return store.store(data, bytes);
-  } catch (const Error& error) {
-    PyErr_SetString(PyExc_MemoryError, error.what());
-    return nullptr;
-  }
-}
 
 PyObject* take_buffer(PyObject* capsule, PyObject* buffer) {
   auto* sink = static_cast<Sink*>(PyCapsule_GetPointer(capsule, nullptr));
@@ -59,7 +49,7 @@ PyObject* take_buffer(PyObject* capsule, PyObject* buffer) {
   if (view->len < worker::kSmallestBlock || sink->leases->size() + 1 >= worker::kMostBlocks ||
       PyBuffer_IsContiguous(view, 'A') == 0)
     Py_RETURN_TRUE;
-  std::shared_ptr<worker::Lease> lease = copied(*sink->store, view->buf, view->len);
+  std::shared_ptr<worker::Lease> lease = sink->store(view->buf, view->len);
   if (lease == nullptr) return nullptr;
   sink->leases->push_back(std::move(lease));
   Py_RETURN_FALSE;
@@ -68,7 +58,7 @@ PyObject* take_buffer(PyObject* capsule, PyObject* buffer) {
 PyMethodDef take_buffer_method = {"take_buffer", take_buffer, METH_O, nullptr};
 
 Reference buffer_callback(Sink* sink) {
-  if (sink->store == nullptr) return Reference::to(Py_None);
+  if (!sink->store) return Reference::to(Py_None);
   const Reference capsule(PyCapsule_New(sink, nullptr, nullptr));
   return capsule ? Reference(PyCFunction_New(&take_buffer_method, capsule.get())) : Reference();
 }
@@ -145,7 +135,7 @@ Reference dump(PyObject* object, Sink* sink, bool* by_value) {
 
 }  // namespace
 
-bool to_bytes(PyObject* object, worker::Blocks* store, Pickled* pickled) {
+bool to_bytes(PyObject* object, const StoreBytes& store, Pickled* pickled) {
   pickled->leases.clear();
   pickled->payload.clear();
   pickled->payload_in_block = pickled->by_value = false;
@@ -155,12 +145,12 @@ bool to_bytes(PyObject* object, worker::Blocks* store, Pickled* pickled) {
   return take_payload(PyBytes_AS_STRING(bytes.get()), static_cast<size_t>(PyBytes_GET_SIZE(bytes.get())), store, pickled);
 }
 
-bool take_payload(const char* bytes, size_t size, worker::Blocks* store, Pickled* pickled) {
-  if (store == nullptr || size <= worker::kLongestInline) {
+bool take_payload(const char* bytes, size_t size, const StoreBytes& store, Pickled* pickled) {
+  if (!store || size <= worker::kLongestInline) {
     pickled->payload.assign(bytes, size);
     return true;
   }
-  std::shared_ptr<worker::Lease> lease = copied(*store, bytes, static_cast<int64_t>(size));
+  std::shared_ptr<worker::Lease> lease = store(bytes, static_cast<int64_t>(size));
   if (lease == nullptr) return false;
   pickled->leases.push_back(std::move(lease));
   pickled->payload_in_block = true;

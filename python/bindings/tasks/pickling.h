@@ -27,11 +27,14 @@ struct Pickled {
   bool by_value = false;          // cloudpickle did it
 };
 
+// Puts large bytes where they travel; null with an exception.
+using StoreBytes = std::function<std::shared_ptr<worker::Lease>(const void* data, int64_t bytes)>;
+
 // False with an exception. Without a store nothing leaves the pickle.
-bool to_bytes(PyObject* object, worker::Blocks* store, Pickled* pickled);
+bool to_bytes(PyObject* object, const StoreBytes& store, Pickled* pickled);
 
 // Puts such bytes, or those of another encoding, where they travel. False with an exception.
-bool take_payload(const char* bytes, size_t size, worker::Blocks* store, Pickled* pickled);
+bool take_payload(const char* bytes, size_t size, const StoreBytes& store, Pickled* pickled);
 
 // Called when nobody uses a block any more, with the GIL.
 using BlockReturn = std::function<void(const worker::BlockPlace&)>;

@@ -6,6 +6,7 @@
 
 #include "bindings/tasks/interpreter.h"
 #include "bindings/tasks/map_run.h"
+#include "bindings/tasks/may_wait.h"
 #include "bindings/tasks/task_report.h"
 #include "os/clock.h"
 #include "sched/spin.h"
@@ -52,6 +53,7 @@ void drop_core(PyObject* capsule) { static_cast<PoolCore*>(PyCapsule_GetPointer(
 
 void run_taken(task::Call* call, Wakeups& later) {
   ++tasks;
+  const MayNotWait task;
   if (auto* map = as_map(call)) {
     run_map_item(map, later);
   } else {

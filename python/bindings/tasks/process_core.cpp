@@ -76,6 +76,8 @@ std::shared_ptr<worker::Function> ProcessCore::anonymous() {
 }
 
 PyObject* ProcessCore::submit(PyObject* function, PyObject* arguments, PyObject* keywords) {
+  const Reference self = Reference::to(self_);  // others run while it waits for memory
+  const StoreBytes store = [this](const void* data, int64_t bytes) { return keep(data, bytes); };
   look();  // first, so that blocks that have come back serve this call
   auto call = std::make_unique<worker::Call>();
   Pickled pickled;
@@ -86,9 +88,9 @@ PyObject* ProcessCore::submit(PyObject* function, PyObject* arguments, PyObject*
     if (has_keywords) {
       call->flags = kWithKeywords;
       const Reference both(PyTuple_Pack(2, arguments, keywords));
-      written = both && to_bytes(both.get(), &crew->blocks(), &pickled);
+      written = both && to_bytes(both.get(), store, &pickled);
     } else {
-      written = to_bytes(arguments, &crew->blocks(), &pickled);
+      written = to_bytes(arguments, store, &pickled);
     }
   } else {
     call->function = anonymous();
@@ -97,12 +99,13 @@ PyObject* ProcessCore::submit(PyObject* function, PyObject* arguments, PyObject*
     if (all && !has_keywords) {
       const Reference none(PyDict_New());
       const Reference whole(none ? PyTuple_Pack(3, function, arguments, none.get()) : nullptr);
-      written = whole && to_bytes(whole.get(), &crew->blocks(), &pickled);
+      written = whole && to_bytes(whole.get(), store, &pickled);
     } else {
-      written = all && to_bytes(all.get(), &crew->blocks(), &pickled);
+      written = all && to_bytes(all.get(), store, &pickled);
     }
   }
   if (written) return send(std::move(call), pickled, function);
+  if (!PyErr_ExceptionMatches(PyExc_Exception)) return nullptr;  // Ctrl-C
   // What cannot be pickled is the future's business, as in the standard, which starts its processes even so.
   const Reference exception = take_raised();
   if (!started || crew->short_of_ready()) {
@@ -113,7 +116,18 @@ PyObject* ProcessCore::submit(PyObject* function, PyObject* arguments, PyObject*
   return future && set_exception(future.get(), exception.get()) == 0 ? future.release() : nullptr;
 }
 
-PyObject* ProcessCore::submit_items(PyObject* function, PyObject* items, bool tuples) {
+PyObject* ProcessCore::submit_items(PyObject* function, PyObject* items, bool tuples, bool only_with_room) {
+  const Reference self = Reference::to(self_);
+  bool no_room = false;
+  const StoreBytes store = [this, &no_room, only_with_room](const void* data, int64_t bytes) {
+    if (!only_with_room) return keep(data, bytes);
+    std::string refusal;
+    returns_seen_ = worker::Blocks::returns();
+    std::shared_ptr<worker::Lease> lease = keep_now(data, bytes, &refusal);
+    no_room = lease == nullptr;
+    if (no_room) PyErr_SetString(PyExc_MemoryError, refusal.c_str());
+    return lease;
+  };
   look();
   auto call = std::make_unique<worker::Call>();
   Pickled pickled;
@@ -125,17 +139,21 @@ PyObject* ProcessCore::submit_items(PyObject* function, PyObject* items, bool tu
     const std::string numbers = !tuples && PyList_CheckExact(items) ? packed_list(items) : std::string();
     if (!numbers.empty()) {
       call->flags |= kPacked;
-      written = take_payload(numbers.data(), numbers.size(), &crew->blocks(), &pickled);
+      written = take_payload(numbers.data(), numbers.size(), store, &pickled);
     } else {
-      written = to_bytes(items, &crew->blocks(), &pickled);
+      written = to_bytes(items, store, &pickled);
     }
   } else {
     call->function = anonymous();
     call->flags |= kFunctionInside;
     const Reference all(PyTuple_Pack(3, function, items, Py_None));
-    written = all && to_bytes(all.get(), &crew->blocks(), &pickled);
+    written = all && to_bytes(all.get(), store, &pickled);
   }
-  if (!written) return nullptr;
+  if (!written) {
+    if (!no_room || !PyErr_ExceptionMatches(PyExc_MemoryError)) return nullptr;
+    PyErr_Clear();
+    Py_RETURN_NONE;
+  }
   serve();  // a chunk that is done makes room for the next, whether or not somebody waits for it
   return send(std::move(call), pickled, function);
 }
@@ -145,6 +163,7 @@ PyObject* ProcessCore::send(std::unique_ptr<worker::Call> call, Pickled& pickled
   call->leases = std::move(pickled.leases);
   if (pickled.payload_in_block) call->flags |= kPayloadInBlock;
   if (breaking) call->flags |= kEndIfUnreadable;
+  if (!accepts()) return nullptr;  // any more
   Reference future(new_future());
   Reference named = (call->flags & kFunctionInside) != 0 ? name_of(function) : Reference::to(function);
   if (!future || !named) return nullptr;

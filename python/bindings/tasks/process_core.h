@@ -37,8 +37,13 @@ class ProcessCore final : public FutureSource {
 
   // The future of submit(), or null with an exception.
   PyObject* submit(PyObject* function, PyObject* arguments, PyObject* keywords);
-  // One call for each of the items, together.
-  PyObject* submit_items(PyObject* function, PyObject* items, bool tuples);  // a list or another iterable of plain state
+  // One call for each of the items (a list or another iterable of plain state), together. `only_with_room`: None where there is no
+  // memory for them now.
+  PyObject* submit_items(PyObject* function, PyObject* items, bool tuples, bool only_with_room);
+  // False with an exception once no more calls are taken.
+  bool accepts();
+  // Waits until memory has come back. 0 where none will or this thread may not wait, -1 with an exception.
+  int wait_for_room();
 
   void look() override { look(false); }
   bool is_running(PyObject* future) override;
@@ -63,6 +68,8 @@ class ProcessCore final : public FutureSource {
   int retries = 0;
   Reference breaking;  // what submit() raises once a worker has died; null where the pool goes on
   bool started = false;
+  int64_t waits = 0;  // for memory, and how long they took together
+  int64_t nanoseconds_waited = 0;
   bool shut_down = false;
 
  private:
@@ -73,6 +80,10 @@ class ProcessCore final : public FutureSource {
     Reference name;
   };
 
+  std::shared_ptr<worker::Lease> keep(const void* data, int64_t bytes);
+  std::shared_ptr<worker::Lease> keep_now(const void* data, int64_t bytes, std::string* refusal);
+  std::shared_ptr<worker::Lease> spill(const void* data, int64_t bytes);
+  int wait_for_return(uint32_t seen, int64_t* hopeless_since);
   Reference death_of(const worker::Death& death, const TaskOwner& owner);
   Reference unreadable(const worker::Finished& finished, const TaskOwner& owner);
   PyObject* send(std::unique_ptr<worker::Call> call, Pickled& pickled, PyObject* function);
@@ -93,6 +104,7 @@ class ProcessCore final : public FutureSource {
   std::deque<worker::Finished> deferred_;  // their futures have callbacks or a condition
   std::atomic<uint64_t> completions_{0};
   int64_t noted_unchanged_ = 0;  // bytes, as far as the report has them
+  uint32_t returns_seen_ = 0;  // before there was no room for a chunk
   bool orphaned_ = false;
   bool feed_wanted_ = false;  // chunks are done, and nobody has sent the next ones since
 };

@@ -72,19 +72,13 @@ PyObject* detach(PyObject* self, PyObject*) {
   Py_RETURN_NONE;
 }
 
-bool accepts(ProcessCore& core) {
-  if (!core.refusal) return true;
-  raise(core.refusal.get());
-  return false;
-}
-
 PyObject* submit(PyObject* core_object, PyObject* const* args, Py_ssize_t count, PyObject* names) {
   if (count == 0) {
     PyErr_SetString(PyExc_TypeError, "ProcessPoolExecutor.submit() missing 1 required positional argument: 'fn'");
     return nullptr;
   }
   ProcessCore& core = core_of(core_object);
-  if (!accepts(core)) return nullptr;
+  if (!core.accepts()) return nullptr;
   const Reference arguments(PyTuple_New(count - 1));
   if (!arguments) return nullptr;
   for (Py_ssize_t i = 1; i < count; ++i) PyTuple_SET_ITEM(arguments.get(), i - 1, Py_NewRef(args[i]));
@@ -112,9 +106,21 @@ PyObject* submit_to_pool(PyObject* self, PyObject* const* args, Py_ssize_t count
 
 PyObject* submit_items(PyObject* self, PyObject* args) {
   PyObject *function, *items;
-  int tuples;
-  if (!PyArg_ParseTuple(args, "OOp:submit_items", &function, &items, &tuples)) return nullptr;
-  return accepts(core_of(self)) ? core_of(self).submit_items(function, items, tuples != 0) : nullptr;
+  int tuples, only_with_room = 0;
+  if (!PyArg_ParseTuple(args, "OOp|p:submit_items", &function, &items, &tuples, &only_with_room)) return nullptr;
+  ProcessCore& core = core_of(self);
+  return core.accepts() ? core.submit_items(function, items, tuples != 0, only_with_room != 0) : nullptr;
+}
+
+PyObject* wait_for_room(PyObject* self, PyObject*) {
+  const int waited = core_of(self).wait_for_room();
+  return waited < 0 ? nullptr : PyBool_FromLong(waited);
+}
+
+PyObject* pressure(PyObject* self, void*) {
+  ProcessCore& core = core_of(self);
+  return Py_BuildValue("(LLL)", static_cast<long long>(core.waits), static_cast<long long>(core.nanoseconds_waited),
+                       static_cast<long long>(core.crew->spill().bytes_spilled()));
 }
 
 PyObject* prepare(PyObject* self, PyObject*) {
@@ -222,8 +228,11 @@ PyCFunction cast() {
 PyMethodDef core_methods[] = {
     {"submit", cast<submit>(), METH_FASTCALL | METH_KEYWORDS, "submit(fn, /, *args, **kwargs)\n--\n\nThe future of the call."},
     {"submit_items", submit_items, METH_VARARGS,
-     "submit_items(fn, items, tuples, /)\n--\n\nThe future of (fn's results for the items or their packed numbers, exceptions by "
+     "submit_items(fn, items, tuples, only_with_room=False, /)\n--\n\nThe future of (fn's results for the items or their packed "
+     "numbers, exceptions by "
      "index or None, nanoseconds an item)."},
+    {"wait_for_room", wait_for_room, METH_NOARGS,
+     "Wait until memory has come back; False where none will or this thread may not wait."},
     {"prepare", prepare, METH_NOARGS, "A slot for a new worker, or -1 where all are taken."},
     {"results_descriptor", results_descriptor, METH_O, "Of the memory in which that slot's worker puts large results."},
     {"joined", joined, METH_VARARGS, "joined(slot, pid, /)\n--\n\nThe slot's process was started."},
@@ -253,6 +262,8 @@ PyGetSetDef core_attributes[] = {
     {"descriptor", descriptor, nullptr, "Of the memory that workers share with the pool.", nullptr},
     {"sent_bytes", sent_bytes, nullptr,
      "Bytes of large arguments that were copied, found as they were sent before, and known not to be written since.", nullptr},
+    {"pressure", pressure, nullptr,
+     "How often submit() waited for memory, how many nanoseconds together, and how many bytes went to disk instead.", nullptr},
     {"blocks_descriptor", blocks_descriptor, nullptr, "Of the memory in which the pool puts large arguments.", nullptr},
     {nullptr, nullptr, nullptr, nullptr, nullptr},
 };

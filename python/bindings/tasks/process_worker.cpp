@@ -3,6 +3,7 @@
 #include <unordered_map>
 
 #include "bindings/gil.h"
+#include "bindings/tasks/may_wait.h"
 #include "bindings/tasks/module.h"
 #include "bindings/tasks/pickling.h"
 #include "bindings/tasks/process_flags.h"
@@ -10,6 +11,7 @@
 #include "bindings/tasks/worker_items.h"
 #include "manycore/errors.h"
 #include "worker/post.h"
+#include "worker/spill.h"
 #include "worker/watch.h"
 
 namespace manycore::python::tasks {
@@ -31,7 +33,11 @@ class WorkerLoop {
   WorkerLoop(int descriptor, int slot, int blocks, int results)
       : post_(descriptor, slot),
         reader_(std::make_shared<worker::BlockReader>(blocks)),
-        store_(std::make_shared<worker::Blocks>(os::MemoryFile(results))) {}
+        blocks_(std::make_shared<worker::Blocks>(os::MemoryFile(results))) {}
+
+  ~WorkerLoop() { spill_->abandon(); }
+  WorkerLoop(const WorkerLoop&) = delete;
+  WorkerLoop& operator=(const WorkerLoop&) = delete;
 
   // Null with an exception, or None when told to leave.
   PyObject* run();
@@ -41,6 +47,7 @@ class WorkerLoop {
 
   Step step();
   bool wait();
+  void wait_until_read();
   void handle(const worker::Record& record);
   Reference call(const worker::Request& request, Reference& input, ItemResults* items);
   PyObject* function_of(uint64_t number);
@@ -51,14 +58,17 @@ class WorkerLoop {
   bool write(ReplyKind kind, worker::Reply& reply);
 
   bool pickle(worker::Reply& reply, PyObject* object);
+  std::shared_ptr<worker::Lease> keep(const void* data, int64_t bytes);
   bool give_back();
 
   worker::Post post_;
   std::shared_ptr<worker::BlockReader> reader_;  // of the pool's store
-  std::shared_ptr<worker::Blocks> store_;
+  std::shared_ptr<worker::Blocks> blocks_;
+  std::shared_ptr<worker::Spill> spill_ = std::make_shared<worker::Spill>();
+  const StoreBytes store_ = [this](const void* data, int64_t bytes) { return keep(data, bytes); };
   std::unordered_map<uint64_t, Definition> definitions_;
   Pickled pickled_;
-  std::unordered_map<uint64_t, std::shared_ptr<worker::Lease>> sent_;  // by offset, until the pool gives them back
+  std::unordered_map<uint64_t, std::shared_ptr<worker::Lease>> sent_;  // by place, until the pool gives them back
   // Of the pool's blocks, those that nobody here uses. Buffers may outlive the loop.
   std::shared_ptr<std::vector<worker::BlockPlace>> unused_ = std::make_shared<std::vector<worker::BlockPlace>>();
 };
@@ -74,7 +84,6 @@ PyObject* WorkerLoop::run() {
 }
 
 bool WorkerLoop::wait() {
-  if (!give_back()) return false;
   worker::Waited waited;
   do {
     PyThreadState* state = PyEval_SaveThread();
@@ -86,14 +95,18 @@ bool WorkerLoop::wait() {
 }
 
 WorkerLoop::Step WorkerLoop::step() {
-  if (!post_.ready() && !wait()) return Step::failed;
+  // At once, for somebody may wait for the memory.
+  if (!give_back() || (!post_.ready() && !wait())) return Step::failed;
   worker::Record record;
   if (post_.next(&record) != worker::RingReader::Next::record) {
     PyErr_SetString(PyExc_SystemError, "worker process: the pool wrote what no pool writes");
     return Step::failed;
   }
   const auto kind = static_cast<worker::RequestKind>(record.kind);
-  if (kind == worker::RequestKind::leave) return Step::leave;
+  if (kind == worker::RequestKind::leave) {
+    if (spill_->in_use() > 0) wait_until_read();
+    return Step::leave;
+  }
   worker::Request request;
   if (!worker::decode(record.body, &request)) {
     PyErr_SetString(PyExc_SystemError, "worker process: the pool wrote what no pool writes");
@@ -105,7 +118,7 @@ WorkerLoop::Step WorkerLoop::step() {
     return Step::go_on;
   }
   if (kind == worker::RequestKind::blocks_back) {
-    for (const worker::BlockPlace& place : request.blocks) sent_.erase(place.offset);
+    for (const worker::BlockPlace& place : request.blocks) sent_.erase(worker::key_of(place));
     post_.release();
     return Step::go_on;
   }
@@ -130,6 +143,28 @@ WorkerLoop::Step WorkerLoop::step() {
     sent = items ? send_items(reply, item_results) : send_result(reply, result.get());
   }
   return sent ? Step::go_on : Step::failed;
+}
+
+// The pool opens what was spilled when it reads of it, and cannot once this process is gone.
+void WorkerLoop::wait_until_read() {
+  constexpr int64_t kPatience = 10'000'000'000;
+  PyThreadState* state = PyEval_SaveThread();
+  post_.wait_until_read(kPatience);
+  take_gil(state);
+}
+
+// A worker does not wait for memory: what it waits for may be what its pool's next call brings.
+std::shared_ptr<worker::Lease> WorkerLoop::keep(const void* data, int64_t bytes) {
+  try {
+    return blocks_->store(data, bytes);
+  } catch (const Error&) {
+  }
+  try {
+    return spill_->store(data, bytes);
+  } catch (const Error& error) {
+    PyErr_SetString(PyExc_MemoryError, error.what());
+  }
+  return nullptr;
 }
 
 PyObject* WorkerLoop::function_of(uint64_t number) {
@@ -165,6 +200,10 @@ PyObject* WorkerLoop::function_of(uint64_t number) {
 // `input` is the caller's to let go: unmapping large arguments takes milliseconds that the reply need not wait for.
 Reference WorkerLoop::call(const worker::Request& request, Reference& input, ItemResults* items) {
   const bool packed = (request.flags & kPacked) != 0;
+  const MayNotWait task;
+  for (const worker::BlockPlace& place : request.blocks) {
+    if (place.file != 0) reader_->find_spill(post_.pool_process(), place);
+  }
   input =
       (packed ? raw_payload : from_bytes)(request.payload, request.blocks, (request.flags & kPayloadInBlock) != 0, reader_.get(),
                                           [unused = unused_](const worker::BlockPlace& place) { unused->push_back(place); });
@@ -198,7 +237,7 @@ bool WorkerLoop::send_items(worker::Reply& reply, const ItemResults& items) {
   if (!items.values) {
     const std::string bytes = items.numbers.bytes(items.nanoseconds);
     pickled_ = {};
-    if (!take_payload(bytes.data(), bytes.size(), store_.get(), &pickled_)) return send_error(reply, take_raised().get());
+    if (!take_payload(bytes.data(), bytes.size(), store_, &pickled_)) return send_error(reply, take_raised().get());
     reply.flags = kPacked | (pickled_.payload_in_block ? kPayloadInBlock : 0);
     return send(ReplyKind::result, reply);
   }
@@ -247,7 +286,7 @@ bool WorkerLoop::send_error(worker::Reply& reply, PyObject* exception) {
 }
 
 bool WorkerLoop::pickle(worker::Reply& reply, PyObject* object) {
-  if (!to_bytes(object, store_.get(), &pickled_)) return false;
+  if (!to_bytes(object, store_, &pickled_)) return false;
   reply.flags = pickled_.payload_in_block ? kPayloadInBlock : 0;
   return true;
 }
@@ -270,7 +309,7 @@ bool WorkerLoop::send(ReplyKind kind, worker::Reply& reply) {
   reply.blocks.clear();
   for (const auto& lease : pickled_.leases) {
     reply.blocks.push_back(lease->place());
-    sent_[lease->place().offset] = lease;
+    sent_[worker::key_of(lease->place())] = lease;
   }
   pickled_.leases.clear();
   return write(kind, reply);

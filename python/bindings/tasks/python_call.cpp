@@ -1,5 +1,6 @@
 #include "bindings/tasks/python_call.h"
 
+#include "bindings/gil.h"
 #include "bindings/tasks/call_options.h"
 #include "bindings/tasks/reference.h"
 #include "bindings/tasks/task_report.h"
@@ -24,8 +25,10 @@ bool goes_quietly(const PythonCall& call) {
 Reference call_in_context(PythonCall& call) {
   if (call.context != nullptr && PyContext_Enter(call.context) < 0) return {};
   const Py_ssize_t positional = call.count - (call.keywords == nullptr ? 0 : PyTuple_GET_SIZE(call.keywords));
-  Reference result(PyObject_Vectorcall(call.callable, call.arguments,
-                                       static_cast<size_t>(positional) | PY_VECTORCALL_ARGUMENTS_OFFSET, call.keywords));
+  Reference result(or_stop_thread([&] {
+    const size_t count = static_cast<size_t>(positional) | PY_VECTORCALL_ARGUMENTS_OFFSET;
+    return PyObject_Vectorcall(call.callable, call.arguments, count, call.keywords);
+  }));
   if (call.context != nullptr && PyContext_Exit(call.context) < 0) return {};
   Py_CLEAR(call.context);
   return result;

@@ -13,6 +13,7 @@ import pickle
 import sys
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 from typing import Any, ParamSpec, TypeVar
 
 from manycore.futures.automatic import Shared
@@ -21,6 +22,8 @@ from manycore.futures.thread import default_workers
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
+_LARGE = 256 << 10  # bytes: copied and pickled in a tenth of a millisecond
+_MANY = 1000  # items
 _shared: Shared | None = None
 _lock = threading.Lock()
 # Where a variable is found in a module, or None; variables live as long as the program does.
@@ -62,7 +65,8 @@ async def to_process(func: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwa
     Context variables travel where the worker can find them and their value: the variable must be a global of a module and its
     value picklable. Others keep their default there (`stays_here` says which); what a call sets stays in its process. Workers
     that are forked know the globals that the program had when the first of them was needed; they end when they have had nothing
-    to do for a while.
+    to do for a while. Large arguments are copied on a thread while the loop goes on, so leave them as they are until
+    the result is there.
 
     >>> async def program():
     ...     return await to_process(pow, 2, 10)
@@ -73,10 +77,41 @@ async def to_process(func: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwa
     if shared.process_pool is None or not shared.processes_started:
         await asyncio.wrap_future(shared.threads().submit(_start_processes, shared))
     variables = _travelling()
-    with shared.lock:
-        pool = shared.processes()
-        future = pool.submit(_call_with, variables, func, args, kwargs) if variables else pool.submit(func, *args, **kwargs)
+
+    def submit() -> Future[_T]:
+        with shared.lock:
+            pool = shared.processes()
+            return pool.submit(_call_with, variables, func, args, kwargs) if variables else pool.submit(func, *args, **kwargs)
+
+    large = any(map(_is_large, args)) or any(map(_is_large, kwargs.values()))
+    future = await _on_thread(shared, submit) if large else submit()
     return await asyncio.wrap_future(future)
+
+
+async def _on_thread(shared: Shared, submit: Callable[[], Future[_T]]) -> Future[_T]:
+    sent = shared.threads().submit(submit)
+    try:
+        return await asyncio.wrap_future(sent)
+    except asyncio.CancelledError:
+        sent.add_done_callback(_cancel_result)
+        raise
+
+
+def _cancel_result(sent: Future[Future[Any]]) -> None:
+    if not sent.cancelled() and sent.exception() is None:
+        sent.result().cancel()
+
+
+def _is_large(value: Any, depth: int = 1) -> bool:
+    """Would pickling it hold up an event loop? A look from outside, at a container's items too."""
+    if isinstance(value, bytes | bytearray | str):
+        return len(value) >= _LARGE
+    if isinstance(value, list | tuple | set | frozenset | dict):
+        if len(value) >= _MANY or depth == 0:
+            return len(value) >= _MANY
+        return any(_is_large(item, depth - 1) for item in (value.values() if isinstance(value, dict) else value))
+    size = getattr(value, "nbytes", 0)
+    return isinstance(size, int) and size >= _LARGE
 
 
 def _start_processes(shared: Shared) -> None:

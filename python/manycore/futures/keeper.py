@@ -13,6 +13,8 @@ import time
 import traceback
 from collections.abc import Callable
 
+from manycore import _tasks
+
 # Sleeping for so short a time tells by its end whether somebody held the GIL: who wakes gets it at once or after a switch
 # interval.
 SHORTEST = 0.00025
@@ -44,6 +46,7 @@ class Keeper:
                 self._wards.clear()
 
     def _run(self) -> None:
+        _tasks.never_wait_here()
         late = 0.0
         while True:
             with self._changed:

@@ -131,6 +131,7 @@ class _Team:
 
 
 def _serve(team: _Team) -> None:
+    _tasks.never_wait_here()
     while True:
         events = team.core.serve()
         if events is None:

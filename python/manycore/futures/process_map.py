@@ -54,15 +54,32 @@ class ChunkedMap:
         self.forget: Callable[[], object] = lambda: None
 
     def feed(self, everything: bool = False) -> None:
-        """Send chunks until enough are on their way; `everything`: all that is left."""
+        """Send chunks until enough are on their way; `everything`: all that is left.
+
+        Where there is no memory for the next one, what is on its way comes first: done, it brings memory and this call again.
+        Only where nothing of this map is, memory is waited for, or not, as in `submit`; without the lock, which others want.
+        """
+        urgent = False
+        while not self.feed_while_room(everything, urgent):
+            urgent = not self.core.wait_for_room()
+
+    def feed_while_room(self, everything: bool, urgent: bool) -> bool:
         with self.lock:
             self.learn()
             while self.sent < len(self.items) and (everything or len(self.flying) < _CHUNKS_AHEAD * self.workers):
                 if not self.fixed:
                     self.size = self.next_size(everything)
                 chunk = self.items[self.sent : self.sent + self.size]
+                future = self.send(chunk, urgent)
+                while future is None and len(chunk) > 1 and not self.fixed:
+                    self.size = (len(chunk) + 1) // 2
+                    chunk = chunk[: self.size]
+                    future = self.send(chunk, False)
+                if future is None:
+                    self.learn()
+                    return bool(self.flying) and not everything
+                urgent = False
                 self.sent += len(chunk)
-                future = self.send(chunk)
                 self.chunks.append(future)
                 self.flying.append(future)
                 if self.uncounted is not None:
@@ -71,10 +88,12 @@ class ChunkedMap:
                 self.items = []
                 self.sent = 0
                 self.forget()
+            return True
 
-    def send(self, chunk: list[Any] | range) -> Future[Any]:
+    def send(self, chunk: list[Any] | range, urgent: bool) -> Future[Any] | None:
+        """The chunk's future; None where it is not `urgent` and there is no memory for it."""
         try:
-            return self.core.submit_items(self.fn, chunk, self.tuples)
+            return self.core.submit_items(self.fn, chunk, self.tuples, not urgent)
         except Exception as error:
             failed: Future[Any] = _tasks.Future()
             failed.set_exception(error)
@@ -126,6 +145,8 @@ class ChunkedMap:
 
     def take(self) -> tuple[Any, dict[int, BaseException] | None, float] | None:
         """The next chunk's outcome, in order; None after the last."""
+        if not self.chunks:
+            self.feed()  # what there was no memory for when the last one was done
         with self.lock:
             if not self.chunks:
                 return None
