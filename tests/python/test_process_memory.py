@@ -71,9 +71,9 @@ with ProcessPoolExecutor(1) as pool:
         pool.submit(tasks.total, np.full(COUNT, 9.0))
         late.append(time.monotonic() - done[0] if done else 0.0)  # the block may be back before the callback runs
         for future in futures: future.result()
-    print(pool._core.pressure[0], min(late) < 0.03 or late)
+    print(pool._core.pressure[0] >= 3, min(late) < 0.03 or late)
 """)
-    assert lines == ["5 True"]
+    assert lines == ["True True"]
 
 
 def test_a_map_sends_what_there_is_memory_for() -> None:
@@ -204,6 +204,7 @@ def test_spilled_arguments_and_results_arrive_in_every_kind_of_worker(start: str
 import multiprocessing
 async def main(pool):
     loop = asyncio.get_running_loop()
+    busy = [pool.submit(tasks.nap, 0.5) for _ in range(2)]
     results = await asyncio.gather(*[loop.run_in_executor(pool, tasks.double, array) for array in arrays(8)])
     return [float(result.sum()) for result in results], results
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ inline constexpr uint8_t kMapCall = 1;
 
 struct MapRun : task::Call {
   Reference callable;
-  Reference context;     // each item runs in a copy of it; null: in the thread's own
+  Reference context;  // each item runs in a copy of it; null: in the thread's own
   int64_t submitted = time_for_report();
   bool unpacks = false;  // an item's value is a tuple of arguments
   std::vector<MapItem> items;

@@ -1,5 +1,10 @@
 #include "bindings/tasks/pickling.h"
 
+#include <string.h>
+
+#include <string_view>
+#include <utility>
+
 #include "bindings/tasks/block_object.h"
 #include "worker/link.h"
 
@@ -112,7 +117,13 @@ int load_pickling() {
 
 namespace {
 
-Reference dump(PyObject* object, Sink* sink, bool* by_value) {
+bool mentions_main(PyObject* pickled) {
+  constexpr std::string_view kMain = "__main__";
+  return memmem(PyBytes_AS_STRING(pickled), static_cast<size_t>(PyBytes_GET_SIZE(pickled)), kMain.data(), kMain.size()) !=
+         nullptr;
+}
+
+Reference dump(PyObject* object, Sink* sink, bool* by_value, PyObject* main_by_value) {
   if (is_plain(object, kDepth)) {
     PyObject* arguments[] = {object, protocol};
     return Reference(PyObject_Vectorcall(pickle_dumps, arguments, 2, nullptr));
@@ -120,6 +131,16 @@ Reference dump(PyObject* object, Sink* sink, bool* by_value) {
   const Reference callback = buffer_callback(sink);
   if (!callback) return {};
   Reference pickled = dump_with_registries(object, callback.get());
+  if (pickled && main_by_value != nullptr && mentions_main(pickled.get())) {
+    std::vector<std::shared_ptr<worker::Lease>> leases;
+    std::swap(leases, *sink->leases);
+    Reference again(PyObject_CallFunctionObjArgs(main_by_value, object, callback.get(), nullptr));
+    if (!again || again.get() != Py_None) {
+      *by_value = static_cast<bool>(again);
+      return again;
+    }
+    std::swap(leases, *sink->leases);
+  }
   if (pickled || !PyErr_ExceptionMatches(PyExc_Exception) || PyErr_ExceptionMatches(PyExc_MemoryError)) return pickled;
   // What the plain pickler says is what the user knows, so it is what is raised if cloudpickle cannot do it either.
   const Reference failure = take_raised();
@@ -135,12 +156,12 @@ Reference dump(PyObject* object, Sink* sink, bool* by_value) {
 
 }  // namespace
 
-bool to_bytes(PyObject* object, const StoreBytes& store, Pickled* pickled) {
+bool to_bytes(PyObject* object, const StoreBytes& store, Pickled* pickled, PyObject* main_by_value) {
   pickled->leases.clear();
   pickled->payload.clear();
   pickled->payload_in_block = pickled->by_value = false;
   Sink sink{store, &pickled->leases};
-  const Reference bytes = dump(object, &sink, &pickled->by_value);
+  const Reference bytes = dump(object, &sink, &pickled->by_value, main_by_value);
   if (!bytes) return false;
   return take_payload(PyBytes_AS_STRING(bytes.get()), static_cast<size_t>(PyBytes_GET_SIZE(bytes.get())), store, pickled);
 }

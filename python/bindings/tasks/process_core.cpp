@@ -60,7 +60,8 @@ const ProcessCore::Known* ProcessCore::known(PyObject* function) {
     return nullptr;
   }
   Pickled definition;
-  if (!to_bytes(function, nullptr, &definition) || definition.by_value || definition.payload.size() > worker::kLongestInline) {
+  if (!to_bytes(function, nullptr, &definition, main_by_value.get()) || definition.by_value ||
+      definition.payload.size() > worker::kLongestInline) {
     PyErr_Clear();
     return nullptr;
   }
@@ -88,9 +89,9 @@ PyObject* ProcessCore::submit(PyObject* function, PyObject* arguments, PyObject*
     if (has_keywords) {
       call->flags = kWithKeywords;
       const Reference both(PyTuple_Pack(2, arguments, keywords));
-      written = both && to_bytes(both.get(), store, &pickled);
+      written = both && to_bytes(both.get(), store, &pickled, main_by_value.get());
     } else {
-      written = to_bytes(arguments, store, &pickled);
+      written = to_bytes(arguments, store, &pickled, main_by_value.get());
     }
   } else {
     call->function = anonymous();
@@ -99,9 +100,9 @@ PyObject* ProcessCore::submit(PyObject* function, PyObject* arguments, PyObject*
     if (all && !has_keywords) {
       const Reference none(PyDict_New());
       const Reference whole(none ? PyTuple_Pack(3, function, arguments, none.get()) : nullptr);
-      written = whole && to_bytes(whole.get(), store, &pickled);
+      written = whole && to_bytes(whole.get(), store, &pickled, main_by_value.get());
     } else {
-      written = all && to_bytes(all.get(), store, &pickled);
+      written = all && to_bytes(all.get(), store, &pickled, main_by_value.get());
     }
   }
   if (written) return send(std::move(call), pickled, function);
@@ -141,13 +142,13 @@ PyObject* ProcessCore::submit_items(PyObject* function, PyObject* items, bool tu
       call->flags |= kPacked;
       written = take_payload(numbers.data(), numbers.size(), store, &pickled);
     } else {
-      written = to_bytes(items, store, &pickled);
+      written = to_bytes(items, store, &pickled, main_by_value.get());
     }
   } else {
     call->function = anonymous();
     call->flags |= kFunctionInside;
     const Reference all(PyTuple_Pack(3, function, items, Py_None));
-    written = all && to_bytes(all.get(), store, &pickled);
+    written = all && to_bytes(all.get(), store, &pickled, main_by_value.get());
   }
   if (!written) {
     if (!no_room || !PyErr_ExceptionMatches(PyExc_MemoryError)) return nullptr;

@@ -62,9 +62,10 @@ class ProcessCore final : public FutureSource {
   void orphan();
 
   std::shared_ptr<worker::Crew> crew;
-  Reference starter;      // starter(): starts workers where they are missing, and the background thread
-  Reference death_error;  // death_error(process, exit code, peak bytes, function, code, instruction): an exception
-  Reference refusal;      // what submit() raises; null while it works
+  Reference starter;        // starter(): starts workers where they are missing, and the background thread
+  Reference death_error;    // death_error(process, exit code, peak bytes, function, code, instruction): an exception
+  Reference main_by_value;  // see pickling.h; null: as names
+  Reference refusal;        // what submit() raises; null while it works
   int retries = 0;
   Reference breaking;  // what submit() raises once a worker has died; null where the pool goes on
   bool started = false;
@@ -104,7 +105,7 @@ class ProcessCore final : public FutureSource {
   std::deque<worker::Finished> deferred_;  // their futures have callbacks or a condition
   std::atomic<uint64_t> completions_{0};
   int64_t noted_unchanged_ = 0;  // bytes, as far as the report has them
-  uint32_t returns_seen_ = 0;  // before there was no room for a chunk
+  uint32_t returns_seen_ = 0;    // before there was no room for a chunk
   bool orphaned_ = false;
   bool feed_wanted_ = false;  // chunks are done, and nobody has sent the next ones since
 };

@@ -53,6 +53,7 @@ int visit_core(PyObject* self, visitproc visit, void* arg) {
   if (ProcessCore* core = reinterpret_cast<CoreObject*>(self)->core) {
     Py_VISIT(core->starter.get());
     Py_VISIT(core->death_error.get());
+    Py_VISIT(core->main_by_value.get());
     Py_VISIT(core->refusal.get());
     Py_VISIT(core->breaking.get());
   }
@@ -63,6 +64,7 @@ int clear_core(PyObject* self) {
   if (ProcessCore* core = reinterpret_cast<CoreObject*>(self)->core) {
     core->starter = Reference();
     core->death_error = Reference();
+    core->main_by_value = Reference();
   }
   return 0;
 }
@@ -159,6 +161,11 @@ PyObject* set_breaking(PyObject* self, PyObject* refusal) {
   Py_RETURN_NONE;
 }
 
+PyObject* set_main_by_value(PyObject* self, PyObject* function) {
+  core_of(self).main_by_value = Reference::to(function);
+  Py_RETURN_NONE;
+}
+
 PyObject* set_retries(PyObject* self, PyObject* value) {
   const long retries = PyLong_AsLong(value);
   if (retries == -1 && PyErr_Occurred() != nullptr) return nullptr;
@@ -240,6 +247,8 @@ PyMethodDef core_methods[] = {
     {"limit_calls", limit_calls, METH_O, "Workers leave after so many calls."},
     {"set_breaking", set_breaking, METH_O,
      "As the standard: a worker's death makes submit() raise the given exception, and what cannot be read ends the worker."},
+    {"set_main_by_value", set_main_by_value, METH_O,
+     "The given function pickles what mentions __main__ by value: f(object, buffer callback), or answers None."},
     {"set_retries", set_retries, METH_O, "How often a call is run again whose worker died."},
     {"serve", serve, METH_NOARGS,
      "For the background thread: wait until workers are gone, as a list of (pid, exit code, asked to leave, was ready), or "

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
+import sys
 import threading
 import time
 import warnings
@@ -15,6 +17,7 @@ from multiprocessing.context import BaseContext
 from typing import Any
 
 from manycore import _tasks
+from manycore.futures.main_names import MainNames, has_file
 from manycore.futures.process_errors import NOT_USABLE, TERMINATED, WorkerDied, broken_error, death_error
 from manycore.futures.process_map import ChunkedMap, buffered
 from manycore.futures.progress import Progress, with_progress
@@ -51,6 +54,8 @@ class _Team:
         self.foreign = False  # another process's, which has forked this one
         self.maps: set[ChunkedMap] = set()  # that have items left to send
         self.core = _tasks.ProcessCore(slots, self.start_missing, broken_error if breaks else death_error)
+        self.main_names = MainNames(self.forks)
+        self.core.set_main_by_value(self.main_names.by_value)
         if breaks:
             self.core.set_breaking(BrokenProcessPool(NOT_USABLE))
 
@@ -72,6 +77,7 @@ class _Team:
         slot = self.core.prepare()
         if slot < 0:
             return False
+        self.main_names.worker_starts()
         try:
             memory = (self.core.descriptor, self.core.blocks_descriptor, self.core.results_descriptor(slot))
             descriptors = tuple(Descriptor(number) for number in (*memory, parent_descriptor()))
@@ -80,7 +86,8 @@ class _Team:
             with warnings.catch_warnings():
                 # That this process has threads is our doing; none of them holds a lock that the child will want.
                 warnings.filterwarnings("ignore", r"This process .* is multi-threaded", DeprecationWarning)
-                process.start()
+                with _without_a_file_that_is_none():
+                    process.start()
         except BaseException:
             self.core.abandon(slot)
             raise
@@ -128,6 +135,20 @@ class _Team:
             self.core.cancel_waiting()
         if self.thread is None:
             self.core.detach()
+
+
+@contextlib.contextmanager
+def _without_a_file_that_is_none() -> Iterator[None]:
+    """A program that is read from a pipe is said to be of the file "<stdin>", which a new interpreter would try to run."""
+    main = vars(sys.modules["__main__"])
+    if "__file__" not in main or has_file():
+        yield
+        return
+    path = main.pop("__file__")
+    try:
+        yield
+    finally:
+        main["__file__"] = path
 
 
 def _serve(team: _Team) -> None:
