@@ -85,16 +85,16 @@ def environment_for(python: Path) -> Path:
     return folder
 
 
-def expected(version: str) -> dict[str, str]:
-    """Reasons by test id; `3.13: ` in front limits a line to one Python."""
-    reasons = {}
+def expected(version: str) -> tuple[set[str], set[str]]:
+    """Tests that fail on that Python, and those among them that do not always."""
+    always, sometimes = set(), set()
     for line in EXPECTED.read_text(encoding="utf-8").splitlines():
         if line and not line.startswith("#"):
-            name, _, reason = line.partition(" -- ")
-            only, colon, rest = name.partition(": ")
+            name = line.partition(" -- ")[0]
+            only, colon, rest = name.removeprefix("sometimes ").partition(": ")
             if not colon or version.startswith(only):
-                reasons[rest if colon else name] = reason
-    return reasons
+                (sometimes if name.startswith("sometimes ") else always).add(rest if colon else only)
+    return always | sometimes, sometimes
 
 
 def end_with_its_stacks(process: subprocess.Popen[bytes]) -> None:
@@ -141,13 +141,13 @@ def run(folder: Path, suite: Suite, fast: bool) -> tuple[dict[str, list[str]], i
 
 
 def report(version: str, suite: Suite, outcomes: dict[str, list[str]], tasks: int, show: bool) -> bool:
-    reasons = expected(version)
+    known, sometimes = expected(version)
     by = {
         kind: sorted(name for name, (outcome, _) in outcomes.items() if outcome == kind)
         for kind in ("passed", "failed", "skipped")
     }
-    unexpected = [name for name in by["failed"] if name not in reasons]
-    mended = [name for name in by["passed"] if name in reasons]
+    unexpected = [name for name in by["failed"] if name not in known]
+    mended = [name for name in by["passed"] if name in known - sometimes]
     print(
         f"Python {version}, {suite.name}: {len(by['passed'])} passed, {len(by['skipped'])} skipped, "
         f"{len(by['failed'])} failed ({len(by['failed']) - len(unexpected)} expected); {tasks} tasks through our {suite.where}"

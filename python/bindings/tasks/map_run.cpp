@@ -2,6 +2,7 @@
 
 #include "bindings/gil.h"
 #include "bindings/tasks/call_options.h"
+#include "bindings/tasks/interpreter.h"
 #include "bindings/tasks/module.h"
 #include "bindings/tasks/pool_core.h"
 
@@ -89,7 +90,7 @@ void run_next(MapRun* map, Wakeups& later) {
 
 bool has_next(const MapRun& map) { return map.next_to_run < map.items.size(); }
 
-// A row of C functions is never asked for the GIL by the interpreter, so it asks itself.
+// In a row of C functions the interpreter never looks whether another thread wants the GIL.
 void run_row(MapRun* map, Wakeups& later) {
   map->row_thread = PyThread_get_thread_native_id();
   Turn turn;
@@ -97,7 +98,7 @@ void run_row(MapRun* map, Wakeups& later) {
   while (map->in_row && has_next(*map) && born == process_generation()) {
     run_next(map, later);
     if (!later.empty()) later.wake();
-    turn.may_end(later);
+    if (turn.is_over()) turn.yield();
   }
 }
 

@@ -2,6 +2,7 @@
 // nanobind, so that `from manycore.futures import ...` costs a program of tasks no more than this library's load.
 #include "bindings/tasks/module.h"
 
+#include "bindings/tasks/interpreter.h"
 #include "bindings/tasks/may_wait.h"
 #include "bindings/tasks/standard.h"
 #include "manycore/version.h"
@@ -11,7 +12,7 @@ namespace {
 int fill(PyObject* module) {
   using namespace manycore::python::tasks;
   if (PyModule_AddStringConstant(module, "__version__", MANYCORE_VERSION) < 0) return -1;
-  const bool failed = load_standard() < 0 || add_future_type(module) < 0 || add_map_type(module) < 0 ||
+  const bool failed = load_standard() < 0 || !load_yield() || add_future_type(module) < 0 || add_map_type(module) < 0 ||
                       add_chunk_type(module) < 0 || add_thread_pool_type(module) < 0 || add_block_type(module) < 0 ||
                       add_process_worker(module) < 0 || add_may_wait(module) < 0 || add_process_pool(module) < 0 ||
                       add_task_report(module) < 0;

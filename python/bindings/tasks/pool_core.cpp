@@ -21,8 +21,6 @@ int64_t tasks = 0;
 
 // How long a thread that found work waits for the submitter to let go of the GIL by itself, as it does in result().
 constexpr int64_t kPatience = 10'000;
-// Python's switch interval.
-constexpr int64_t kTurn = 5'000'000;
 
 // Guards the list of pools against forks by threads without the GIL.
 std::mutex pools_mutex;
@@ -62,16 +60,6 @@ void run_taken(task::Call* call, Wakeups& later) {
 }
 
 }  // namespace
-
-void Turn::begin() { ends_ = os::now_nanoseconds() + kTurn; }
-
-void Turn::may_end(Wakeups& later) {
-  if (os::now_nanoseconds() <= ends_) return;
-  PyThreadState* state = release_interpreter();
-  later.wake();
-  take_gil(state);
-  begin();
-}
 
 PoolCore::PoolCore(int most_threads) : queue(most_threads) {
   sched::most_spinning_threads();
@@ -165,7 +153,10 @@ void PoolCore::work() {
     run_taken(call, later);
     if (born != generation) return;  // the task forked: in the child this thread is no worker
     if (queue.waiting() > 0) later.wake();
-    turn.may_end(later);
+    if (turn.is_over()) {
+      later.wake();
+      turn.yield();
+    }
   }
   queue.leave(worker);
 }

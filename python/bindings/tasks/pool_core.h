@@ -56,19 +56,6 @@ class PoolCore {
   void wait_for_work(task::Queue::Worker& worker, Wakeups& later);
 };
 
-// How long a worker may go on without letting others have the GIL: a worker that calls C functions only is never asked for it by the
-// interpreter, so it asks itself.
-class Turn {
- public:
-  Turn() { begin(); }
-  void begin();
-  // Lets go of the GIL for a moment where the turn is over.
-  void may_end(Wakeups& later);
-
- private:
-  int64_t ends_ = 0;
-};
-
 // At the interpreter's end: refuse submits, let workers finish what waits.
 void stop_all_pools();
 bool interpreter_ends();

@@ -3,6 +3,7 @@
 #include <unordered_map>
 
 #include "bindings/gil.h"
+#include "bindings/tasks/interpreter.h"
 #include "bindings/tasks/may_wait.h"
 #include "bindings/tasks/module.h"
 #include "bindings/tasks/pickling.h"
@@ -76,10 +77,12 @@ class WorkerLoop {
 PyObject* WorkerLoop::run() {
   worker::Reply ready;
   if (!send(ReplyKind::ready, ready)) return nullptr;
+  Turn turn;  // threads of the functions' own have the worker's GIL too
   for (;;) {
     const Step step = this->step();
     if (step == Step::failed) return nullptr;
     if (step == Step::leave) Py_RETURN_NONE;
+    if (turn.is_over()) turn.yield();
   }
 }
 
