@@ -53,6 +53,13 @@ class MANYCORE_API Interrupted : public Error {
   ~Interrupted() override;
 };
 
+// The call that the loop belonged to was told to stop (manycore.cancel of its future); otherwise as Interrupted.
+class MANYCORE_API Stopped : public Interrupted {
+ public:
+  using Interrupted::Interrupted;
+  ~Stopped() override;
+};
+
 // A broken invariant of the engine. Never caught to go on; reported with the place.
 class MANYCORE_API Bug : public Error {
  public:

@@ -42,6 +42,15 @@ PyObject* class_of(const UserError& error) {
   return PyExc_RuntimeError;
 }
 
+// As the future of the call will raise it.
+void set_cancelled(const char* text) {
+  PyObject* futures = PyImport_ImportModule("concurrent.futures");
+  PyObject* error = futures != nullptr ? PyObject_GetAttrString(futures, "CancelledError") : nullptr;
+  if (error != nullptr) PyErr_SetString(error, text);
+  Py_XDECREF(error);
+  Py_XDECREF(futures);
+}
+
 }  // namespace
 
 void set_python_error() {
@@ -51,6 +60,8 @@ void set_python_error() {
     stop_thread();  // the interpreter ends, see gil.h
   } catch (const UserError& error) {
     PyErr_SetString(class_of(error), error.what());
+  } catch (const Stopped& error) {
+    set_cancelled(error.what());
   } catch (const Interrupted&) {
     // The handler's exception is set already, on this thread.
     if (!PyErr_Occurred()) PyErr_SetNone(PyExc_KeyboardInterrupt);

@@ -3,7 +3,7 @@
 ``manycore run script.py`` runs an unmodified program; ``import manycore.numpy as np`` uses the arrays directly;
 ``manycore.install()`` and ``%load_ext manycore`` do for a session what ``manycore run`` does for a program;
 ``manycore.futures`` has the executors of ``concurrent.futures``; ``await manycore.to_thread(f, ...)`` and ``to_process`` call
-blocking functions from coroutines.
+blocking functions from coroutines; ``manycore.cancel(future)`` cancels a call or stops it.
 """
 
 from __future__ import annotations
@@ -34,10 +34,12 @@ if TYPE_CHECKING:
         unload_ipython_extension,
     )
     from manycore.futures.asynchronous import to_process, to_thread
+    from manycore.futures.cancelling import cancel
 
 __all__ = [
     "FallbackError",
     "__version__",
+    "cancel",
     "evaluate",
     "explain",
     "install",
@@ -51,7 +53,7 @@ __all__ = [
 # Modules that are there after `import manycore`, as if it had imported them.
 _NEED_ENGINE = frozenset({"_core", "recording", "session", "waiting"})
 _ALONE = frozenset({"futures"})
-_OF_FUTURES = frozenset({"to_process", "to_thread"})
+_OF_FUTURES = {"cancel": "cancelling", "to_process": "asynchronous", "to_thread": "asynchronous"}
 
 
 def __getattr__(name: str) -> Any:
@@ -59,7 +61,7 @@ def __getattr__(name: str) -> Any:
     if name in _ALONE:
         return importlib.import_module(f"manycore.{name}")
     if name in _OF_FUTURES:
-        value = getattr(importlib.import_module("manycore.futures.asynchronous"), name)
+        value = getattr(importlib.import_module(f"manycore.futures.{_OF_FUTURES[name]}"), name)
         globals()[name] = value
         return value
     if name not in _NEED_ENGINE and name not in __all__:

@@ -7,6 +7,7 @@ Error::~Error() = default;
 UserError::~UserError() = default;
 ResourceError::~ResourceError() = default;
 Interrupted::~Interrupted() = default;
+Stopped::~Stopped() = default;
 Bug::~Bug() = default;
 
 }  // namespace manycore

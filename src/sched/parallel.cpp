@@ -16,6 +16,7 @@
 #include "manycore/errors.h"
 #include "os/clock.h"
 #include "os/topology.h"
+#include "sched/stop.h"
 
 namespace manycore::sched {
 namespace {
@@ -128,6 +129,7 @@ void run_inline(int64_t count, int64_t grain, RangeBody body, Interrupts interru
 }  // namespace
 
 void stop_if_interrupted() {
+  obey(current_stop_sign());
   bool (*interrupted)() = base::hooks().interrupted;
   if (interrupted && interrupted()) throw Interrupted("interrupted by the user");
 }
@@ -141,11 +143,15 @@ int asked_threads() {
 
 void parallel_for(int64_t count, int64_t grain, RangeBody body, Interrupts interrupts) {
   if (count <= 0) return;
-  if (count <= grain) return body(0, count);
+  if (count <= grain) {
+    if (interrupts == Interrupts::kStop) obey(current_stop_sign());
+    return body(0, count);
+  }
   int threads = thread_count();
   if (threads <= 1) return run_inline(count, grain, body, interrupts);
   int64_t chunks = (count - 1) / grain + 1;
   std::thread::id caller = std::this_thread::get_id();
+  const StopSign* sign = current_stop_sign();
   const RunningLoop running;
   char loop = 0;
   precedes(&loop);
@@ -159,6 +165,8 @@ void parallel_for(int64_t count, int64_t grain, RangeBody body, Interrupts inter
         body(begin, end);
       } else {
         run_in_steps(begin, end, grain, body, [&] {
+          // The caller may find no place in the arena and wait outside, so everybody looks at its sign.
+          obey(sign);
           if (std::this_thread::get_id() == caller) stop_if_interrupted();
           return !context.is_group_execution_cancelled();
         });

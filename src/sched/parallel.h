@@ -18,8 +18,8 @@ MANYCORE_API int thread_count();
 // The option alone, in a child too: for threads that start anew there.
 MANYCORE_API int asked_threads();
 
-// What happens when the user interrupts (base/hooks.h, asked on the calling thread between chunks): stop throws Interrupted;
-// finish goes on. Loops that write into existing arrays finish, so that nobody sees half of an update.
+// What happens when the user interrupts (base/hooks.h, asked on the calling thread between chunks) or the call that runs here is told
+// to stop (stop.h): stop throws Interrupted; finish goes on. Loops that write into existing arrays finish, so that nobody sees half of an update.
 enum class Interrupts : uint8_t { kStop, kFinish };
 
 // A non-owning reference to a callable; the callable outlives the call.
@@ -34,7 +34,7 @@ class RangeBody {
   void (*call_)(const void*, int64_t, int64_t);
 };
 
-// For long loops of one thread: throws Interrupted where the user has asked to stop. Costs a look at the clock.
+// For long loops of one thread: throws Interrupted where the user has asked to stop or the call was told to. Costs a look at the clock.
 MANYCORE_API void stop_if_interrupted();
 
 // body(begin, end) for disjoint ranges that cover [0, count), each boundary but the last a multiple of `grain`.

@@ -18,6 +18,7 @@
 #include "base/hooks.h"
 #include "base/options.h"
 #include "manycore/errors.h"
+#include "sched/stop.h"
 
 namespace manycore::sched {
 namespace {
@@ -115,6 +116,38 @@ TEST(ParallelFor, AnInterruptStopsALoopUnlessItMustFinish) {
     EXPECT_NO_THROW(parallel_for(1 << 20, 1, body, Interrupts::kFinish));
     EXPECT_EQ(done, 1 << 20);
     base::hooks().interrupted = nullptr;
+  }
+}
+
+TEST(ParallelFor, ACallThatIsToldToStopStopsInItsLoopsAndNobodyElse) {
+  for (int threads : {1, 2}) {
+    Threads option(threads);
+    std::atomic<uint64_t> word{0};
+    std::atomic<int64_t> done{0};
+    const auto body = [&](int64_t begin, int64_t end) {
+      done += end - begin;
+      if (done > 1000) word = 7;
+    };
+    {
+      const StopScope scope(word, 7);
+      EXPECT_THROW(parallel_for(1 << 20, 1, body), Stopped);
+      EXPECT_LT(done, 1 << 20);
+      EXPECT_TRUE(scope.given());
+      EXPECT_THROW(parallel_for(10, 100, body), Stopped) << "a short loop that begins later";
+      EXPECT_THROW(stop_if_interrupted(), Interrupted);
+      done = 0;
+      EXPECT_NO_THROW(parallel_for(1 << 20, 1, body, Interrupts::kFinish));
+      EXPECT_EQ(done, 1 << 20);
+      std::thread([&] { EXPECT_NO_THROW(parallel_for(1000, 1, body)); }).join();
+      std::atomic<uint64_t> inner{0};
+      const StopScope nested(inner, 1);
+      EXPECT_THROW(parallel_for(10, 100, body), Stopped) << "a call within the call";
+      word = 8;  // meant for another call
+      EXPECT_NO_THROW(parallel_for(10, 100, [](int64_t, int64_t) {}));
+    }
+    word = 7;
+    EXPECT_NO_THROW(parallel_for(1000, 1, body));
+    EXPECT_EQ(current_stop_sign(), nullptr);
   }
 }
 

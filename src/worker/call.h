@@ -63,6 +63,8 @@ struct Call {
   State state = State::waiting;
   int worker = -1;
   uint64_t position = 0;
+  bool told_to_stop = false;  // it is not run again
+  bool ended = false;         // by force, with its worker
 };
 
 struct Death {
@@ -73,7 +75,7 @@ struct Death {
 };
 
 struct Finished {
-  enum class How : uint8_t { result, error, died, withdrawn };
+  enum class How : uint8_t { result, error, died, ended };
 
   std::unique_ptr<Call> call;
   How how = How::result;
@@ -92,7 +94,8 @@ struct Finished {
 // A worker that is gone.
 struct Departure {
   int slot = -1;
-  bool asked = false;  // it was told to leave
+  bool asked = false;   // it was told to leave
+  bool forced = false;  // the pool ended it to end a call
   bool was_ready = false;
   int retried = 0;  // calls that run again since it ended
   Death death;

@@ -76,6 +76,7 @@ int Crew::prepare() {
     worker.reader = std::make_shared<BlockReader>(worker.results.descriptor());
     worker.presence = Presence::prepared;
     worker.was_ready = false;
+    worker.forced = false;
     worker.ended = false;
     worker.process = 0;
     ++worker.incarnation;
@@ -98,14 +99,17 @@ int Crew::results_descriptor(int slot) {
 
 void Crew::joined(int slot, pid_t process) {
   const int descriptor = os::open_process(process);
+  bool forced;
   {
     const std::lock_guard lock(mutex_);
     Worker& worker = workers_[static_cast<size_t>(slot)];
     worker.process = process;
     worker.descriptor = descriptor;
+    forced = worker.forced;
     if (worker.presence == Presence::prepared) worker.presence = Presence::present;
   }
   const auto token = static_cast<uint64_t>(slot);
+  if (forced) kill(process, SIGKILL);
   if (descriptor >= 0 && watch(descriptor, weak_from_this(), token)) return;
   if (descriptor >= 0) kill(process, SIGKILL);
   process_ended(token);

@@ -56,7 +56,15 @@ class MANYCORE_API Crew final : public EndListener, public std::enable_shared_fr
   std::unique_ptr<Call> withdraw(Call* call);
   std::vector<std::unique_ptr<Call>> withdraw_waiting();  // all that no worker has begun
   bool is_running(const Call* call);
-  int64_t outstanding();  // submitted and not collected or withdrawn
+  // Of a call that runs: what became of the wish. `waits`: no worker has it (any more), it can be withdrawn.
+  enum class Stop : uint8_t { told, waits, over };
+  // The loops in it will stop.
+  Stop stop(Call* call);
+  // It will be a Finished::How::ended with its worker's death, unless it is over before. What stands behind it goes to other workers.
+  // The worker is halted, and the caller has it killed at once: kill_halted(), which takes milliseconds, for what is not 0.
+  Stop end(Call* call, pid_t* halted);
+  static void kill_halted(pid_t process);  // and what descends from it
+  int64_t outstanding();                   // submitted and not collected or withdrawn
 
   // Moves what has come from the rings into the list of finished calls and sends more work. Cheap where nothing has.
   void sweep();
@@ -111,6 +119,7 @@ class MANYCORE_API Crew final : public EndListener, public std::enable_shared_fr
     Presence presence = Presence::none;
     bool idle = false;
     bool was_ready = false;
+    bool forced = false;  // to be killed for a call that is to end
     bool broken = false;  // it wrote what no worker writes
     std::atomic<bool> ended{false};
     pid_t process = 0;

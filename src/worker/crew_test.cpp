@@ -42,6 +42,7 @@ namespace {
     post.release();
     if (payload == "die released") kill(getpid(), SIGKILL);
     if (payload == "exit") _exit(7);
+    while (payload == "until told" && post.stop_word() != request.ticket) usleep(100);
     if (payload.starts_with("sleep ")) usleep(static_cast<useconds_t>(1000 * atoi(payload.c_str() + 6)));
     const int64_t begin = os::now_nanoseconds();
     const std::string answer = std::to_string(getpid()) + " " + payload;
@@ -219,6 +220,76 @@ TEST(Crew, AQueuedCallIsWithdrawnAndARunningOneIsNot) {
   EXPECT_EQ(team.crew->withdraw(running), nullptr);
   team.finish_all();
   EXPECT_FALSE(team.results.contains(queued));
+}
+
+TEST(Crew, ACallThatRunsIsToldToStopAndNoOther) {
+  Team team(1);
+  const uint64_t first = team.submit("until told");
+  Call* running = team.last;
+  while (!team.crew->is_running(running)) std::this_thread::yield();
+  const uint64_t second = team.submit("until told");
+  Call* queued = team.last;
+  EXPECT_EQ(team.crew->stop(queued), Crew::Stop::waits);
+  EXPECT_EQ(team.crew->stop(running), Crew::Stop::told);
+  EXPECT_TRUE(team.crew->begin_lead(first));
+  while (!team.results.contains(first)) team.step();
+  while (!team.crew->is_running(queued)) std::this_thread::yield();
+  EXPECT_EQ(team.crew->stop(team.results.at(first).call.get()), Crew::Stop::over);
+  usleep(5000);
+  team.step();
+  EXPECT_FALSE(team.results.contains(second)) << "it obeyed what another one was told";
+  EXPECT_EQ(team.crew->stop(queued), Crew::Stop::told);
+  team.crew->end_lead();
+  team.finish_all();
+  EXPECT_TRUE(team.departures.empty());
+}
+
+Crew::Stop end(Crew& crew, Call* call) {
+  pid_t halted;
+  const Crew::Stop answer = crew.end(call, &halted);
+  if (halted != 0) Crew::kill_halted(halted);
+  return answer;
+}
+
+TEST(Crew, ACallEndsByForceWithItsWorkerAndThoseBehindItGoElsewhere) {
+  Team team(2);
+  for (int i = 0; i < 50; ++i) team.finish(team.submit("short"));
+  const uint64_t steady = team.submit("sleep 200");
+  const Call* other = team.last;
+  while (!team.crew->is_running(other)) std::this_thread::yield();
+  const uint64_t ended = team.submit("sleep 60000", 3);
+  Call* running = team.last;
+  while (!team.crew->is_running(running)) std::this_thread::yield();
+  std::vector<uint64_t> behind;
+  for (int i = 0; i < 20; ++i) behind.push_back(team.submit("behind"));
+  EXPECT_EQ(end(*team.crew, team.last), Crew::Stop::waits);
+  EXPECT_EQ(end(*team.crew, running), Crew::Stop::told);
+  team.finish_all(true);
+  EXPECT_EQ(team.results[ended].how, Finished::How::ended);
+  EXPECT_EQ(team.answer(steady), "sleep 200");
+  for (uint64_t ticket : behind) EXPECT_EQ(team.answer(ticket), "behind");
+  ASSERT_EQ(team.departures.size(), 1u);
+  EXPECT_TRUE(team.departures[0].forced);
+  EXPECT_EQ(end(*team.crew, team.results[ended].call.get()), Crew::Stop::over);
+}
+
+// A worker that is on to the next call lives: the death would be that one's.
+TEST(Crew, AnEndInAnyMomentTakesOnlyTheCallThatItWasMeantFor) {
+  Team team(2);
+  int ended = 0;
+  for (int round = 0; round < 150; ++round) {
+    const uint64_t meant = team.submit(round % 2 != 0 ? "sleep 1" : "echo");
+    Call* call = team.last;
+    std::vector<uint64_t> others;
+    for (int i = 0; i < 4; ++i) others.push_back(team.submit("echo"));
+    for (int i = 0; i < round % 50; ++i) std::this_thread::yield();
+    while (end(*team.crew, call) == Crew::Stop::waits) std::this_thread::yield();
+    team.finish_all(true);
+    for (uint64_t ticket : others) ASSERT_EQ(team.results[ticket].how, Finished::How::result);
+    ended += team.results[meant].how == Finished::How::ended;
+    ASSERT_NE(team.results[meant].how, Finished::How::died);
+  }
+  EXPECT_GT(ended, 0);
 }
 
 TEST(Crew, WorkBehindALongCallIsTakenBackByWhoIsIdle) {

@@ -43,6 +43,8 @@ struct LinkPage {
   std::atomic<int64_t> process{0};  // the worker's
   // Position in the ring of requests from which on the worker wakes the pool for more work; the greatest number means never.
   alignas(64) std::atomic<uint64_t> refill_at{~uint64_t{0}};
+  // Ticket of the call that is to stop, if it still runs (sched/stop.h).
+  alignas(64) std::atomic<uint64_t> stop_ticket{0};
   RingState requests;
   RingState replies;
 };

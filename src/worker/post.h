@@ -27,6 +27,9 @@ class MANYCORE_API Post {
   bool take() { return requests_.take(); }
   void release() { requests_.release(); }
 
+  // Holds the ticket of the call that is to stop.
+  const std::atomic<uint64_t>& stop_word() const { return link_.page().stop_ticket; }
+
   // Writes a reply and wakes who has to know. Where the ring is full it waits for room (interrupted: by a signal; call again).
   Waited reply(ReplyKind kind, const Reply& reply);
   // The same without waiting: false where there is no room.

@@ -126,6 +126,7 @@ void Crew::settle_death(Worker& worker) {
   Departure departure;
   departure.slot = slot_of(worker);
   departure.asked = worker.presence == Presence::leaving;
+  departure.forced = worker.forced;
   departure.was_ready = worker.was_ready;
   departure.death.process = worker.process;
   const os::Ending ending = os::ending_of(worker.descriptor);
@@ -142,7 +143,7 @@ void Crew::settle_death(Worker& worker) {
   for (auto call = worker.in_ring.rbegin(); call != worker.in_ring.rend(); ++call) {
     if (*call == nullptr) continue;
     const bool had_begun = !worker.requests.withdraw((*call)->position);
-    if (!had_begun || (*call)->retries-- > 0) {
+    if (!had_begun || (!(*call)->told_to_stop && (*call)->retries-- > 0)) {
       departure.retried += had_begun;
       return_call(std::move(*call));
       continue;
@@ -150,7 +151,7 @@ void Crew::settle_death(Worker& worker) {
     Finished finished;
     finished.call = std::move(*call);
     settle(*finished.call);
-    finished.how = Finished::How::died;
+    finished.how = finished.call->ended ? Finished::How::ended : Finished::How::died;
     finished.death = departure.death;
     finished_.push_back(std::move(finished));
   }

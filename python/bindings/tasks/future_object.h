@@ -17,6 +17,8 @@ namespace manycore::python::tasks {
 
 enum class FutureState : uint8_t { kPending, kRunning, kCancelled, kCancelledAndNotified, kFinished };
 
+class RunningHere;
+
 struct FutureFields {
   // The first five are known to CPython as members of the type, so that its own traverse, clear and dealloc care for them.
   PyObject* result;     // null: None
@@ -27,6 +29,7 @@ struct FutureFields {
   task::Waiter* sleepers;
   FutureSource* source;  // null where the outcome is put here without being asked for, and when it is there
   void* source_call;     // the source's own
+  RunningHere* running;  // where a thread of this process runs it, that thread's (stop_call.h)
   FutureState state;
   bool set_by_hand;  // somebody assigned `_state`: the other fields are whole only when the condition is free
 };
@@ -67,6 +70,8 @@ PyObject* new_future();
 // unless callbacks have to run, which may take long; null wakes them here.
 int set_result(PyObject* future, PyObject* result, Wakeups* later = nullptr);
 int set_exception(PyObject* future, PyObject* exception, Wakeups* later = nullptr);
+// For a task that was told to stop while it ran, and did.
+int set_cancelled(PyObject* future, Wakeups* later = nullptr);
 // 1: it runs now; 0: it was cancelled, and who waits has been told.
 int set_running_or_notify_cancel(PyObject* future);
 // 1: it is cancelled (now or before), 0: it runs or is finished.

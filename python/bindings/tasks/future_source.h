@@ -16,6 +16,9 @@ class FutureSource {
   virtual bool is_running(PyObject* future) = 0;
   // Takes the task back; false where it runs or is over.
   virtual bool withdraw(PyObject* future) = 0;
+  // Has a task that runs stop in its loops, or with `force` the process end that runs it. `waits`: nobody runs it (any more).
+  enum class Stop : uint8_t { told, waits, over };
+  virtual Stop stop(PyObject* future, bool force) = 0;
   // Somebody waits by a condition or a callback: from now on the future is completed without a look.
   virtual void serve() = 0;
   // As wait_until_done().

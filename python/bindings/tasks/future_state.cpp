@@ -70,7 +70,7 @@ int raise_invalid(PyObject* future) {
 void wake_sleepers(FutureFields& fields, Wakeups& wakeups) { wakeups.add(std::exchange(fields.sleepers, nullptr)); }
 
 // `tell` is the method of waiters to call.
-int finish(PyObject* future, PyObject* result, PyObject* exception, PyObject* tell, Wakeups* later) {
+int finish(PyObject* future, FutureState state, PyObject* result, PyObject* exception, PyObject* tell, Wakeups* later) {
   FutureFields& fields = fields_of(future);
   Wakeups now;
   {
@@ -79,7 +79,7 @@ int finish(PyObject* future, PyObject* result, PyObject* exception, PyObject* te
     if (is_done(fields)) return raise_invalid(future);
     const Reference before(std::exchange(fields.result, Py_XNewRef(result)));
     const Reference before_exception(std::exchange(fields.exception, Py_XNewRef(exception)));
-    fields.state = FutureState::kFinished;
+    fields.state = state;
     fields.source = nullptr;
     wake_sleepers(fields, later != nullptr && !has_callbacks(fields) ? *later : now);
     if (!tell_waiters(future, tell)) return -1;
@@ -109,11 +109,15 @@ void Wakeups::wake() {
 }
 
 int set_result(PyObject* future, PyObject* result, Wakeups* later) {
-  return finish(future, result, nullptr, names.add_result, later);
+  return finish(future, FutureState::kFinished, result, nullptr, names.add_result, later);
 }
 
 int set_exception(PyObject* future, PyObject* exception, Wakeups* later) {
-  return finish(future, nullptr, exception == Py_None ? nullptr : exception, names.add_exception, later);
+  return finish(future, FutureState::kFinished, nullptr, exception == Py_None ? nullptr : exception, names.add_exception, later);
+}
+
+int set_cancelled(PyObject* future, Wakeups* later) {
+  return finish(future, FutureState::kCancelledAndNotified, nullptr, nullptr, names.add_cancelled, later);
 }
 
 int set_running_or_notify_cancel(PyObject* future) {

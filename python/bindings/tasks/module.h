@@ -14,5 +14,6 @@ int add_block_type(PyObject* module);
 int add_process_pool(PyObject* module);
 int add_process_worker(PyObject* module);
 int add_task_report(PyObject* module);
+int add_stop_call(PyObject* module);
 
 }  // namespace manycore::python::tasks

@@ -12,11 +12,12 @@ PyObject* ProcessCore::departures() {
   Reference list;
   while (crew->collect(&departure)) {
     if (!list) list = Reference(PyList_New(0));
-    if (report_kept && !(departure.asked && departure.death.exit_code == 0)) count_death(departure.retried);
+    if (report_kept && !departure.forced && !(departure.asked && departure.death.exit_code == 0)) count_death(departure.retried);
     const Reference exit_code =
         departure.death.known ? Reference(PyLong_FromLong(departure.death.exit_code)) : Reference::to(Py_None);
-    const Reference entry(Py_BuildValue("(LOOO)", static_cast<long long>(departure.death.process), exit_code.get(),
-                                        departure.asked ? Py_True : Py_False, departure.was_ready ? Py_True : Py_False));
+    const Reference entry(Py_BuildValue("(LOOOO)", static_cast<long long>(departure.death.process), exit_code.get(),
+                                        departure.asked ? Py_True : Py_False, departure.was_ready ? Py_True : Py_False,
+                                        departure.forced ? Py_True : Py_False));
     if (!list || !entry || PyList_Append(list.get(), entry.get()) < 0) return nullptr;
   }
   return list.release();

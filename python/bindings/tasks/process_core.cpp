@@ -200,6 +200,7 @@ void ProcessCore::note_sent(worker::Call& call) {
 void ProcessCore::note_finished(const worker::Finished& finished) {
   const worker::Call& call = *finished.call;
   if (finished.how == worker::Finished::How::died) return count_lost(call.items);
+  if (finished.how == worker::Finished::How::ended) return;  // as its user wanted
   int64_t in_blocks = 0;
   for (const worker::BlockPlace& place : finished.blocks) in_blocks += static_cast<int64_t>(place.bytes);
   count_received(static_cast<int64_t>(finished.payload.size()), in_blocks);
@@ -248,10 +249,13 @@ void ProcessCore::complete(worker::Finished& finished, bool may_call, bool feeds
   const Reference future = Reference::to(owner->future);
   Reference outcome;
   bool failed = finished.how != worker::Finished::How::result;
-  if (finished.how != worker::Finished::How::died) ++answered;
+  const bool stopped = finished.how == worker::Finished::How::ended || (failed && (finished.flags & kStopped) != 0);
+  if (finished.how == worker::Finished::How::result || finished.how == worker::Finished::How::error) ++answered;
   if (report_kept) [[unlikely]]
     note_finished(finished);
-  if (finished.how == worker::Finished::How::died) {
+  if (stopped) {
+    outcome = Reference::to(Py_None);
+  } else if (finished.how == worker::Finished::How::died) {
     outcome = death_of(finished.death, *owner);
   } else {
     outcome = outcome_of(finished);
@@ -265,7 +269,9 @@ void ProcessCore::complete(worker::Finished& finished, bool may_call, bool feeds
   finished.call->owner = nullptr;
   free_owner(owner);
   if (!is_done(fields_of(future.get()))) {
-    const int set = failed ? set_exception(future.get(), outcome.get()) : set_result(future.get(), outcome.get());
+    const int set = stopped  ? set_cancelled(future.get())
+                    : failed ? set_exception(future.get(), outcome.get())
+                             : set_result(future.get(), outcome.get());
     if (set < 0) PyErr_WriteUnraisable(future.get());
   }
   completions_.fetch_add(1, std::memory_order_seq_cst);
@@ -302,6 +308,28 @@ bool ProcessCore::withdraw(PyObject* future) {
   if (call == nullptr) return false;
   free_owner(static_cast<TaskOwner*>(call->owner));
   return true;
+}
+
+FutureSource::Stop ProcessCore::stop(PyObject* future, bool force) {
+  if (orphaned_) return Stop::over;
+  auto* call = static_cast<worker::Call*>(fields_of(future).source_call);
+  pid_t halted = 0;
+  const worker::Crew::Stop answer = force ? crew->end(call, &halted) : crew->stop(call);
+  if (halted != 0) {
+    const Reference self = Reference::to(self_);
+    PyThreadState* state = release_interpreter();
+    worker::Crew::kill_halted(halted);
+    take_gil(state);
+  }
+  switch (answer) {
+    case worker::Crew::Stop::told:
+      return Stop::told;
+    case worker::Crew::Stop::waits:
+      return Stop::waits;
+    case worker::Crew::Stop::over:
+      break;
+  }
+  return Stop::over;
 }
 
 int ProcessCore::wait(PyObject* future, int64_t deadline) {

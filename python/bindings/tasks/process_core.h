@@ -48,6 +48,7 @@ class ProcessCore final : public FutureSource {
   void look() override { look(false); }
   bool is_running(PyObject* future) override;
   bool withdraw(PyObject* future) override;
+  Stop stop(PyObject* future, bool force) override;
   void serve() override {
     if (!orphaned_) crew->serve_each(true);
   }

@@ -16,6 +16,7 @@ inline constexpr uint32_t kPacked = 64;            // the payload is no pickle b
 inline constexpr uint32_t kEndIfUnreadable = 128;  // as the standard's worker, which ends where a call cannot be read
 
 // Of a reply.
-inline constexpr uint32_t kNone = 32;  // the result is None, without a payload
+inline constexpr uint32_t kNone = 32;      // the result is None, without a payload
+inline constexpr uint32_t kStopped = 256;  // an error that is that the call obeyed when told to stop; nothing else is sent
 
 }  // namespace manycore::python::tasks

@@ -251,10 +251,9 @@ PyMethodDef core_methods[] = {
      "The given function pickles what mentions __main__ by value: f(object, buffer callback), or answers None."},
     {"set_retries", set_retries, METH_O, "How often a call is run again whose worker died."},
     {"serve", serve, METH_NOARGS,
-     "For the background thread: wait until workers are gone, as a list of (pid, exit code, asked to leave, was ready), or "
-     "chunks "
-     "of "
-     "a map are done, as an empty one, or until the pool is shut down and nothing is left, as None."},
+     "For the background thread: wait until workers are gone, as a list of (pid, exit code, asked to leave, was ready, ended to "
+     "end a call), or "
+     "chunks of a map are done, as an empty one, or until the pool is shut down and nothing is left, as None."},
     {"shut_down", shut_down, METH_O, "Take no more calls, raising the given exception, and let workers leave when all is done."},
     {"refuse", refuse, METH_O, "Raise the given exception in submit()."},
     {"orphan", orphan, METH_O,

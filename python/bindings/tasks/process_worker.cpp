@@ -9,8 +9,10 @@
 #include "bindings/tasks/pickling.h"
 #include "bindings/tasks/process_flags.h"
 #include "bindings/tasks/reference.h"
+#include "bindings/tasks/standard.h"
 #include "bindings/tasks/worker_items.h"
 #include "manycore/errors.h"
+#include "sched/stop.h"
 #include "worker/post.h"
 #include "worker/spill.h"
 #include "worker/watch.h"
@@ -132,6 +134,7 @@ WorkerLoop::Step WorkerLoop::step() {
   const int64_t begin = os::now_nanoseconds();
   worker::Reply reply;
   reply.ticket = request.ticket;
+  const sched::StopScope stop(post_.stop_word(), request.ticket);  // pickling may run loops too: of what was recorded
   const bool items = (request.flags & kItems) != 0;
   Reference input;
   ItemResults item_results;
@@ -214,6 +217,10 @@ Reference WorkerLoop::call(const worker::Request& request, Reference& input, Ite
   const uint32_t kind = request.flags;
   post_.release();  // the pool may use the place again; what was in it is Python's now
   if (!input) return {};
+  if (sched::current_stop_sign()->given()) {
+    PyErr_SetNone(standard.cancelled_error);
+    return {};
+  }
   Reference function;
   PyObject* arguments = input.get();
   PyObject* keywords = nullptr;
@@ -278,6 +285,11 @@ bool WorkerLoop::send_result(worker::Reply& reply, PyObject* result) {
 }
 
 bool WorkerLoop::send_error(worker::Reply& reply, PyObject* exception) {
+  if (sched::current_stop_sign()->given() && PyErr_GivenExceptionMatches(exception, standard.cancelled_error) != 0) {
+    reply.flags = kStopped;
+    pickled_ = {};
+    return send(ReplyKind::error, reply);
+  }
   Reference sent = wrapped(exception);
   if (!sent || !pickle(reply, sent.get())) {
     // An exception that cannot be pickled: why it cannot is what the caller gets.

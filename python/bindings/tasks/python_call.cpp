@@ -3,6 +3,8 @@
 #include "bindings/gil.h"
 #include "bindings/tasks/call_options.h"
 #include "bindings/tasks/reference.h"
+#include "bindings/tasks/standard.h"
+#include "bindings/tasks/stop_call.h"
 #include "bindings/tasks/task_report.h"
 
 namespace manycore::python::tasks {
@@ -72,13 +74,21 @@ void run_call(PythonCall* call, Wakeups& later) {
   log_if_raised(runs);
   if (runs == 1) {
     Reference result;
+    bool was_told;
     {
       const TaskTime time(Place::kThread, call->submitted);
+      const RunningHere running(call->future);
       result = call_in_context(*call);
+      was_told = running.was_told();
     }
     const Reference raised = result ? Reference() : take_raised();
     Wakeups* wakeups = goes_quietly(*call) ? &later : nullptr;
-    log_if_raised(result ? set_result(call->future, result.get(), wakeups) : set_exception(call->future, raised.get(), wakeups));
+    if (was_told && raised && PyErr_GivenExceptionMatches(raised.get(), standard.cancelled_error) != 0) {
+      log_if_raised(set_cancelled(call->future, wakeups));
+    } else {
+      log_if_raised(result ? set_result(call->future, result.get(), wakeups)
+                           : set_exception(call->future, raised.get(), wakeups));
+    }
   }
   free_call(call);
 }

@@ -23,6 +23,7 @@ from manycore.futures.thread import BrokenThreadPool, ThreadPoolExecutor
 
 if TYPE_CHECKING:
     from manycore.futures.automatic import Executor
+    from manycore.futures.cancelling import cancel
     from manycore.futures.options import DeadlineMissed
     from manycore.futures.process import BrokenProcessPool, ProcessPoolExecutor, WorkerDied
 
@@ -43,6 +44,7 @@ __all__ = [
     "TimeoutError",
     "WorkerDied",
     "as_completed",
+    "cancel",
     "wait",
 ]
 
@@ -53,6 +55,7 @@ _LATER = {
     "Executor": "automatic",
     "ProcessPoolExecutor": "process",
     "WorkerDied": "process",
+    "cancel": "cancelling",
 }
 
 

@@ -95,14 +95,14 @@ class _Team:
         self.core.joined(slot, process.pid)
         return True
 
-    def gone(self, pid: int, exit_code: int | None, asked: bool, was_ready: bool) -> None:
+    def gone(self, pid: int, exit_code: int | None, asked: bool, was_ready: bool, forced: bool) -> None:
         with self.lock:
             process = self.processes.pop(pid, None)
             if process is not None:
                 process.join()
                 if exit_code is None:
                     exit_code = process.exitcode
-            if asked and exit_code == 0:
+            if forced or (asked and exit_code == 0):
                 self.replace()
                 return
             self.failed_starts = 0 if was_ready else self.failed_starts + 1
@@ -157,9 +157,9 @@ def _serve(team: _Team) -> None:
         events = team.core.serve()
         if events is None:
             break
-        for pid, exit_code, asked, was_ready in events:
+        for pid, exit_code, asked, was_ready, forced in events:
             try:
-                team.gone(pid, exit_code, asked, was_ready)
+                team.gone(pid, exit_code, asked, was_ready, forced)
             except BaseException as error:
                 # No new worker can be started; without any, nobody would ever run what waits.
                 if team.core.live_workers() == 0:
