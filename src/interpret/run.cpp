@@ -7,6 +7,7 @@
 #include "kernel/float_status.h"
 #include "kernel/stream.h"
 #include "sched/parallel.h"
+#include "sched/stop.h"
 
 namespace manycore::interpret {
 namespace {
@@ -203,7 +204,10 @@ unsigned run(Job& job) {
   const int64_t per_unit = runner.tiled ? std::max<int64_t>(1, job.plan.size / runner.tiling.count) : 1;
   const int64_t units = runner.tiled ? runner.tiling.count : job.plan.size;
   const int64_t grain = std::max<int64_t>(1, grain_of(job.loop->cost) / per_unit);
-  if (units < 2 * grain) return runner.run_range(0, units);
+  if (units < 2 * grain) {
+    if (job.fresh) sched::obey(sched::current_stop_sign());
+    return runner.run_range(0, units);
+  }
   std::atomic<unsigned> status{0};
   sched::parallel_for(
       units, grain,

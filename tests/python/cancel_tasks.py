@@ -52,10 +52,10 @@ def raise_another(mark: str) -> None:
         raise KeyError("instead") from None
 
 
-def catch_for_ever(mark: str) -> None:
+def catch_for_ever(mark: str, count: int = 1_000_000) -> None:
     import manycore.numpy as np
 
-    a = np.ones(1_000_000)
+    a = np.ones(count)
     Path(mark).touch()
     while True:
         float((a * 2 + 1).sum())

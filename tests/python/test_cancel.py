@@ -113,6 +113,15 @@ def test_what_has_not_begun_is_cancelled_and_never_runs(pool: Pool, mark: str, t
     assert not list(tmp_path.glob("never*"))
 
 
+@pytest.mark.parametrize("count", [5_000, 50_000, 500_000])
+def test_loops_over_arrays_of_any_size_but_the_smallest_stop(pool: Pool, mark: str, count: int) -> None:
+    future = pool.submit(calls.catch_for_ever, mark, count)
+    appear(mark)
+    assert cancel(future)
+    with pytest.raises(CancelledError):
+        future.result(60)
+
+
 def test_who_waits_hears_of_it(pool: Pool, mark: str) -> None:
     future = pool.submit(calls.catch_for_ever, mark)
     heard: list[Any] = []
