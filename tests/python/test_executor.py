@@ -337,6 +337,25 @@ def test_a_program_ends_by_itself_whatever_it_leaves() -> None:
     assert (done.returncode, done.stderr) == (0, "") and sorted(done.stdout.split()) == ["0", "last"]
 
 
+def test_a_forked_child_has_worker_processes_of_its_own_that_end_when_idle() -> None:
+    done = run_child(
+        "import os, sys, time\nfrom manycore.futures import Executor, shelf\n"
+        "shelf.IDLE_SECONDS = 0.4\n"
+        "executor = Executor(2, processes='allowed')\nshared = executor._shared\n"
+        "def start():\n    with shared.lock:\n        return shared.processes().submit(os.getppid)\n"
+        "first = start()\nprint(first.result() == os.getpid(), flush=True)\npool = shared.process_pool\n"
+        "with shared.lock:\n    child = os.fork()\n"  # whoever holds it in the parent does not come here
+        "if child:\n    print(os.waitpid(child, 0)[1])\n    executor.shutdown()\n    sys.exit()\n"
+        "print(shared.process_pool is None, shared.end_idle_processes(0.0), flush=True)\n"
+        "print(start().result() == os.getpid(), shared.process_pool is not pool, flush=True)\n"
+        "end = time.monotonic() + 20\n"
+        "while shared.process_pool is not None and time.monotonic() < end:\n    time.sleep(0.01)\n"
+        "print(shared.process_pool, flush=True)\nexecutor.shutdown()\nos._exit(0)\n"
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.split("\n") == ["True", "True None", "True True", "None", "0", ""]
+
+
 def test_a_forked_child_has_executors_of_its_own() -> None:
     done = run_child(
         "import os\nfrom manycore.futures import Executor\n"

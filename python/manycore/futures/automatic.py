@@ -33,6 +33,17 @@ def cores() -> int:
     return len(os.sched_getaffinity(0))
 
 
+_all_shared: weakref.WeakSet[Shared] = weakref.WeakSet()
+
+
+def _after_fork_in_child() -> None:
+    for shared in list(_all_shared):
+        shared.leave_to_parent()
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)
+
+
 class Shared:
     """What an executor and its maps share: the pools. Does not keep the executor alive. Thread-safe."""
 
@@ -48,6 +59,15 @@ class Shared:
         self.idle_since = 0.0
         self.maps: weakref.WeakSet[AutomaticMap] = weakref.WeakSet()
         self.closed = False
+        _all_shared.add(self)
+
+    def leave_to_parent(self) -> None:
+        """In a child of fork: worker processes, their idle time and maps are the parent's, and so may be who holds the lock."""
+        self.lock = threading.Lock()
+        self.process_pool = None
+        self.processes_started = False
+        self.idle_since = 0.0
+        self.maps = weakref.WeakSet()
 
     def threads(self) -> ThreadPoolExecutor:
         pool = self.thread_pool
