@@ -18,6 +18,7 @@ from manycore import main_interpreter  # noqa: E402
 
 # What is below loads the extensions, which must not happen in another interpreter.
 main_interpreter.refuse_others()
+main_interpreter.refuse_without_gil()
 
 TYPE_CHECKING = False  # as typing's, whose import takes longer than all of this
 if TYPE_CHECKING:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from manycore.main_interpreter import side_by_side
+
 ALONE_BELOW = 5e-6  # seconds: handing a call to another thread is not worth it
 SOME_MAY_WAIT = 50e-6  # seconds: where a thread for each costs nothing that shows, calls that wait one day do not wait in a row
 _GAIN = 0.7  # other processes must promise this share of the time, since the estimate is one
@@ -73,6 +75,8 @@ class Explanation:
             )
             if seen.pickled_bytes is not None:
                 text += f", {seen.pickled_bytes} bytes pickled a call"
+            if seen.gil_held > 0.5:
+                text += f"\n  {side_by_side()}"
         return text + (f"\n  {self.permission}" if self.permission else "")
 
 
