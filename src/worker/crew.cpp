@@ -133,10 +133,9 @@ int Crew::live_workers() {
       std::count_if(workers_.begin(), workers_.end(), [](const Worker& worker) { return worker.presence != Presence::none; }));
 }
 
-bool Crew::short_of_ready() {
+bool Crew::has_free_slot() {
   const std::lock_guard lock(mutex_);
-  return std::none_of(workers_.begin(), workers_.end(), [](const Worker& worker) { return worker.idle && worker.was_ready; }) &&
-         std::any_of(workers_.begin(), workers_.end(), [](const Worker& worker) { return worker.presence == Presence::none; });
+  return std::any_of(workers_.begin(), workers_.end(), [](const Worker& worker) { return worker.presence == Presence::none; });
 }
 
 void Crew::end_worker(int slot, uint64_t incarnation) {

@@ -44,7 +44,7 @@ class MANYCORE_API Crew final : public EndListener, public std::enable_shared_fr
   void abandon(int slot);                // no process came to be
   void limit_calls(int64_t calls_per_worker) { calls_per_worker_ = calls_per_worker; }
   int live_workers();
-  bool short_of_ready();  // nobody who is up is idle, and another slot is free
+  bool has_free_slot();
   void end_worker(int slot, uint64_t incarnation);
   void dismiss_all();  // each leaves when it has done what it has; nothing more is sent
 

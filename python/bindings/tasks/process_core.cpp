@@ -109,7 +109,7 @@ PyObject* ProcessCore::submit(PyObject* function, PyObject* arguments, PyObject*
   if (!PyErr_ExceptionMatches(PyExc_Exception)) return nullptr;  // Ctrl-C
   // What cannot be pickled is the future's business, as in the standard, which starts its processes even so.
   const Reference exception = take_raised();
-  if (!started || crew->short_of_ready()) {
+  if (!started || crew->has_free_slot()) {
     if (!Reference(PyObject_CallNoArgs(starter.get()))) return nullptr;
     started = true;
   }
