@@ -8,6 +8,7 @@ import contextvars
 import gc
 import hashlib
 import itertools
+import multiprocessing
 import os
 import threading
 import time
@@ -366,3 +367,34 @@ def test_a_forked_child_has_executors_of_its_own() -> None:
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.split("\n") == ["[1, 2]", "[3, 3, 3]", "[3, 3, 3]", "0", ""]
+
+
+def test_workers_that_are_new_interpreters_are_warm_before_they_are_needed() -> None:
+    for start in ("forkserver", "spawn"):
+        with Executor(2, processes="allowed", mp_context=multiprocessing.get_context(start)) as executor:
+            shared = executor._shared
+            end = time.monotonic() + 60
+            while shared.warming and time.monotonic() < end:
+                time.sleep(0.01)
+            assert shared.process_pool is not None and len(shared.process_pool._processes or ()) >= 1
+            took = []
+            for _ in range(5):
+                begin = time.monotonic()
+                assert shared.process_pool.submit(os.getpid).result(30) != os.getpid()
+                took.append(time.monotonic() - begin)
+            assert min(took) < 0.012, took
+    with Executor(2, processes="allowed", mp_context=multiprocessing.get_context("fork")) as executor:
+        assert executor._shared.process_pool is None
+    Executor(2, processes="allowed", mp_context=multiprocessing.get_context("forkserver")).shutdown()
+
+
+def test_a_variable_that_is_no_modules_is_looked_for_quickly() -> None:
+    from manycore.futures import asynchronous
+
+    variable: contextvars.ContextVar[int] = contextvars.ContextVar("nowhere")
+    begin = time.perf_counter()
+    assert asynchronous._find_home(variable) is None
+    assert time.perf_counter() - begin < 0.05
+    globals()["UNDER_ANOTHER_NAME"] = variable
+    assert asynchronous._find_home(variable) == (__name__, "UNDER_ANOTHER_NAME")
+    del globals()["UNDER_ANOTHER_NAME"]

@@ -140,7 +140,8 @@ def _travelling() -> list[tuple[str, str, bytes]]:
 
 
 def _packed(variable: contextvars.ContextVar[Any], value: Any) -> tuple[str, str, bytes] | None:
-    home = _home(variable)
+    # The one that nearly every large program has, and that is found nowhere: it is decimal's own.
+    home = _home(variable) if type(value).__module__ != "decimal" else None
     if home is None:
         return None
     try:
@@ -154,17 +155,21 @@ def _home(variable: contextvars.ContextVar[Any]) -> tuple[str, str] | None:
         home = _homes[variable]
         if home is None or getattr(sys.modules.get(home[0]), home[1], None) is variable:
             return home
-    home = None
-    for name, module in list(sys.modules.items()):
-        names = getattr(module, "__dict__", {})
-        attribute = variable.name if names.get(variable.name) is variable else None
-        if attribute is None:
-            attribute = next((key for key, value in list(names.items()) if value is variable), None)
-        if attribute is not None:
-            home = (name, attribute)
-            break
-    _homes[variable] = home
+    home = _homes[variable] = _find_home(variable)
     return home
+
+
+def _find_home(variable: contextvars.ContextVar[Any]) -> tuple[str, str] | None:
+    """Large programs have thousands of modules, and an event loop waits for this."""
+    modules = [(name, getattr(module, "__dict__", {})) for name, module in list(sys.modules.items())]
+    for name, names in modules:
+        if names.get(variable.name) is variable:
+            return name, variable.name
+    wanted = id(variable)
+    for name, names in modules:
+        if wanted in map(id, list(names.values())):
+            return name, next(key for key, value in list(names.items()) if value is variable)
+    return None
 
 
 def _call_with(

@@ -56,6 +56,7 @@ class Shared:
         self.thread_pool: ThreadPoolExecutor | None = None
         self.process_pool: ProcessPoolExecutor | None = None
         self.processes_started = False  # by to_process
+        self.warming = False
         self.idle_since = 0.0
         self.maps: weakref.WeakSet[AutomaticMap] = weakref.WeakSet()
         self.closed = False
@@ -79,12 +80,36 @@ class Shared:
         return pool
 
     def seconds_until_processes(self) -> float:
-        if self.process_pool is not None or not self.may_use_processes:
+        if not self.may_use_processes or (self.process_pool is not None and not self.warming):
             return 0.0
+        return _START_SECONDS.get(self.start_method(), _START_INTERPRETER)
+
+    def start_method(self) -> str:
         import multiprocessing
 
-        method = (self.mp_context or multiprocessing).get_start_method()
-        return _START_SECONDS.get(str(method), _START_INTERPRETER)
+        return str((self.mp_context or multiprocessing).get_start_method())
+
+    def warm_up(self) -> None:
+        """Where workers are new interpreters, which take long to come up, start them beside the program: they know its files, not
+        its state, so it does not matter when. Not in a worker, which may run the program's file just now."""
+        import multiprocessing
+
+        if multiprocessing.parent_process() is None and self.start_method() != "fork":
+            self.warming = True
+            threading.Thread(target=self._start_processes, name="manycore-warm-up", daemon=True).start()
+
+    def _start_processes(self) -> None:
+        try:
+            with self.lock:
+                if self.closed:
+                    return
+                calls = [self.processes().submit(int) for _ in range(min(self.workers, self.cores))]
+            for call in calls:
+                call.result()
+        except Exception:  # the first map says why
+            pass
+        finally:
+            self.warming = False
 
     def start_in_processes(
         self, fn: Callable[..., Any], items: list[Any], tuples: bool, deadline: float | None, counted: bool
@@ -102,6 +127,7 @@ class Shared:
 
         if self.process_pool is None:
             self.process_pool = ProcessPoolExecutor(min(self.workers, self.cores), self.mp_context)
+            self.process_pool._team.one_by_one = True
             self.idle_since = 0.0
             self.processes_started = False
             keeper.add(self.end_idle_processes, shelf.IDLE_SECONDS / 4)
@@ -184,6 +210,8 @@ class Executor(concurrent.futures.ThreadPoolExecutor):
             raise ValueError(f"processes: expected 'never' or 'allowed', got {processes!r}")
         self._max_workers = max_workers
         self._shared = Shared(max_workers, processes == "allowed", mp_context)
+        if processes == "allowed":
+            self._shared.warm_up()
         self._last: AutomaticMap | None = None
         self._explanation: Explanation | None = None
         self._is_shut_down = False

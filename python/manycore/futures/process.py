@@ -51,6 +51,7 @@ class _Team:
         self.broken: str | bool = False
         self.failed_starts = 0
         self.lock = threading.RLock()
+        self.one_by_one = False  # forks too: the first result comes sooner
         self.foreign = False  # another process's, which has forked this one
         self.maps: set[ChunkedMap] = set()  # that have items left to send
         self.core = _tasks.ProcessCore(slots, self.start_missing, broken_error if breaks else death_error)
@@ -64,7 +65,7 @@ class _Team:
         with self.lock:
             if self.broken:
                 return
-            wanted = self.slots if self.forks and self.thread is None else 1
+            wanted = self.slots if self.forks and self.thread is None and not self.one_by_one else 1
             for _ in range(wanted):
                 if not self.start_one():
                     break
