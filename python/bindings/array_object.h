@@ -5,6 +5,7 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
+#include "bindings/guarded.h"
 #include "manycore/array.h"
 
 namespace manycore::python {
@@ -54,24 +55,6 @@ int convert_operand(PyObject* object, OperandHolder* holder);
 bool dtype_from_descr(PyObject* descr, DType* dtype);
 PyObject* descr_of(DType dtype);  // borrowed reference to the numpy.dtype object
 
-// Translate the engine's errors (UserError, ResourceError, Bug, std::bad_alloc) to Python exceptions of NumPy's classes.
-void set_python_error();
-
-// Call `body` and turn C++ exceptions into Python ones; for slots and methods: return guarded([&]() -> PyObject* { ... });
-template <class F>
-auto guarded(F&& body) -> decltype(body()) {
-  try {
-    return body();
-  } catch (...) {
-    set_python_error();
-    if constexpr (std::is_pointer_v<decltype(body())>) {
-      return nullptr;
-    } else {
-      return static_cast<decltype(body())>(-1);
-    }
-  }
-}
-
 // Floating point conditions met by `operation`: warn, raise or call as numpy.errstate in force says. 0, or -1 with an exception.
 int report_floating_point(unsigned status, const char* operation);
 
@@ -86,7 +69,6 @@ bool register_array_type(PyObject* module);
 bool register_ufunc_type(PyObject* module);
 bool register_functions(PyObject* module);  // native module-level functions (zeros, arange, ...) and the fallback function type
 bool register_trace(PyObject* module);
-bool register_options(PyObject* module);
 bool register_crossing(PyObject* module);
 bool register_recording(PyObject* module);  // evaluate and what recorded work asks of Python
 bool register_interrupt(PyObject* module);  // Ctrl-C inside long loops

@@ -201,9 +201,8 @@ bool register_crossing(PyObject* module) {
   if (type == nullptr) return false;
   ndarray_type = reinterpret_cast<PyTypeObject*>(type);  // kept for the life of the process
   return PyType_Ready(&CrossingType) == 0 && PyModule_AddFunctions(module, methods) == 0 && register_user_frame(module) &&
-         register_user_import(module) && register_user_compile(module) && register_arrival(module) &&
-         register_build_class(module) && register_real_iterator(module) && register_module_attribute(module) &&
-         register_call_at_top(module) && register_machine(module);
+         register_arrival(module) && register_build_class(module) && register_real_iterator(module) &&
+         register_module_attribute(module) && register_machine(module);
 }
 
 }  // namespace manycore::python

@@ -1,6 +1,6 @@
 // The front door's registrations: crossing.cpp (calls between a user's modules and libraries), arrival.cpp,
-// unpickled.cpp, build_class.cpp, module_attribute.cpp, call_at_top.cpp, machine.cpp,
-// user_import.cpp; module.cpp calls register_crossing alone.
+// unpickled.cpp, build_class.cpp, module_attribute.cpp, machine.cpp; module.cpp calls register_crossing alone. What needs no arrays
+// stands in front/.
 #pragma once
 
 #define PY_SSIZE_T_CLEAN
@@ -15,8 +15,5 @@ bool register_arrival(PyObject* module);
 bool register_build_class(PyObject* module);
 bool register_module_attribute(PyObject* module);
 bool register_unpickled(PyObject* module);
-bool register_call_at_top(PyObject* module);
 bool register_machine(PyObject* module);
-bool register_user_import(PyObject* module);
-bool register_user_compile(PyObject* module);
 }  // namespace manycore::python

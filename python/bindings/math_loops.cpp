@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "bindings/numpy_api.h"
+#include "bindings/options.h"
 #include "bindings/ufunc_object.h"
 #include "library/vector_math.h"
 // After numpy_api.h, which says where the function tables are; only the structure is used here.
@@ -52,5 +53,7 @@ void register_math_loops() {
   for (Op operation : kFunctions) take_loops(operation, false);
   for (Op operation : kComplexFunctions) take_loops(operation, true);
 }
+
+void simd_level_changed() { register_math_loops(); }
 
 }  // namespace manycore::python

@@ -3,6 +3,7 @@
 
 #include "bindings/array_object.h"
 #include "bindings/numpy_memory.h"
+#include "bindings/options.h"
 #include "manycore/version.h"
 
 NB_MODULE(_core, module) {

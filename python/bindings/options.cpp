@@ -1,10 +1,10 @@
 // The options table for Python: rows for `manycore info`, the command line and the docs; get and set by name.
-#include "base/options.h"
+#include "bindings/options.h"
 
 #include <string>
 
-#include "bindings/array_object.h"
-#include "bindings/math_loops.h"
+#include "base/options.h"
+#include "bindings/guarded.h"
 #include "kernel/dispatch.h"
 
 namespace manycore::python {
@@ -70,7 +70,7 @@ PyObject* set_option(PyObject*, PyObject* args) {
     base::set_option(name, characters);
     if (std::string_view(name) == "simd") {
       kernel::set_simd_level(base::text_option(base::Option::simd));
-      register_math_loops();  // a new level starts with the engine's own mathematics
+      simd_level_changed();
     }
     Py_RETURN_NONE;
   });

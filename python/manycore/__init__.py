@@ -52,8 +52,8 @@ __all__ = [
 ]
 
 # Modules that are there after `import manycore`, as if it had imported them.
-_NEED_ENGINE = frozenset({"_core", "recording", "session", "waiting"})
-_ALONE = frozenset({"futures"})
+_NEED_ENGINE = frozenset({"_core", "recording"})
+_ALONE = frozenset({"futures", "session", "waiting"})
 _OF_FUTURES = {"cancel": "cancelling", "to_process": "asynchronous", "to_thread": "asynchronous"}
 
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 # NumPy first: a Ctrl-C in its long import would come out of the extension's own as an ImportError.
 import numpy  # noqa: F401
 
-import manycore._core  # noqa: F401
-from manycore import out_of_memory, waiting
+from manycore import _core, out_of_memory, waiting
 from manycore._core import FallbackError, __version__, evaluate
 from manycore.recording import explain
 from manycore.session import install, load_ipython_extension, uninstall, unload_ipython_extension
@@ -25,5 +24,6 @@ __all__ = [
     "unload_ipython_extension",
 ]
 
+waiting.connect(_core)
 waiting.install()
 out_of_memory.install()

@@ -22,7 +22,7 @@ with open("/proc/self/maps") as maps:
 
 def test_the_wheel_holds_the_extensions_the_engine_the_headers_and_what_they_need(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
-    for extension in ("_core", "_tasks"):
+    for extension in ("_core", "_front", "_tasks"):
         assert len([name for name in names if re.match(rf"manycore/{extension}\..*\.so$", name)]) == 1
     assert "manycore/libmanycore.so.0" in names
     assert "manycore/include/manycore/array.h" in names
@@ -41,7 +41,7 @@ def test_it_computes_with_only_its_own_libraries(installed: Installed) -> None:
     for path in loaded:
         name = Path(path).name
         if name.startswith(
-            ("libtbb", "libhwy", "libsleef", "libmanycore", "_core.", "_tasks.", "libscipy_openblas", "libopenblas")
+            ("libtbb", "libhwy", "libsleef", "libmanycore", "_core.", "_front.", "_tasks.", "libscipy_openblas", "libopenblas")
         ):
             assert path.startswith(str(installed.folder)), f"{path} comes from outside the environment"
 
@@ -64,5 +64,5 @@ def test_the_engine_and_the_extension_show_only_their_own_names(installed: Insta
     assert "manycore::Error::~Error()" in engine
     about = re.compile(r"^(vtable for |typeinfo for |typeinfo name for |guard variable for )?manycore::")
     assert [name for name in engine if not about.match(name)] == []
-    for name in ("_core", "_tasks"):
+    for name in ("_core", "_front", "_tasks"):
         assert defined(next((installed.site / "manycore").glob(f"{name}.*.so"))) == [f"PyInit_{name}"]

@@ -89,7 +89,8 @@ def test_processes_with_what_was_sent_and_received() -> None:
     counted = tasks.current()
     assert counted.processes.tasks == 1003
     assert 3 << 20 <= counted.sent_in_blocks < (3 << 20) + 1000
-    assert counted.sent_unchanged == counted.sent_in_blocks // 3 * 2
+    # The block of the first call may still be in the worker's hands at the second.
+    assert counted.sent_unchanged in (counted.sent_in_blocks // 3, counted.sent_in_blocks // 3 * 2)
     assert 3 << 20 <= counted.received_in_blocks < (3 << 20) + 1000
     assert 0 < counted.sent_in_rings < 100_000 and 0 < counted.received_in_rings < 100_000
     (worker,) = counted.workers

@@ -9,7 +9,7 @@ import pytest
 STUBS = Path(__file__).resolve().parents[2] / "python/manycore"
 
 
-@pytest.mark.parametrize("extension", ["_core", "_tasks"])
+@pytest.mark.parametrize("extension", ["_core", "_front", "_tasks"])
 def test_the_stub_has_the_names_of_the_extension(extension: str) -> None:
     names = set()
     for node in ast.parse((STUBS / f"{extension}.pyi").read_text(encoding="utf-8")).body:

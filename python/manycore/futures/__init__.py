@@ -16,12 +16,14 @@ from concurrent.futures import (
     as_completed,
     wait,
 )
-from typing import TYPE_CHECKING, Any
 
 from manycore._tasks import Future
 from manycore.futures.thread import BrokenThreadPool, ThreadPoolExecutor
 
+TYPE_CHECKING = False  # as typing's, whose import would be a third of this package's
 if TYPE_CHECKING:
+    from typing import Any
+
     from manycore.futures.automatic import Executor
     from manycore.futures.cancelling import cancel
     from manycore.futures.options import DeadlineMissed

@@ -6,13 +6,14 @@ entry, whose unpickling installs the hook there.
 
 from __future__ import annotations
 
-import json
-import pickle
 from collections.abc import Callable
-from typing import Any
 
-from manycore import _core
-from manycore.run import import_hook
+from manycore import _front
+from manycore.run import import_hook, options
+
+TYPE_CHECKING = False  # as typing's
+if TYPE_CHECKING:
+    from typing import Any
 
 KEY = "manycore"
 
@@ -35,7 +36,7 @@ def patch_spawn(module: Any) -> None:
     def preparation_data(name: str) -> Any:
         data = plain_preparation_data(name)
         if import_hook.is_installed() and import_hook.policy is not None:
-            settings = {row["name"]: row["value"] for row in _core.option_rows() if row["source"] == "set"}
+            settings = {row["name"]: row["value"] for row in _front.option_rows() if row["source"] == "set"}
             data[KEY] = Reinstall(import_hook.policy.to_json(), settings)
         return data
 
@@ -44,11 +45,15 @@ def patch_spawn(module: Any) -> None:
 
 def patch_reduction(module: Any) -> None:
     """Our arrays are ours on the other side too: what multiprocessing sends arrives under the same rule."""
-    module.ForkingPickler.register(_core.ndarray, reduce_array)
+    module.ForkingPickler.register(import_hook.arrays.ndarray, reduce_array)
 
 
 def reduce_array(array: Any) -> tuple[Any, ...]:
     """For multiprocessing's pickler; its table finds this for real arrays too, since the two types are equal."""
+    import pickle
+
+    from manycore import _core
+
     parts: tuple[Any, ...] = _core.to_real(array).__reduce_ex__(pickle.DEFAULT_PROTOCOL)
     return (rebuild_array, parts) if type(array) is _core.ndarray else parts
 
@@ -57,14 +62,18 @@ def rebuild_array(make: Callable[..., Any], arguments: tuple[Any, ...], state: A
     array = make(*arguments)
     if state is not None:
         array.__setstate__(state)
+    from manycore import _core
+
     return _core.from_real(array)
 
 
 def install_in_child(rule: str, settings: dict[str, Any]) -> None:
     """Runs in a child process, before its main module is imported."""
-    import manycore
+    import json
+
+    from manycore import session
 
     for name, value in settings.items():
         if name != "report":  # the parent's report; a child must not write over it
-            _core.set_option(name, value)
-    manycore.install(**json.loads(rule))
+            options.set_option(name, value)
+    session.install(**json.loads(rule))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 
-from manycore import _core
+from manycore import _front
 from manycore.run import options
 
 USAGE = """\
@@ -36,12 +36,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(usage(), file=sys.stdout if arguments else sys.stderr)
         return 0 if arguments else 2
     if arguments[0] == "--version":
-        from manycore import __version__
-
-        print(f"manycore {__version__}")
+        print(f"manycore {_front.__version__}")
         return 0
     try:
-        _core.check_environment()
+        _front.check_environment()
         if arguments[0] not in commands:
             raise options.UsageError(options.unknown("command", arguments[0], list(commands)))
         return commands[arguments[0]](arguments[1:])

@@ -7,6 +7,10 @@ What changes in the interpreter, all of it undone by ``uninstall``:
 * ``SourceLoader.get_code`` and ``builtins.compile`` send the source of user files through ``transform``; bytecode is cached
   under a tag of its own, so it never mixes with plain Python's;
 * the helpers that transformed code calls stand in ``builtins`` under private names.
+
+The hook works before there is NumPy: a program that never asks for it, nor for a library, does not wait for NumPy and the arrays.
+They come (``bring_arrays``) with the first import of NumPy by anybody, before the first module runs that imports a library, and
+at once where they are loaded already. Until then the helpers pass everything on.
 """
 
 from __future__ import annotations
@@ -16,61 +20,118 @@ import ast
 import builtins
 import importlib
 import importlib._bootstrap_external as bootstrap
-import importlib.util
 import marshal
 import os
 import sys
 import types
 from collections.abc import Callable
-from typing import Any, TypeVar
 
-import numpy as real_numpy
-
-from manycore import _core
+from manycore import _front, waiting
 from manycore.run import stand_ins, transform
 from manycore.run.user_code import UserCode
 
-F = TypeVar("F", bound=Callable[..., Any])
+TYPE_CHECKING = False  # as typing's, whose import a program of tasks would wait for
+if TYPE_CHECKING:
+    from typing import Any
+
 ONLY_AST = ast.PyCF_ONLY_AST
 plain_compile = compile
 plain_get_code = bootstrap.SourceLoader.get_code
 policy: UserCode | None = None
 _undo: list[Callable[[], None]] = []
+arrays: Any = None  # the extension of arrays, once it is there
+real_numpy: Any = None  # and NumPy
+after_arrays: list[Callable[[], None]] = []  # called when they have come
 
 
 def install(user_code: UserCode) -> None:
     """Switch the hook on; a second call changes the rule about whose code is the user's."""
+    waiting.install()
     global policy
     policy = user_code
     first = not _undo
     plain_import = builtins.__import__
-    _core.set_user_files(user_code.files, user_code.is_user_file)
-    _core.set_import_swap(swap_import)
-    _core.set_user_class_rule(is_user_class)
+    _front.set_user_files(user_code.files, user_code.is_user_file)
+    _front.set_import_swap(swap_import)
+    if arrays is not None or "numpy" in sys.modules:
+        bring_arrays()
+        _tell_arrays()
     if not first:
         return
-    ours_import, ours_import_module = _core.make_user_imports(plain_import, importlib.import_module)
+    ours_import, ours_import_module = _front.make_user_imports(plain_import, importlib.import_module)
     _put(builtins, "__import__", ours_import)
     _put(importlib, "import_module", ours_import_module)
-    _put(builtins, "__build_class__", _core.make_build_class(builtins.__build_class__))
-    ours_compile, ours_exec = _core.make_user_compile(plain_compile, exec, transformed_source)
+    ours_compile, ours_exec = _front.make_user_compile(plain_compile, exec, transformed_source)
     _put(builtins, "compile", ours_compile)
     _put(builtins, "exec", ours_exec)
     _put(bootstrap.SourceLoader, "get_code", get_code)
+    if arrays is not None:
+        _watch_classes()
     add_helpers()
+
+
+def bring_arrays() -> None:
+    """Load NumPy and the extension of arrays, and let them take over what the first stage did without."""
+    global arrays, real_numpy
+    if arrays is not None:
+        return
+    if "manycore.engine" not in sys.modules:  # else it is just importing NumPy
+        importlib.import_module("manycore.engine")
+    if arrays is not None:  # they came with NumPy
+        return
+    arrays = importlib.import_module("manycore._core")
+    real_numpy = sys.modules["numpy"]
+    _tell_arrays()
+    _front.hand_over(*_helpers_of(arrays).values())
+    if is_installed():
+        _watch_classes()
+        add_helpers()
+    for then in after_arrays:
+        then()
+
+
+def _tell_arrays() -> None:
+    if policy is not None:
+        arrays.set_user_files(policy.files, policy.is_user_file)
+        arrays.set_user_class_rule(is_user_class)
+
+
+def _watch_classes() -> None:
+    _put(builtins, "__build_class__", arrays.make_build_class(builtins.__build_class__))
+
+
+def _helpers_of(core: Any) -> dict[str, Any]:
+    """In the order that ``_front.hand_over`` takes them."""
+    return {
+        transform.CALL: core.crossing_call,
+        transform.CALLEE: core.crossing_callee,
+        transform.REAL: core.to_real,
+        transform.ARRIVED: core.arrived,
+        transform.ARGUMENTS: core.arrived_arguments,
+        transform.ITEMS: core.arrived_items,
+        transform.UNPICKLED: core.unpickled,
+        transform.OURS: _function_of_ours,
+    }
+
+
+def _plain_helpers() -> dict[str, Any]:
+    return {
+        transform.CALL: _front.plain_call,
+        transform.CALLEE: _front.plain_callee,
+        transform.REAL: _front.plain_real,
+        transform.ARRIVED: _front.plain_arrived,
+        transform.ARGUMENTS: _front.plain_arguments,
+        transform.ITEMS: _front.plain_items,
+        transform.UNPICKLED: _front.plain_unpickled,
+        transform.OURS: _front.plain_ours,
+    }
 
 
 def add_helpers() -> None:
     """Put what transformed code calls into builtins; it stays there, since code that was transformed goes on needing it."""
-    setattr(builtins, transform.CALL, _core.crossing_call)
-    setattr(builtins, transform.CALLEE, _core.crossing_callee)
-    setattr(builtins, transform.MODULE, _core.user_module)
-    setattr(builtins, transform.REAL, _core.to_real)
-    setattr(builtins, transform.ARRIVED, _core.arrived)
-    setattr(builtins, transform.ARGUMENTS, _core.arrived_arguments)
-    setattr(builtins, transform.ITEMS, _core.arrived_items)
-    setattr(builtins, transform.UNPICKLED, _core.unpickled)
-    setattr(builtins, transform.OURS, _function_of_ours)
+    setattr(builtins, transform.MODULE, _front.user_module)
+    for name, helper in (_plain_helpers() if arrays is None else _helpers_of(arrays)).items():
+        setattr(builtins, name, helper)
 
 
 def _function_of_ours(function: Any) -> Any:
@@ -104,10 +165,15 @@ def swap_import(name: str, fromlist: Any) -> types.ModuleType | None:
     """What user code gets for ``import numpy`` or a submodule: the package for a plain import, the module itself when names
     are taken from it (or ``fromlist`` is True). None lets the plain import raise its own error."""
     if name.partition(".")[0] != "numpy":
-        return stand_ins.swap_import(name, fromlist) if _core.get_option("executors") else None
-    if sys.modules.get("numpy", real_numpy) is not real_numpy:
+        return stand_ins.swap_import(name, fromlist) if _front.get_option("executors") else None
+    if "numpy" in sys.modules and (arrays is None or sys.modules["numpy"] is not real_numpy):
         return None  # the program put something else there, as tests do
-    package = sys.modules.get("manycore.numpy") or importlib.import_module("manycore.numpy")
+    try:
+        package = sys.modules.get("manycore.numpy") or importlib.import_module("manycore.numpy")
+    except ImportError:
+        if arrays is None:
+            return None  # the plain import raises it again, from its own frames
+        raise
     if name == "numpy":
         module = package
     else:
@@ -146,7 +212,7 @@ def _numpy_submodule(package: types.ModuleType, name: str) -> types.ModuleType |
 # User modules ---------------------------------------------------------------------------------------------------------
 
 
-def as_import_frame(function: F) -> F:
+def as_import_frame(function: Any) -> Any:
     """Let the interpreter take this function's frame out of tracebacks, as it does with the import system's own."""
     function.__code__ = function.__code__.replace(
         co_filename="<frozen importlib._bootstrap_external>", co_name="_call_with_frames_removed"
@@ -166,9 +232,9 @@ def get_code(self: Any, fullname: str) -> types.CodeType | None:
 def _cached_code(loader: Any, path: str) -> types.CodeType | None:
     assert policy is not None
     try:
-        cache = importlib.util.cache_from_source(path, optimization=f"{sys.flags.optimize or ''}manycore{transform.VERSION}")
+        cache = bootstrap.cache_from_source(path, optimization=f"{sys.flags.optimize or ''}manycore{transform.VERSION}")
         stats = loader.path_stats(path)
-        stamp = (round(stats["mtime"] * 1e9), stats["size"], importlib.util.MAGIC_NUMBER)
+        stamp = (round(stats["mtime"] * 1e9), stats["size"], bootstrap.MAGIC_NUMBER)
     except (NotImplementedError, OSError, AttributeError):
         cache, stamp = None, None
     code = _read_cache(cache, stamp, path)
@@ -196,6 +262,8 @@ def _read_cache(cache: str | None, stamp: Any, path: str) -> types.CodeType | No
         return None
     if was != stamp or any(policy.kind_of_package(name) != kind for name, kind in asked.items()):
         return None
+    if "foreign" in asked.values():
+        bring_arrays()
     _imp._fix_co_filename(code, path)  # type: ignore[attr-defined]
     return code  # type: ignore[no-any-return]
 
@@ -211,11 +279,14 @@ def compile_user(source: bytes | str, path: str, asked: dict[str, str] | None = 
 
 
 def is_foreign_package(name: str, asked: dict[str, str] | None = None) -> bool:
-    """Is this top-level package a library's, other than NumPy and the standard library?"""
+    """Is this top-level package a library's, other than NumPy and the standard library? Then what it answers may be arrays, and
+    those of it that import NumPy later than at once would give real ones: arrays come before the asking code runs."""
     assert policy is not None
     kind = policy.kind_of_package(name)
     if asked is not None:
         asked[name] = kind
+    if kind == "foreign":
+        bring_arrays()
     return kind == "foreign"
 
 

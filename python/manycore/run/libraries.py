@@ -8,9 +8,12 @@ import importlib.machinery
 import sys
 import types
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from manycore.run import children, import_hook, transform
+
+TYPE_CHECKING = False  # as typing's
+if TYPE_CHECKING:
+    from typing import Any
 
 
 def _patch_pytest(module: Any) -> None:
@@ -30,11 +33,17 @@ def _patch_cloudpickle(module: Any) -> None:
 
 def make_code(make: Callable[..., types.CodeType], *arguments: Any) -> types.CodeType:
     """Unpickles code that was sent by value, in a process that may not have loaded manycore yet."""
+    import_hook.bring_arrays()
     import_hook.add_helpers()
     return make(*arguments)
 
 
+def _bring_arrays(_: Any) -> None:
+    import_hook.bring_arrays()
+
+
 PATCHES: dict[str, Callable[[Any], None]] = {
+    "numpy": _bring_arrays,
     "multiprocessing.spawn": children.patch_spawn,
     "multiprocessing.reduction": children.patch_reduction,
     "_pytest.assertion.rewrite": _patch_pytest,
@@ -47,6 +56,8 @@ _patched: set[int] = set()
 
 
 def _patch(name: str, module: Any) -> None:
+    if name == "multiprocessing.reduction" and import_hook.arrays is None:
+        return  # it learns of arrays when they come
     if id(module) not in _patched:  # installing twice must not patch twice
         _patched.add(id(module))
         PATCHES[name](module)
@@ -66,6 +77,7 @@ class Watcher:
         loader: Any = spec.loader
         plain_exec = loader.exec_module
 
+        @import_hook.as_import_frame
         def exec_module(module: types.ModuleType) -> None:
             plain_exec(module)
             _patch(name, module)
@@ -80,9 +92,17 @@ _watcher = Watcher()
 def install() -> None:
     if _watcher not in sys.meta_path:
         sys.meta_path.insert(0, _watcher)
+        _patch_what_is_there()
+
+
+def _patch_what_is_there() -> None:
+    if _watcher in sys.meta_path:
         for name in PATCHES:
-            if name in sys.modules:
+            if name in sys.modules and name != "numpy":
                 _patch(name, sys.modules[name])
+
+
+import_hook.after_arrays.append(_patch_what_is_there)
 
 
 def uninstall() -> None:

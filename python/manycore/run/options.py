@@ -7,12 +7,14 @@
 
 from __future__ import annotations
 
-import difflib
+import sys
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
 
-from manycore import _core
+from manycore import _front
+
+TYPE_CHECKING = False  # as typing's, whose import every program would wait for, as for that of dataclasses
+if TYPE_CHECKING:
+    from typing import Any
 
 PROGRAM_FLAGS = ("-m", "-c", "-")
 
@@ -21,27 +23,27 @@ class UsageError(Exception):
     """A command line that says something unknown; the text names the choices."""
 
 
-@dataclass(frozen=True)
 class Row:
     """One option: ``value`` is the one in force and ``source`` says who set it."""
 
-    name: str
-    type: str
-    default: str
-    help: str
-    value: Any
-    source: str
+    def __init__(self, name: str, type: str, default: str, help: str, value: Any, source: str) -> None:
+        self.name = name
+        self.type = type
+        self.default = default
+        self.help = help
+        self.value = value
+        self.source = source
 
 
-@dataclass
 class Parsed:
     """A command line taken apart. ``program`` is what would follow ``python``."""
 
-    program: list[str]
-    settings: dict[str, str] = field(default_factory=dict)
-    include: list[str] = field(default_factory=list)
-    exclude: list[str] = field(default_factory=list)
-    own: dict[str, Any] = field(default_factory=dict)
+    def __init__(self, program: list[str]) -> None:
+        self.program = program
+        self.settings: dict[str, str] = {}
+        self.include: list[str] = []
+        self.exclude: list[str] = []
+        self.own: dict[str, Any] = {}
 
     def run_options(self) -> list[str]:
         """The same options spelled for another ``manycore run``."""
@@ -51,7 +53,12 @@ class Parsed:
 
 def rows() -> list[Row]:
     """Every option with the value in force."""
-    return [Row(**row) for row in _core.option_rows()]
+    return [Row(**row) for row in _front.option_rows()]
+
+
+def set_option(name: str, value: object) -> None:
+    """Put a value in force; the extension of arrays, where it is loaded, follows some of them."""
+    sys.modules.get("manycore._core", _front).set_option(name, value)
 
 
 def flag(row: Row) -> str:
@@ -143,6 +150,8 @@ def _program(command: str, word: str, rest: list[str]) -> list[str]:
 
 def unknown(what: str, got: str, choices: list[str]) -> str:
     """An error text that names the choices and the nearest one."""
+    import difflib
+
     near = difflib.get_close_matches(got, choices, 1)
     guess = f"did you mean {near[0]}? " if near else ""
     return f"{what} {got!r} is not known; {guess}choices: {', '.join(choices)}"

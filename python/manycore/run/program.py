@@ -1,41 +1,44 @@
 """Run a program the way the interpreter does: same ``__main__``, ``sys.argv``, ``sys.path``, tracebacks and exit status.
 
-The program sees no frame of manycore below its own (``_core.call_at_top``), and an exception that nobody catches is printed
+The program sees no frame of manycore below its own (``_front.call_at_top``), and an exception that nobody catches is printed
 before frames of ours could join its traceback.
 """
 
 from __future__ import annotations
 
 import builtins
-import difflib
 import importlib.machinery
 import io
 import os
-import runpy
 import sys
 import types
 from collections.abc import Callable
-from typing import Any
 
-from manycore import _core, install
-from manycore.run import import_hook, shadowed
+from manycore import _front
+from manycore.run import import_hook, options, shadowed
 from manycore.run.options import Parsed, UsageError
+from manycore.session import install
+
+TYPE_CHECKING = False  # as typing's
+if TYPE_CHECKING:
+    from typing import Any
 
 
 def run(parsed: Parsed) -> int:
     """Run the program of a command line; SystemExit and KeyboardInterrupt go to the interpreter, which knows what to do."""
     for name, value in parsed.settings.items():
-        _core.set_option(name, value)
-    _check_blas(_core.get_option("blas"))
+        options.set_option(name, value)
+    _check_blas(_front.get_option("blas"))
     start, folder = _start_of(parsed.program)
     # The program's folder replaces ours at the front of sys.path, unless python was told to put none there.
-    shadows = [] if sys.flags.safe_path else shadowed.named_in(folder)
-    if "numpy" in shadows:
-        _run_without(parsed, folder)
+    if not sys.flags.safe_path and shadowed.may_shadow(folder):
+        import_hook.bring_arrays()
+        if "numpy" in shadowed.named_in(folder):
+            _run_without(parsed, folder)
     install(parsed.include, parsed.exclude)
     _start_report(parsed)
-    shadowed.forget(shadows)
     if not sys.flags.safe_path:
+        shadowed.forget(folder)
         sys.path[0] = folder
     ended = start()
     if ended is None:  # interrupted: the interpreter ends the process by the signal, after an excepthook that adds nothing
@@ -59,7 +62,7 @@ def _check_blas(asked: str) -> None:
 
 
 def _start_report(parsed: Parsed) -> None:
-    where = _core.get_option("report")
+    where = _front.get_option("report")
     if where and where not in ("0", "off"):
         from manycore.report import at_exit
 
@@ -73,7 +76,7 @@ def _start_report(parsed: Parsed) -> None:
 def _run_without(parsed: Parsed, folder: str) -> None:
     """The program has a ``numpy`` of its own, and so have all libraries in it: there is nothing here that manycore could run."""
     what = f"the program's own numpy in {os.path.abspath(folder)!r} stands in NumPy's place"
-    if _core.get_option("fail_on_fallback"):
+    if _front.get_option("fail_on_fallback"):
         raise UsageError(f"run: {what}, expected NumPy itself; try another name for it")
     print(f"manycore: run: {what}, so plain Python runs the program", file=sys.stderr)
     _become_plain_python(parsed.program)
@@ -104,6 +107,8 @@ def _start_of(program: list[str]) -> tuple[Callable[[], bool | None], str]:
 
 
 def _missing(name: str) -> str:
+    import difflib
+
     folder = os.path.dirname(name) or "."
     try:
         scripts = sorted(entry for entry in os.listdir(folder) if entry.endswith(".py"))
@@ -139,19 +144,26 @@ def _run_script(path: str, argv: list[str]) -> bool | None:
         # Nothing of it can run, and only the interpreter's own reader of files has the words for it.
         _become_plain_python(argv)
     if path.endswith(".pyc"):
+        import runpy
+
         code = runpy.read_code(io.BytesIO(source))  # type: ignore[attr-defined]
         return call_at_top(code, namespace)
     return _execute(source, path, namespace)
 
 
 def _is_text(source: bytes) -> bool:
-    import tokenize
-
     try:
-        encoding, _ = tokenize.detect_encoding(io.BytesIO(source).readline)
-        return "\0" not in source.decode(encoding)
+        return "\0" not in source.decode(_encoding(source))
     except (SyntaxError, UnicodeDecodeError):
         return False
+
+
+def _encoding(source: bytes) -> str:
+    if not any(b"coding" in line for line in source.split(b"\n", 2)[:2]):
+        return "utf-8"
+    import tokenize
+
+    return tokenize.detect_encoding(io.BytesIO(source).readline)[0]
 
 
 def _run_text(source: bytes, filename: str, argv: list[str]) -> bool | None:
@@ -178,12 +190,16 @@ def _compiled(source: bytes, filename: str) -> types.CodeType | None:
 
 
 def _run_module(name: str, arguments: list[str]) -> bool | None:
+    import runpy
+
     sys.argv = ["-m", *arguments]
     _main_module(importlib.machinery.BuiltinImporter)
     return call_at_top(runpy._run_module_as_main, name)  # type: ignore[attr-defined]
 
 
 def _run_package(argv: list[str]) -> bool | None:
+    import runpy
+
     sys.argv = list(argv)
     _main_module(importlib.machinery.BuiltinImporter)
     return call_at_top(runpy._run_module_as_main, "__main__", False)  # type: ignore[attr-defined]
@@ -191,5 +207,5 @@ def _run_package(argv: list[str]) -> bool | None:
 
 def call_at_top(what: Callable[..., Any] | types.CodeType, *arguments: Any) -> bool | None:
     """Call, or run code in a namespace: True when it ended well, False after a printed exception, None after Ctrl-C."""
-    ended: bool | None = _core.call_at_top(what, *arguments)
+    ended: bool | None = _front.call_at_top(what, *arguments)
     return ended

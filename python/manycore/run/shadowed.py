@@ -18,6 +18,16 @@ OUR_OWN = ("manycore", "__main__")
 LATER = ("manycore.numpy", "manycore.numpy._rebase", "manycore.numpy._random", "manycore.report.totals", "manycore.report.page")
 
 
+def may_shadow(folder: str) -> bool:
+    """Would a program in this folder give files of its own to NumPy, or to manycore when arrays come in its midst? Then all is
+    loaded before."""
+    try:
+        names = {entry.partition(".")[0] for entry in os.listdir(folder or ".")}
+    except OSError:
+        return False
+    return "numpy" in names or not names.isdisjoint(sys.stdlib_module_names)
+
+
 def named_in(folder: str) -> list[str]:
     """Top-level modules that are loaded although a program in this folder would import a file of its own under their name."""
     try:
@@ -38,12 +48,14 @@ def _is_taken_from(folder: str, name: str) -> bool:
     return getattr(sys.modules[name], "__file__", None) != spec.origin
 
 
-def forget(names: list[str]) -> None:
-    """Take the modules out of ``sys.modules``, once all of manycore has what it needs of them."""
-    if not names:
+def forget(folder: str) -> None:
+    """Take the modules that a program in this folder has of its own out of ``sys.modules``, once all of manycore has what it
+    needs of them."""
+    if not may_shadow(folder) and not named_in(folder):
         return
     for module in LATER:
         importlib.import_module(module)
+    names = named_in(folder)
     for loaded in list(sys.modules):
         if loaded.partition(".")[0] in names:
             del sys.modules[loaded]

@@ -9,7 +9,10 @@ from __future__ import annotations
 import functools
 import importlib
 import types
-from typing import Any
+
+TYPE_CHECKING = False  # as typing's
+if TYPE_CHECKING:
+    from typing import Any
 
 # What stands in the place of which names; the value is where ours come from.
 REPLACED = {

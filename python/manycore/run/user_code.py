@@ -2,6 +2,7 @@
 
 ``include`` names packages of site-packages that count as the user's, ``exclude`` packages outside that do not.
 
+>>> import json
 >>> policy = UserCode()
 >>> policy.is_user_file(json.__file__), policy.is_user_file("/home/ada/model.py")
 (False, True)
@@ -12,8 +13,6 @@
 from __future__ import annotations
 
 import importlib.machinery
-import importlib.util
-import json
 import os
 import site
 import sys
@@ -78,7 +77,9 @@ class UserCode:
         spec = getattr(module, "__spec__", None)
         if spec is None:
             try:
-                spec = importlib.util.find_spec(name)
+                from importlib.util import find_spec
+
+                spec = find_spec(name)
             except Exception:  # a finder's own failure shows when the program itself imports
                 return True
         if spec is None:
@@ -92,6 +93,8 @@ class UserCode:
 
     def to_json(self) -> str:
         """What a child process needs to decide alike."""
+        import json
+
         return json.dumps({"include": sorted(self.include), "exclude": sorted(self.exclude)})
 
 

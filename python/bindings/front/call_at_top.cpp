@@ -1,6 +1,6 @@
 // Runs a program as the interpreter runs it: nothing of ours below it on the Python stack.
-#include "bindings/array_object.h"
-#include "bindings/crossing.h"
+#include "bindings/front/front.h"
+#include "bindings/guarded.h"
 #include "evaluate/record.h"
 
 #if PY_VERSION_HEX < 0x030D0000

@@ -3,7 +3,7 @@
 #include <cstring>
 #include <vector>
 
-#include "bindings/crossing.h"
+#include "bindings/front/front.h"
 #include "bindings/user_frame.h"
 
 namespace manycore::python {

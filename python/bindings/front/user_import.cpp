@@ -2,7 +2,7 @@
 // library that have a stand-in are swapped for ours. Everything else goes on to what stood there before, without a frame in between.
 #include <string_view>
 
-#include "bindings/crossing.h"
+#include "bindings/front/front.h"
 #include "bindings/user_frame.h"
 
 namespace manycore::python {
@@ -115,11 +115,12 @@ PyObject* make_user_imports(PyObject*, PyObject* args) {
   return Py_BuildValue("(NN)", first, second);
 }
 
-PyMethodDef methods[] = {
-    {"set_import_swap", set_swap, METH_O, "set_import_swap(f): f(name, fromlist) gives users their module for a real one, or None."},
-    {"make_user_imports", make_user_imports, METH_VARARGS, "Wrap __import__ and import_module: users get manycore.numpy and the stand-ins."},
-    {"user_module", user_module, METH_O, "The module that user code sees in place of a real one."},
-    {nullptr, nullptr, 0, nullptr}};
+PyMethodDef methods[] = {{"set_import_swap", set_swap, METH_O,
+                          "set_import_swap(f): f(name, fromlist) gives users their module for a real one, or None."},
+                         {"make_user_imports", make_user_imports, METH_VARARGS,
+                          "Wrap __import__ and import_module: users get manycore.numpy and the stand-ins."},
+                         {"user_module", user_module, METH_O, "The module that user code sees in place of a real one."},
+                         {nullptr, nullptr, 0, nullptr}};
 
 }  // namespace
 
