@@ -54,6 +54,8 @@ struct Call {
   uint32_t flags = 0;
   std::vector<std::shared_ptr<Lease>> leases;
   InFlight in_flight;
+  int64_t priority = 0;   // higher ones begin first; among equals the earlier deadline, then the earlier submit
+  int64_t deadline = 0;   // of its begin, by the monotonic clock, which the worker looks at; 0: none
   int retries = 0;        // how often it may run again after its worker died
   int64_t items = 1;      // tasks that it stands for
   int64_t submitted = 0;  // when, where a report is kept

@@ -177,7 +177,9 @@ uint64_t Crew::submit(std::unique_ptr<Call> call, bool* short_of_workers) {
   const uint64_t ticket = call->ticket = next_ticket_++;
   ++outstanding_;
   if (!call->leases.empty()) call->in_flight.begin();
-  queue_.push_back(std::move(call));
+  ordered_ = ordered_ || call->priority != 0 || call->deadline != 0;
+  if (ordered_) take_back_for_urgent(*call);
+  enqueue(std::move(call));
   dispatch_locked();
   return ticket;
 }

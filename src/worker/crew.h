@@ -144,6 +144,8 @@ class MANYCORE_API Crew final : public EndListener, public std::enable_shared_fr
   void settle_death(Worker& worker);
   void settle(Call& call);
   void return_call(std::unique_ptr<Call> call);
+  void enqueue(std::unique_ptr<Call> call);
+  void take_back_for_urgent(const Call& call);
 
   void dispatch_locked();
   bool send(Worker& worker, std::unique_ptr<Call>& call);
@@ -177,6 +179,7 @@ class MANYCORE_API Crew final : public EndListener, public std::enable_shared_fr
   std::atomic<bool> timed_{false};        // the background thread looks for stragglers by itself
   std::atomic<bool> poked_{false};
   std::atomic<bool> woke_worker_{false};
+  bool ordered_ = false;  // some call had a priority or a deadline
   int64_t calls_per_worker_ = 0;
   int64_t outstanding_ = 0;
   uint64_t next_ticket_ = 1;

@@ -11,6 +11,15 @@ constexpr int64_t kRingBudget = 1'000'000;  // nanoseconds of work that may wait
 constexpr int64_t kWakeWorth = 40'000;      // less than this in a ring does not pay for waking a sleeper
 constexpr size_t kMostInRing = 1024;
 
+bool is_before(const Call& a, const Call& b) {
+  const auto deadline = [](const Call& call) { return call.deadline == 0 ? INT64_MAX : call.deadline; };
+  if (a.priority != b.priority) return a.priority > b.priority;
+  if (deadline(a) != deadline(b)) return deadline(a) < deadline(b);
+  return a.ticket < b.ticket;
+}
+
+bool goes_before(const std::unique_ptr<Call>& a, const std::unique_ptr<Call>& b) { return is_before(*a, *b); }
+
 }  // namespace
 
 int64_t Crew::nanoseconds_in_ring(const Worker& worker) const {
@@ -89,7 +98,7 @@ bool Crew::send(Worker& worker, std::unique_ptr<Call>& call) {
   }
   std::vector<BlockPlace> places;
   for (const auto& lease : call->leases) places.push_back(lease->place());
-  const MessageHead head{call->ticket, function.number, call->flags, static_cast<uint32_t>(places.size())};
+  const MessageHead head{call->ticket, function.number, call->flags, static_cast<uint32_t>(places.size()), call->deadline};
   const auto position = worker.requests.write(static_cast<uint32_t>(RequestKind::call),
                                               {bytes_of(head), bytes_of(places), std::as_bytes(std::span(call->payload))});
   if (!position) return false;
@@ -162,7 +171,36 @@ void Crew::take_back_for_idle() {
 void Crew::return_call(std::unique_ptr<Call> call) {
   call->state = Call::State::waiting;
   call->worker = -1;
-  queue_.push_front(std::move(call));
+  enqueue(std::move(call));
+}
+
+void Crew::enqueue(std::unique_ptr<Call> call) {
+  if (queue_.empty() || !goes_before(call, queue_.back())) {
+    queue_.push_back(std::move(call));
+  } else if (goes_before(call, queue_.front())) {
+    queue_.push_front(std::move(call));
+  } else {
+    const auto place = std::upper_bound(queue_.begin(), queue_.end(), call, goes_before);
+    queue_.insert(place, std::move(call));
+  }
+}
+
+// What waits in rings was sent before anybody knew of this call, and would begin before it.
+void Crew::take_back_for_urgent(const Call& call) {
+  for (Worker& worker : workers_) {
+    bool any = false;
+    while (!worker.in_ring.empty()) {
+      std::unique_ptr<Call>& last = worker.in_ring.back();
+      if (last != nullptr) {
+        if (!is_before(call, *last) || !worker.requests.withdraw(last->position)) break;
+        take_leases_back(worker, *last);
+        return_call(std::move(last));
+      }
+      worker.in_ring.pop_back();
+      any = true;
+    }
+    if (any) forget_withdrawn(worker);
+  }
 }
 
 }  // namespace manycore::worker

@@ -28,6 +28,7 @@ bool decode(Bytes body, Request* request) {
   request->ticket = head.ticket;
   request->function = head.number;
   request->flags = head.flags;
+  request->deadline = head.time;
   return true;
 }
 
@@ -36,7 +37,7 @@ bool decode(Bytes body, Reply* reply) {
   if (!decode_head(body, &head, &reply->blocks, &reply->payload)) return false;
   reply->ticket = head.ticket;
   reply->nanoseconds = head.number;
-  reply->began = head.began;
+  reply->began = head.time;
   reply->flags = head.flags;
   return true;
 }

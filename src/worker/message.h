@@ -31,6 +31,7 @@ struct Request {
   uint32_t flags = 0;  // the bindings' own
   std::vector<BlockPlace> blocks;
   Bytes payload;
+  int64_t deadline = 0;  // of its begin, by the monotonic clock, which all processes share; 0: none
 };
 struct Reply {
   uint64_t ticket = 0;
@@ -38,7 +39,7 @@ struct Reply {
   uint32_t flags = 0;
   std::vector<BlockPlace> blocks;
   Bytes payload;
-  int64_t began = 0;  // by the monotonic clock, which all processes share
+  int64_t began = 0;  // by the monotonic clock
 };
 
 inline constexpr size_t kMostBlocks = 256;  // of one message; the rest goes into the payload
@@ -48,7 +49,7 @@ struct MessageHead {
   uint64_t number;  // function or nanoseconds
   uint32_t flags;
   uint32_t blocks;
-  int64_t began = 0;  // of a reply
+  int64_t time = 0;  // a reply's begin or a request's deadline
 };
 static_assert(sizeof(MessageHead) == 32 && sizeof(BlockPlace) == 24);
 
@@ -57,7 +58,7 @@ MANYCORE_API bool decode(Bytes body, Reply* reply);
 
 // Heads for RingWriter::write({bytes_of(head), bytes_of(blocks), payload}).
 inline MessageHead head_of(const Request& request) {
-  return {request.ticket, request.function, request.flags, static_cast<uint32_t>(request.blocks.size())};
+  return {request.ticket, request.function, request.flags, static_cast<uint32_t>(request.blocks.size()), request.deadline};
 }
 inline MessageHead head_of(const Reply& reply) {
   return {reply.ticket, reply.nanoseconds, reply.flags, static_cast<uint32_t>(reply.blocks.size()), reply.began};

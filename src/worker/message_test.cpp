@@ -19,13 +19,14 @@ std::string encode(const Request& request) {
 
 TEST(Message, WhatIsEncodedIsDecoded) {
   const std::string payload = "what only Python reads";
-  Request request{41, 7, 3, {{0, 4096, 70000}, {0, 0, 1}}, std::as_bytes(std::span(payload))};
+  Request request{41, 7, 3, {{0, 4096, 70000}, {0, 0, 1}}, std::as_bytes(std::span(payload)), 99};
   const std::string body = encode(request);
   Request read;
   ASSERT_TRUE(decode(std::as_bytes(std::span(body)), &read));
   EXPECT_EQ(read.ticket, 41u);
   EXPECT_EQ(read.function, 7u);
   EXPECT_EQ(read.flags, 3u);
+  EXPECT_EQ(read.deadline, 99);
   ASSERT_EQ(read.blocks.size(), 2u);
   EXPECT_EQ(read.blocks[0].bytes, 70000u);
   EXPECT_EQ(std::string(reinterpret_cast<const char*>(read.payload.data()), read.payload.size()), payload);

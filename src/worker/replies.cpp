@@ -145,6 +145,7 @@ void Crew::settle_death(Worker& worker) {
     const bool had_begun = !worker.requests.withdraw((*call)->position);
     if (!had_begun || (!(*call)->told_to_stop && (*call)->retries-- > 0)) {
       departure.retried += had_begun;
+      if (had_begun) (*call)->deadline = 0;  // it did begin in time
       return_call(std::move(*call));
       continue;
     }

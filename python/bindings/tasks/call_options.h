@@ -11,16 +11,19 @@ namespace manycore::python::tasks {
 
 struct CallOptions : task::Order {
   double seconds = 0;  // from submit to the latest start
+  int retries = -1;    // in processes, where its worker dies; -1: the pool's
   Reference name;      // a str or None
   Reference error;     // error(function, name, seconds, late): the exception
 };
 
-// From the tuple (priority, deadline in seconds or None, name, error) of manycore/futures/options.py; its time begins now. Null with an
+// From the tuple (priority, deadline in seconds or None, name, error, retries or None) of manycore/futures/options.py; its time begins now. Null with an
 // exception.
 CallOptions* make_options(PyObject* described);
 inline void free_options(task::Order* order) { delete static_cast<CallOptions*>(order); }
 
-// The exception for a call that shall not begin any more; null where it may.
+// The exception for a call whose turn came so late.
+Reference late_error(const CallOptions& options, PyObject* function, int64_t nanoseconds_late);
+// The same for a call that shall not begin any more; null where it may.
 Reference lateness(const task::Order& order, PyObject* function);
 
 }  // namespace manycore::python::tasks

@@ -76,7 +76,7 @@ std::shared_ptr<worker::Function> ProcessCore::anonymous() {
   return anonymous_;
 }
 
-PyObject* ProcessCore::submit(PyObject* function, PyObject* arguments, PyObject* keywords) {
+PyObject* ProcessCore::submit(PyObject* function, PyObject* arguments, PyObject* keywords, std::unique_ptr<CallOptions> options) {
   const Reference self = Reference::to(self_);  // others run while it waits for memory
   const StoreBytes store = [this](const void* data, int64_t bytes) { return keep(data, bytes); };
   look();  // first, so that blocks that have come back serve this call
@@ -105,7 +105,7 @@ PyObject* ProcessCore::submit(PyObject* function, PyObject* arguments, PyObject*
       written = all && to_bytes(all.get(), store, &pickled, main_by_value.get());
     }
   }
-  if (written) return send(std::move(call), pickled, function);
+  if (written) return send(std::move(call), pickled, function, std::move(options));
   if (!PyErr_ExceptionMatches(PyExc_Exception)) return nullptr;  // Ctrl-C
   // What cannot be pickled is the future's business, as in the standard, which starts its processes even so.
   const Reference exception = take_raised();
@@ -117,7 +117,8 @@ PyObject* ProcessCore::submit(PyObject* function, PyObject* arguments, PyObject*
   return future && set_exception(future.get(), exception.get()) == 0 ? future.release() : nullptr;
 }
 
-PyObject* ProcessCore::submit_items(PyObject* function, PyObject* items, bool tuples, bool only_with_room) {
+PyObject* ProcessCore::submit_items(PyObject* function, PyObject* items, bool tuples, bool only_with_room,
+                                    std::unique_ptr<CallOptions> options) {
   const Reference self = Reference::to(self_);
   bool no_room = false;
   const StoreBytes store = [this, &no_room, only_with_room](const void* data, int64_t bytes) {
@@ -156,10 +157,11 @@ PyObject* ProcessCore::submit_items(PyObject* function, PyObject* items, bool tu
     Py_RETURN_NONE;
   }
   serve();  // a chunk that is done makes room for the next, whether or not somebody waits for it
-  return send(std::move(call), pickled, function);
+  return send(std::move(call), pickled, function, std::move(options));
 }
 
-PyObject* ProcessCore::send(std::unique_ptr<worker::Call> call, Pickled& pickled, PyObject* function) {
+PyObject* ProcessCore::send(std::unique_ptr<worker::Call> call, Pickled& pickled, PyObject* function,
+                            std::unique_ptr<CallOptions> options) {
   call->payload = std::move(pickled.payload);
   call->leases = std::move(pickled.leases);
   if (pickled.payload_in_block) call->flags |= kPayloadInBlock;
@@ -168,13 +170,19 @@ PyObject* ProcessCore::send(std::unique_ptr<worker::Call> call, Pickled& pickled
   Reference future(new_future());
   Reference named = (call->flags & kFunctionInside) != 0 ? name_of(function) : Reference::to(function);
   if (!future || !named) return nullptr;
-  auto* owner = new TaskOwner{Py_NewRef(future.get()), Py_NewRef(self_), named.release(), nullptr, 0};
+  call->retries = retries;
+  if (options != nullptr) [[unlikely]] {
+    call->priority = options->priority;
+    if (options->deadline != task::Order::kNever) call->deadline = options->deadline;
+    if (options->retries >= 0) call->retries = options->retries;
+    if (options->name.get() != Py_None) named = Reference::to(options->name.get());
+  }
+  auto* owner = new TaskOwner{Py_NewRef(future.get()), Py_NewRef(self_), named.release(), nullptr, 0, std::move(options)};
   if (PyFrameObject* frame = PyEval_GetFrame()) {
     owner->code = reinterpret_cast<PyObject*>(PyFrame_GetCode(frame));
     owner->instruction = PyFrame_GetLasti(frame);
   }
   call->owner = owner;
-  call->retries = retries;
   if (report_kept) [[unlikely]]
     note_sent(*call);
   worker::Call* sent = call.get();
@@ -201,6 +209,7 @@ void ProcessCore::note_finished(const worker::Finished& finished) {
   const worker::Call& call = *finished.call;
   if (finished.how == worker::Finished::How::died) return count_lost(call.items);
   if (finished.how == worker::Finished::How::ended) return;  // as its user wanted
+  if (finished.how == worker::Finished::How::error && (finished.flags & kMissed) != 0) return;
   int64_t in_blocks = 0;
   for (const worker::BlockPlace& place : finished.blocks) in_blocks += static_cast<int64_t>(place.bytes);
   count_received(static_cast<int64_t>(finished.payload.size()), in_blocks);
@@ -257,6 +266,8 @@ void ProcessCore::complete(worker::Finished& finished, bool may_call, bool feeds
     outcome = Reference::to(Py_None);
   } else if (finished.how == worker::Finished::How::died) {
     outcome = death_of(finished.death, *owner);
+  } else if (failed && (finished.flags & kMissed) != 0 && owner->options != nullptr) {
+    outcome = late_error(*owner->options, owner->function, finished.began);
   } else {
     outcome = outcome_of(finished);
     if (!outcome && breaking) outcome = unreadable(finished, *owner), failed = true;

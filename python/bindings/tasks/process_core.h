@@ -12,6 +12,7 @@
 #include <string>
 #include <unordered_map>
 
+#include "bindings/tasks/call_options.h"
 #include "bindings/tasks/future_object.h"
 #include "bindings/tasks/pickling.h"
 #include "bindings/tasks/reference.h"
@@ -26,6 +27,7 @@ struct TaskOwner {
   PyObject* function;  // for the text of errors; its name, where it is not a module's
   PyObject* code;      // where it was submitted: code object and instruction
   int instruction;
+  std::unique_ptr<CallOptions> options;  // null: none
 };
 
 // How many calls worker processes have answered, of all pools of this process.
@@ -36,10 +38,11 @@ class ProcessCore final : public FutureSource {
   ProcessCore(PyObject* self, int slots) : crew(worker::Crew::make(slots)), self_(self) {}
 
   // The future of submit(), or null with an exception.
-  PyObject* submit(PyObject* function, PyObject* arguments, PyObject* keywords);
+  PyObject* submit(PyObject* function, PyObject* arguments, PyObject* keywords, std::unique_ptr<CallOptions> options);
   // One call for each of the items (a list or another iterable of plain state), together. `only_with_room`: None where there is no
   // memory for them now.
-  PyObject* submit_items(PyObject* function, PyObject* items, bool tuples, bool only_with_room);
+  PyObject* submit_items(PyObject* function, PyObject* items, bool tuples, bool only_with_room,
+                         std::unique_ptr<CallOptions> options);
   // False with an exception once no more calls are taken.
   bool accepts();
   // Waits until memory has come back. 0 where none will or this thread may not wait, -1 with an exception.
@@ -88,7 +91,7 @@ class ProcessCore final : public FutureSource {
   int wait_for_return(uint32_t seen, int64_t* hopeless_since);
   Reference death_of(const worker::Death& death, const TaskOwner& owner);
   Reference unreadable(const worker::Finished& finished, const TaskOwner& owner);
-  PyObject* send(std::unique_ptr<worker::Call> call, Pickled& pickled, PyObject* function);
+  PyObject* send(std::unique_ptr<worker::Call> call, Pickled& pickled, PyObject* function, std::unique_ptr<CallOptions> options);
   const Known* known(PyObject* function);
   std::shared_ptr<worker::Function> anonymous();
   bool start_workers(bool short_of_workers, worker::Call* call, PyObject* future);

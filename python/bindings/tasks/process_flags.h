@@ -17,6 +17,7 @@ inline constexpr uint32_t kEndIfUnreadable = 128;  // as the standard's worker, 
 
 // Of a reply.
 inline constexpr uint32_t kNone = 32;      // the result is None, without a payload
+inline constexpr uint32_t kMissed = 512;   // an error: the deadline was over when the call's turn came; by how much, `began` says
 inline constexpr uint32_t kStopped = 256;  // an error that is that the call obeyed when told to stop; nothing else is sent
 
 }  // namespace manycore::python::tasks

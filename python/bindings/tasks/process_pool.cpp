@@ -74,7 +74,7 @@ PyObject* detach(PyObject* self, PyObject*) {
   Py_RETURN_NONE;
 }
 
-PyObject* submit(PyObject* core_object, PyObject* const* args, Py_ssize_t count, PyObject* names) {
+PyObject* submit_call(PyObject* core_object, PyObject* described, PyObject* const* args, Py_ssize_t count, PyObject* names) {
   if (count == 0) {
     PyErr_SetString(PyExc_TypeError, "ProcessPoolExecutor.submit() missing 1 required positional argument: 'fn'");
     return nullptr;
@@ -92,26 +92,46 @@ PyObject* submit(PyObject* core_object, PyObject* const* args, Py_ssize_t count,
     }
     if (!keywords) return nullptr;
   }
-  return core.submit(args[0], arguments.get(), keywords.get());
+  std::unique_ptr<CallOptions> options(described != nullptr ? make_options(described) : nullptr);
+  if (options == nullptr && described != nullptr) return nullptr;
+  return core.submit(args[0], arguments.get(), keywords.get(), std::move(options));
 }
 
-PyObject* submit_to_pool(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObject* names) {
+PyObject* submit(PyObject* core, PyObject* const* args, Py_ssize_t count, PyObject* names) {
+  return submit_call(core, nullptr, args, count, names);
+}
+
+PyObject* submit_described(PyObject* self, PyObject* described, PyObject* const* args, Py_ssize_t count, PyObject* names) {
   PyObject* core = reinterpret_cast<PoolObject*>(self)->core;
   if (core == Py_None) {
     if (!Reference(PyObject_CallMethod(self, "_start_anew", nullptr))) return nullptr;
     core = reinterpret_cast<PoolObject*>(self)->core;
   }
-  if (core != nullptr && Py_IS_TYPE(core, core_type)) return submit(core, args, count, names);
+  if (core != nullptr && Py_IS_TYPE(core, core_type)) return submit_call(core, described, args, count, names);
   PyErr_SetString(PyExc_RuntimeError, "ProcessPoolExecutor.submit: __init__ was not called");
+  return nullptr;
+}
+
+PyObject* submit_to_pool(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObject* names) {
+  return submit_described(self, nullptr, args, count, names);
+}
+
+// _submit_with(options, fn, /, *args, **kwargs)
+PyObject* submit_with(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObject* names) {
+  if (count > 0 && PyTuple_Check(args[0])) return submit_described(self, args[0], args + 1, count - 1, names);
+  PyErr_SetString(PyExc_TypeError, "_submit_with: expected a tuple of options first; use pool.options(...).submit(...)");
   return nullptr;
 }
 
 PyObject* submit_items(PyObject* self, PyObject* args) {
   PyObject *function, *items;
+  PyObject* described = Py_None;
   int tuples, only_with_room = 0;
-  if (!PyArg_ParseTuple(args, "OOp|p:submit_items", &function, &items, &tuples, &only_with_room)) return nullptr;
+  if (!PyArg_ParseTuple(args, "OOp|pO:submit_items", &function, &items, &tuples, &only_with_room, &described)) return nullptr;
   ProcessCore& core = core_of(self);
-  return core.accepts() ? core.submit_items(function, items, tuples != 0, only_with_room != 0) : nullptr;
+  std::unique_ptr<CallOptions> options(described != Py_None ? make_options(described) : nullptr);
+  if ((options == nullptr && described != Py_None) || !core.accepts()) return nullptr;
+  return core.submit_items(function, items, tuples != 0, only_with_room != 0, std::move(options));
 }
 
 PyObject* wait_for_room(PyObject* self, PyObject*) {
@@ -235,7 +255,8 @@ PyCFunction cast() {
 PyMethodDef core_methods[] = {
     {"submit", cast<submit>(), METH_FASTCALL | METH_KEYWORDS, "submit(fn, /, *args, **kwargs)\n--\n\nThe future of the call."},
     {"submit_items", submit_items, METH_VARARGS,
-     "submit_items(fn, items, tuples, only_with_room=False, /)\n--\n\nThe future of (fn's results for the items or their packed "
+     "submit_items(fn, items, tuples, only_with_room=False, options=None, /)\n--\n\nThe future of (fn's results for the items or "
+     "their packed "
      "numbers, exceptions by "
      "index or None, nanoseconds an item)."},
     {"wait_for_room", wait_for_room, METH_NOARGS,
@@ -325,6 +346,7 @@ PyMethodDef pool_methods[] = {
      "submit($self, fn, /, *args, **kwargs)\n--\n\nRun fn(*args, **kwargs) in a worker process and answer its future. The worker "
      "sees "
      "the arguments as they are now."},
+    {"_submit_with", cast<submit_with>(), METH_FASTCALL | METH_KEYWORDS, nullptr},
     {nullptr, nullptr, 0, nullptr},
 };
 

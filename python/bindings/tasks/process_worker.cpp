@@ -47,19 +47,17 @@ class WorkerLoop {
 
  private:
   enum class Step { go_on, leave, failed };
-
   Step step();
   bool wait();
   void wait_until_read();
-  void handle(const worker::Record& record);
   Reference call(const worker::Request& request, Reference& input, ItemResults* items);
   PyObject* function_of(uint64_t number);
   bool send_result(worker::Reply& reply, PyObject* result);
   bool send_items(worker::Reply& reply, const ItemResults& items);
   bool send_error(worker::Reply& reply, PyObject* exception);
+  Step send_missed(worker::Reply& reply, const worker::Request& request, int64_t now);
   bool send(ReplyKind kind, worker::Reply& reply);
   bool write(ReplyKind kind, worker::Reply& reply);
-
   bool pickle(worker::Reply& reply, PyObject* object);
   std::shared_ptr<worker::Lease> keep(const void* data, int64_t bytes);
   bool give_back();
@@ -134,6 +132,7 @@ WorkerLoop::Step WorkerLoop::step() {
   const int64_t begin = os::now_nanoseconds();
   worker::Reply reply;
   reply.ticket = request.ticket;
+  if (request.deadline != 0 && begin > request.deadline) return send_missed(reply, request, begin);
   const sched::StopScope stop(post_.stop_word(), request.ticket);  // pickling may run loops too: of what was recorded
   const bool items = (request.flags & kItems) != 0;
   Reference input;
@@ -298,6 +297,15 @@ bool WorkerLoop::send_error(worker::Reply& reply, PyObject* exception) {
     if (!sent || !pickle(reply, sent.get())) return false;
   }
   return send(ReplyKind::error, reply);
+}
+
+WorkerLoop::Step WorkerLoop::send_missed(worker::Reply& reply, const worker::Request& request, int64_t now) {
+  post_.release();
+  unused_->insert(unused_->end(), request.blocks.begin(), request.blocks.end());
+  pickled_ = {};
+  reply.flags = kMissed;
+  reply.began = now - request.deadline;
+  return send(ReplyKind::error, reply) ? Step::go_on : Step::failed;
 }
 
 bool WorkerLoop::pickle(worker::Reply& reply, PyObject* object) {

@@ -20,6 +20,7 @@ from manycore.futures.thread import ThreadPoolExecutor, _buffered_map, default_w
 if TYPE_CHECKING:
     from multiprocessing.context import BaseContext
 
+    from manycore.futures.options import ThreadPoolOptions
     from manycore.futures.process import ProcessPoolExecutor
     from manycore.futures.process_map import ChunkedMap
 
@@ -230,6 +231,14 @@ class Executor(concurrent.futures.ThreadPoolExecutor):
         if self._is_shut_down:
             raise RuntimeError(_REFUSAL)
         return self._shared.threads().submit(fn, *args, **kwargs)
+
+    def options(
+        self, *, priority: int = 0, deadline: float | None = None, name: str | None = None, retries: int | None = None
+    ) -> ThreadPoolOptions:
+        """As ``ThreadPoolExecutor.options``; what is submitted and mapped with options runs on threads."""
+        if self._is_shut_down:
+            raise RuntimeError(_REFUSAL)
+        return self._shared.threads().options(priority=priority, deadline=deadline, name=name, retries=retries)
 
     def map(
         self,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from manycore import _tasks
 
 TYPE_CHECKING = False  # as typing's, whose import would be a third of this package's
@@ -9,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from typing import Any, TypeVar
 
+    from manycore.futures.process import ProcessPoolExecutor
     from manycore.futures.progress import Progress
     from manycore.futures.thread import ThreadPoolExecutor
 
@@ -27,8 +30,8 @@ class DeadlineMissed(TimeoutError):
         self.late = late
 
 
-def _missed(function: Callable[..., object], name: str | None, seconds: float, late: float) -> DeadlineMissed:
-    called = name or getattr(function, "__qualname__", None) or repr(function)
+def _missed(function: Callable[..., object] | str, name: str | None, seconds: float, late: float) -> DeadlineMissed:
+    called = name or (function if isinstance(function, str) else getattr(function, "__qualname__", None) or repr(function))
     text = (
         f"{called}: was to begin within {seconds:g} s of its submit, but its turn came {late:.3g} s too late, so it was not run; "
         "give it a higher priority or a later deadline, or the pool more workers"
@@ -46,7 +49,7 @@ def described(priority: int, deadline: float | None, name: str | None, retries: 
         raise TypeError(f"options: name: expected a str or None, got {name!r}")
     if retries not in (None, 0, 1, 2, 3):
         raise ValueError(f"options: retries: expected 0, 1, 2 or 3, or None for the pool's, got {retries!r}")
-    return (priority, None if deadline is None else float(deadline), name, _missed)
+    return (priority, None if deadline is None else float(deadline), name, _missed, retries)
 
 
 class ThreadPoolOptions:
@@ -77,3 +80,44 @@ class ThreadPoolOptions:
 
             return display.of_threads(self, fn, iterables, timeout, buffersize, progress)
         return self._pool._map_with(self._options, fn, iterables, timeout, buffersize)
+
+
+class ProcessPoolOptions:
+    """As `ThreadPoolOptions`, of a pool of processes."""
+
+    __slots__ = ("_options", "_pool")
+
+    def __init__(self, pool: ProcessPoolExecutor, options: tuple[Any, ...]) -> None:
+        self._pool = pool
+        self._options = options
+
+    def submit(self, fn: Callable[..., _T], /, *args: Any, **kwargs: Any) -> _tasks.Future[_T]:
+        """As the pool's ``submit``. The deadline counts from here."""
+        return self._pool._submit_with(self._options, fn, *args, **kwargs)
+
+    def map(
+        self,
+        fn: Callable[..., Any],
+        *iterables: Iterable[Any],
+        timeout: float | None = None,
+        chunksize: int = 1,
+        buffersize: int | None = None,
+        progress: Progress = None,
+    ) -> Iterator[Any]:
+        """As the pool's ``map``; what is said of a call holds for each chunk of items, and the deadline counts from here.
+
+        With ``buffersize`` each item is a call of its own, whose deadline counts from when it is taken.
+        """
+        return self._pool._map_with(self._options, fn, iterables, timeout, chunksize, buffersize, progress)
+
+
+def with_time_left(options: tuple[Any, ...], began: float) -> tuple[Any, ...]:
+    """The options of a chunk that is sent later than its map began."""
+    priority, deadline, name, missed, retries = options
+    if deadline is None:
+        return options
+
+    def error(function: Callable[..., object] | str, name: str | None, _left: float, late: float) -> DeadlineMissed:
+        return _missed(function, name, deadline, late)
+
+    return (priority, max(0.0, began + deadline - time.monotonic()), name, error, retries)

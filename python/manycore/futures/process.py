@@ -18,6 +18,7 @@ from typing import Any
 
 from manycore import _tasks
 from manycore.futures.main_names import MainNames, has_file
+from manycore.futures.options import ProcessPoolOptions, described
 from manycore.futures.process_errors import NOT_USABLE, TERMINATED, WorkerDied, broken_error, death_error
 from manycore.futures.process_map import ChunkedMap, buffered
 from manycore.futures.progress import Progress, with_progress
@@ -305,16 +306,40 @@ class ProcessPoolExecutor(_tasks.ProcessPool, _Standard):
         leaves the others of its chunk alone. `buffersize`: take items from the iterables only as results are read, at most so
         many ahead. `progress`: True for a line on the terminal, "tqdm", or a function that is called with how far it is.
         """
+        return self._map_with(None, fn, iterables, timeout, chunksize, buffersize, progress)
+
+    def options(
+        self, *, priority: int = 0, deadline: float | None = None, name: str | None = None, retries: int | None = None
+    ) -> ProcessPoolOptions:
+        """This pool for calls of another urgency: the `submit` and `map` of the answer take these options along.
+
+        As `ThreadPoolExecutor.options`. `name` stands in `WorkerDied` too; `retries` are as the pool's.
+
+        >>> with ProcessPoolExecutor(1) as pool:
+        ...     pool.options(priority=1, deadline=60, name="answer", retries=2).submit(divmod, 85, 2).result()
+        (42, 1)
+        """
+        return ProcessPoolOptions(self, described(priority, deadline, name, retries))
+
+    def _map_with(
+        self,
+        options: tuple[Any, ...] | None,
+        fn: Callable[..., Any],
+        iterables: tuple[Iterable[Any], ...],
+        timeout: float | None,
+        chunksize: int,
+        buffersize: int | None,
+        progress: Progress,
+    ) -> Iterator[Any]:
         if chunksize < 1:
             raise ValueError("chunksize must be >= 1.")
-        if buffersize is not None:
-            if not isinstance(buffersize, int):
-                raise TypeError("buffersize must be an integer or None")
-            if buffersize < 1:
-                raise ValueError("buffersize must be None or > 0")
+        if buffersize is not None and not isinstance(buffersize, int):
+            raise TypeError("buffersize must be an integer or None")
+        if buffersize is not None and buffersize < 1:
+            raise ValueError("buffersize must be None or > 0")
         deadline = None if timeout is None else time.monotonic() + timeout
         if buffersize is not None:
-            lazily = buffered(self, fn, zip(*iterables, strict=False), deadline, buffersize)
+            lazily = buffered(self, fn, zip(*iterables, strict=False), deadline, buffersize, options)
             return with_progress(lazily, None, None, progress)
         tuples = len(iterables) != 1
         items: list[Any] | range
@@ -324,15 +349,22 @@ class ProcessPoolExecutor(_tasks.ProcessPool, _Standard):
             # A range cannot change, and parts of one travel as two numbers.
             items = iterables[0] if type(iterables[0]) is range else list(iterables[0])
         count = len(items)
-        chunks = self._start_map(fn, items, tuples, chunksize, deadline, bool(progress))
+        chunks = self._start_map(fn, items, tuples, chunksize, deadline, bool(progress), options)
         return with_progress(_tasks.ChunkResults(chunks.take, chunks.stop), chunks.counts, count, progress)
 
     def _start_map(
-        self, fn: Callable[..., Any], items: list[Any] | range, tuples: bool, size: int, deadline: float | None, counted: bool
+        self,
+        fn: Callable[..., Any],
+        items: list[Any] | range,
+        tuples: bool,
+        size: int,
+        deadline: float | None,
+        counted: bool,
+        options: tuple[Any, ...] | None = None,
     ) -> ChunkedMap:
         if self._core is None:
             self._start_anew()
-        chunks = ChunkedMap(self._core, self._max_workers, fn, items, tuples, size, deadline)
+        chunks = ChunkedMap(self._core, self._max_workers, fn, items, tuples, size, deadline, options)
         if counted:
             chunks.uncounted = []
         maps = self._team.maps

@@ -17,14 +17,16 @@ class WorkerDied(BrokenProcessPool):
     """The worker process ended while it ran this call. The pool goes on.
 
     `exit_code` is negative for a signal, as in multiprocessing, and None where it is not known; `peak_bytes` is the resident
-    memory that the worker had at most, 0 where it is not known.
+    memory that the worker had at most, 0 where it is not known. `name` is the call's: its function's unless
+    `options(name=)` gave one.
     """
 
-    def __init__(self, text: str, pid: int = 0, exit_code: int | None = None, peak_bytes: int = 0) -> None:
+    def __init__(self, text: str, pid: int = 0, exit_code: int | None = None, peak_bytes: int = 0, name: str = "") -> None:
         super().__init__(text)
         self.pid = pid
         self.exit_code = exit_code
         self.peak_bytes = peak_bytes
+        self.name = name
 
 
 def _ending(exit_code: int | None) -> str:
@@ -58,7 +60,7 @@ def death_error(
     where = f", submitted at {code.co_filename}:{_line_of(code, instruction)}" if code is not None else ""
     memory = f" (peak memory {peak_bytes / 2**20:.0f} MiB)" if peak_bytes else ""
     text = f"{name}: its worker process {pid} {_ending(exit_code)}{memory}{where}; other calls are not concerned"
-    return WorkerDied(text, pid, exit_code, peak_bytes)
+    return WorkerDied(text, pid, exit_code, peak_bytes, name)
 
 
 def broken_error(*_facts: object) -> BrokenProcessPool:

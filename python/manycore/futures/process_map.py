@@ -12,6 +12,7 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
 from manycore import _tasks
+from manycore.futures.options import with_time_left
 
 if TYPE_CHECKING:
     from manycore.futures.process import ProcessPoolExecutor
@@ -34,8 +35,11 @@ class ChunkedMap:
         tuples: bool,
         size: int,
         deadline: float | None,
+        options: tuple[Any, ...] | None = None,
     ) -> None:
         self.core = core
+        self.options = options
+        self.began = time.monotonic()
         self.workers = workers
         self.fn = fn
         self.items = items
@@ -93,7 +97,8 @@ class ChunkedMap:
     def send(self, chunk: list[Any] | range, urgent: bool) -> Future[Any] | None:
         """The chunk's future; None where it is not `urgent` and there is no memory for it."""
         try:
-            return self.core.submit_items(self.fn, chunk, self.tuples, not urgent)
+            options = None if self.options is None else with_time_left(self.options, self.began)
+            return self.core.submit_items(self.fn, chunk, self.tuples, not urgent, options)
         except Exception as error:
             failed: Future[Any] = _tasks.Future()
             failed.set_exception(error)
@@ -163,23 +168,36 @@ class ChunkedMap:
 
 
 def buffered(
-    pool: ProcessPoolExecutor, fn: Callable[..., Any], rows: Iterator[tuple[Any, ...]], deadline: float | None, size: int
+    pool: ProcessPoolExecutor,
+    fn: Callable[..., Any],
+    rows: Iterator[tuple[Any, ...]],
+    deadline: float | None,
+    size: int,
+    options: tuple[Any, ...] | None = None,
 ) -> Iterator[Any]:
     """The results in order, while only `size` calls are ahead of the one that is read."""
-    futures = [pool.submit(fn, *row) for row in itertools.islice(rows, size)]
+
+    def submit(executor: ProcessPoolExecutor, row: tuple[Any, ...]) -> Future[Any]:
+        return executor.submit(fn, *row) if options is None else executor._submit_with(options, fn, *row)
+
+    futures = [submit(pool, row) for row in itertools.islice(rows, size)]
     futures.reverse()
-    return _buffered_results(weakref.ref(pool), fn, rows, deadline, futures)
+    return _buffered_results(weakref.ref(pool), submit, rows, deadline, futures)
 
 
 def _buffered_results(
-    owner: Callable[[], Any], fn: Callable[..., Any], rows: Iterator[tuple[Any, ...]], deadline: float | None, futures: list[Any]
+    owner: Callable[[], Any],
+    submit: Callable[[Any, tuple[Any, ...]], Future[Any]],
+    rows: Iterator[tuple[Any, ...]],
+    deadline: float | None,
+    futures: list[Future[Any]],
 ) -> Iterator[Any]:
     try:
         while futures:
             executor = owner()
             row = next(rows, None) if executor is not None else None
             if executor is not None and row is not None:
-                futures.insert(0, executor.submit(fn, *row))
+                futures.insert(0, submit(executor, row))
             del executor, row
             yield _taken(futures.pop(), deadline)
     finally:
