@@ -302,5 +302,17 @@ def total_in_own_pool(array: Any, count: int) -> tuple[list[float], Any]:
     from manycore.futures.process import ProcessPoolExecutor
 
     with ProcessPoolExecutor(1) as pool:
+        pool.submit(nap, 0.5)
         futures = [pool.submit(total_slowly, array + i, 0.05) for i in range(count)]
         return [future.result() for future in futures], pool._core.pressure
+
+
+def join_group(folder: str) -> None:
+    (Path(folder) / "cgroup.procs").write_text(str(os.getpid()))
+
+
+def take_all_memory() -> None:
+    """Until the system ends this process."""
+    taken = []
+    while True:
+        taken.append(bytearray(os.urandom(1)) * (8 << 20))

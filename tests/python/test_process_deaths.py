@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
@@ -227,3 +228,55 @@ def test_a_worker_without_memory_fails_its_call_and_goes_on() -> None:
         assert isinstance(pool.submit(tasks.big_bytes, 400 << 20).exception(60), MemoryError)
         assert isinstance(pool.submit(tasks.big_bytes, 160 << 20).exception(60), MemoryError | None)
         assert pool.submit(tasks.worker_pid).result(30) == worker
+
+
+@contextlib.contextmanager
+def limited_group(limit: int) -> Iterator[str]:
+    """A control group of so many bytes, where this system lets us make one."""
+    for root, name in (("/sys/fs/cgroup/memory", "memory.limit_in_bytes"), ("/sys/fs/cgroup", "memory.max")):
+        folder = Path(root) / f"manycore-test-{os.getpid()}"
+        try:
+            folder.mkdir()
+        except OSError:
+            continue
+        try:
+            (folder / name).write_text(str(limit))
+            yield str(folder)
+            return
+        except FileNotFoundError:
+            continue
+        finally:
+            end = time.monotonic() + 10
+            while folder.exists() and time.monotonic() < end:
+                with contextlib.suppress(OSError):  # a process that is ending is still in it
+                    folder.rmdir()
+                time.sleep(0.01)
+    pytest.skip("this system lets us make no control group with a limit of memory")
+
+
+def test_a_worker_that_the_system_kills_for_memory_is_one_that_died() -> None:
+    before = descriptors()
+    with limited_group(160 << 20) as group, ProcessPoolExecutor(2, initializer=tasks.join_group, initargs=(group,)) as pool:
+        good = [pool.submit(tasks.double, i) for i in range(20)]
+        error = pool.submit(tasks.take_all_memory).exception(60)
+        good += [pool.submit(tasks.double, i) for i in range(20)]
+        assert isinstance(error, WorkerDied) and error.exit_code == -signal.SIGKILL
+        assert 60 << 20 < error.peak_bytes < 200 << 20
+        assert "take_all_memory: its worker process" in str(error)
+        for future in good:
+            failure = future.exception(30)  # the group's other worker may be the one that the system chose
+            assert failure is None or isinstance(failure, WorkerDied)
+        assert pool.submit(tasks.double, 1).result(30) == 2
+    del pool, good, error, future, failure
+    end = time.monotonic() + 10
+    while descriptors() > before and time.monotonic() < end:
+        time.sleep(0.01)
+    assert descriptors() <= before
+
+
+def test_a_kill_at_a_peak_of_memory_tells_the_peak() -> None:
+    """What the system's kill looks like, without the system: SIGKILL when 200 MiB are taken."""
+    with ProcessPoolExecutor(1) as pool:
+        error = pool.submit(tasks.grow_and_die, 200 << 20).exception(60)
+        assert isinstance(error, WorkerDied) and error.exit_code == -signal.SIGKILL and error.peak_bytes > 200 << 20
+        assert pool.submit(tasks.double, 1).result(30) == 2

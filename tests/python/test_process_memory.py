@@ -172,6 +172,7 @@ def test_tasks_and_callbacks_spill() -> None:
     lines = run("""
 with ProcessPoolExecutor(1) as pool, ThreadPoolExecutor(1) as threads:
     def task():
+        pool.submit(tasks.nap, 0.5)
         return [pool.submit(tasks.total_slowly, array, 0.02) for array in arrays()]
     assert _tasks.may_wait()
     assert not threads.submit(_tasks.may_wait).result()
