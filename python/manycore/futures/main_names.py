@@ -7,9 +7,10 @@ nothing of a program that has no file, as in an interactive session.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
@@ -90,6 +91,20 @@ def has_file() -> bool:
     """Is the program one that can be run again?"""
     path = _names().get("__file__")
     return path is not None and not path.startswith("<")
+
+
+@contextlib.contextmanager
+def without_a_file_that_is_none() -> Iterator[None]:
+    """A program that is read from a pipe is said to be of the file "<stdin>", which a new interpreter would try to run."""
+    main = _names()
+    if "__file__" not in main or has_file():
+        yield
+        return
+    path = main.pop("__file__")
+    try:
+        yield
+    finally:
+        main["__file__"] = path
 
 
 def _is_named(definition: Any) -> bool:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import multiprocessing
 import os
-import sys
 import threading
 import time
 import warnings
@@ -17,7 +15,7 @@ from multiprocessing.context import BaseContext
 from typing import Any
 
 from manycore import _tasks
-from manycore.futures.main_names import MainNames, has_file
+from manycore.futures.main_names import MainNames, without_a_file_that_is_none
 from manycore.futures.options import ProcessPoolOptions, described
 from manycore.futures.process_errors import NOT_USABLE, TERMINATED, WorkerDied, broken_error, death_error
 from manycore.futures.process_map import ChunkedMap, buffered
@@ -88,7 +86,7 @@ class _Team:
             with warnings.catch_warnings():
                 # That this process has threads is our doing; none of them holds a lock that the child will want.
                 warnings.filterwarnings("ignore", r"This process .* is multi-threaded", DeprecationWarning)
-                with _without_a_file_that_is_none():
+                with without_a_file_that_is_none():
                     process.start()
         except BaseException:
             self.core.abandon(slot)
@@ -137,20 +135,6 @@ class _Team:
             self.core.cancel_waiting()
         if self.thread is None:
             self.core.detach()
-
-
-@contextlib.contextmanager
-def _without_a_file_that_is_none() -> Iterator[None]:
-    """A program that is read from a pipe is said to be of the file "<stdin>", which a new interpreter would try to run."""
-    main = vars(sys.modules["__main__"])
-    if "__file__" not in main or has_file():
-        yield
-        return
-    path = main.pop("__file__")
-    try:
-        yield
-    finally:
-        main["__file__"] = path
 
 
 def _serve(team: _Team) -> None:
