@@ -39,7 +39,7 @@ def escape_counts(top, left, rows, columns, pixel, limit):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--columns", type=int, default=480, help="width of the picture [pixels]")
-    parser.add_argument("--tile", type=int, default=16, help="side of a tile [pixels]")
+    parser.add_argument("--tile", type=int, default=4, help="side of a tile [pixels]; small ones spread evenly")
     parser.add_argument("--limit", type=int, default=250, help="iterations at most")
     parser.add_argument("--output", type=Path, default=Path(__file__).parent / "output")
     args = parser.parse_args()
