@@ -13,6 +13,7 @@ import numpy
 import pytest
 from manycore.run.compare import EXACT, Tolerance, compare_files, compare_text, script_tolerance
 from manycore.run.verify import format_result, run_both
+from manycore.run.written_files import WatchedFolders
 from test_run_program import ENVIRONMENT, run, write
 
 # A program that behaves differently under manycore, as no right one does: it asks who runs it.
@@ -234,3 +235,29 @@ def _is_alive(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+def test_a_file_that_goes_while_files_are_collected_is_another_programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, backup, away = (tmp_path / name for name in ("folder", "backup", "away"))
+    for each in (folder, backup, away):
+        each.mkdir()
+    watched = WatchedFolders([folder], backup)
+    (folder / "kept.txt").write_text("kept")
+    monkeypatch.setattr(watched, "written", lambda: [folder / "gone.txt", folder / "kept.txt"])
+    left = watched.collect(away)
+    assert list(left.files) == [folder / "kept.txt"] and left.files[folder / "kept.txt"].read_text() == "kept"
+
+
+def test_a_reader_who_has_enough_ends_info_quietly() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-m", "manycore", "info"],
+        env=ENVIRONMENT,
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (1, "")

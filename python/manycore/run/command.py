@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 
@@ -43,6 +44,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         if arguments[0] not in commands:
             raise options.UsageError(options.unknown("command", arguments[0], list(commands)))
         return commands[arguments[0]](arguments[1:])
+    except BrokenPipeError:
+        if arguments[0] == "run":
+            raise
+        # Whoever read has enough, as `head` does; the interpreter's own flush at its end has nothing left to say.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except KeyboardInterrupt:
         if arguments[0] == "run":  # the program's, which ends as in plain Python
             raise
@@ -76,7 +83,7 @@ def _verify(arguments: list[str]) -> int:
     result = verify.run_both(
         parsed.program, tolerance=tolerance, repeats=int(own.get("repeats", 1)), run_options=parsed.run_options()
     )
-    print(verify.format_result(result))
+    print(verify.format_result(result), flush=True)
     return 0 if result.equal else 1
 
 
@@ -85,5 +92,5 @@ def _info(arguments: list[str]) -> int:
 
     if arguments:
         raise options.UsageError(f"info: takes no arguments, got {' '.join(arguments)}")
-    print(info.text())
+    print(info.text(), flush=True)
     return 0

@@ -75,8 +75,10 @@ class WatchedFolders:
         """Move what was written away into a folder and put the earlier state back."""
         left = Left(folders=[folder for folder in self._folders() if folder not in self.folders_before])
         for number, path in enumerate(self.written()):
-            left.files[path] = into / f"{number}{path.suffix}"
-            shutil.move(path, left.files[path])
+            kept = into / f"{number}{path.suffix}"
+            with contextlib.suppress(FileNotFoundError):  # another program's, gone meanwhile
+                shutil.move(path, kept)
+                left.files[path] = kept
         left.removed = [path for path in self.before if path not in left.files and not os.path.lexists(path)]
         for folder in reversed(left.folders):
             shutil.rmtree(folder / "__pycache__", ignore_errors=True)
