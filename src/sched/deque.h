@@ -92,6 +92,8 @@ class Deque {
     perturb();
     if (top >= bottom_.load(std::memory_order_seq_cst)) return Steal::kEmpty;
     T* item = buffer_.load(std::memory_order_acquire)->at(top).load(std::memory_order_relaxed);
+    // A buffer that grew meanwhile has nothing where others had taken the item before.
+    if (item == nullptr) return Steal::kLost;
     if (!wanted(*item)) return Steal::kUnwanted;
     perturb();
     if (!top_.compare_exchange_strong(top, top + 1, std::memory_order_seq_cst, std::memory_order_relaxed)) return Steal::kLost;
