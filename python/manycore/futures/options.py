@@ -52,18 +52,26 @@ def described(priority: int, deadline: float | None, name: str | None, retries: 
     return (priority, None if deadline is None else float(deadline), name, _missed, retries)
 
 
-class ThreadPoolOptions:
+class _PoolOptions:
     """A pool as ``pool.options(...)`` gives it: ``submit`` and ``map`` go to the pool, with these options."""
 
     __slots__ = ("_options", "_pool")
 
-    def __init__(self, pool: ThreadPoolExecutor, options: tuple[Any, ...]) -> None:
+    def __init__(self, pool: Any, options: tuple[Any, ...]) -> None:
         self._pool = pool
         self._options = options
 
     def submit(self, fn: Callable[..., _T], /, *args: Any, **kwargs: Any) -> _tasks.Future[_T]:
         """As the pool's ``submit``. The deadline counts from here."""
-        return self._pool._submit_with(self._options, fn, *args, **kwargs)
+        future: _tasks.Future[_T] = self._pool._submit_with(self._options, fn, *args, **kwargs)
+        return future
+
+
+class ThreadPoolOptions(_PoolOptions):
+    """Of a pool of threads."""
+
+    __slots__ = ()
+    _pool: ThreadPoolExecutor
 
     def map(
         self,
@@ -82,18 +90,11 @@ class ThreadPoolOptions:
         return self._pool._map_with(self._options, fn, iterables, timeout, buffersize)
 
 
-class ProcessPoolOptions:
-    """As `ThreadPoolOptions`, of a pool of processes."""
+class ProcessPoolOptions(_PoolOptions):
+    """Of a pool of processes."""
 
-    __slots__ = ("_options", "_pool")
-
-    def __init__(self, pool: ProcessPoolExecutor, options: tuple[Any, ...]) -> None:
-        self._pool = pool
-        self._options = options
-
-    def submit(self, fn: Callable[..., _T], /, *args: Any, **kwargs: Any) -> _tasks.Future[_T]:
-        """As the pool's ``submit``. The deadline counts from here."""
-        return self._pool._submit_with(self._options, fn, *args, **kwargs)
+    __slots__ = ()
+    _pool: ProcessPoolExecutor
 
     def map(
         self,
