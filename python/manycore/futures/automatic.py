@@ -15,7 +15,7 @@ from manycore.futures.automatic_map import AutomaticMap
 from manycore.futures.choice import Explanation
 from manycore.futures.keeper import keeper
 from manycore.futures.progress import Progress, with_progress
-from manycore.futures.thread import ThreadPoolExecutor, _buffered_map, default_workers
+from manycore.futures.thread import ThreadPoolExecutor, default_workers
 
 if TYPE_CHECKING:
     from multiprocessing.context import BaseContext
@@ -273,13 +273,9 @@ class Executor(concurrent.futures.ThreadPoolExecutor):
     def _map_buffered(
         self, fn: Callable[..., Any], iterables: tuple[Iterable[Any], ...], timeout: float | None, size: int, progress: Progress
     ) -> Iterator[Any]:
-        if not isinstance(size, int):
-            raise TypeError("buffersize must be an integer or None")
-        if size < 1:
-            raise ValueError("buffersize must be None or > 0")
+        results = self._shared.threads()._map_with(None, fn, iterables, timeout, size)
         name = getattr(fn, "__qualname__", None) or repr(fn)
         self._last, self._explanation = None, Explanation(name, -1, "threads", "buffersize takes arguments as results are read")
-        results = _buffered_map(self._shared.threads(), fn, zip(*iterables, strict=False), timeout, size)
         return with_progress(results, None, None, progress)
 
     def explain(self) -> Explanation:
