@@ -16,13 +16,31 @@
 namespace manycore::python {
 namespace {
 
+// Code objects, kept alive, and offsets: as many as there are lines that record while a report is kept.
+std::vector<std::pair<PyObject*, int>>& recorded_lines() {
+  static auto* lines = new std::vector<std::pair<PyObject*, int>>();
+  return *lines;
+}
+
+// The line's place in recorded_lines, counted from 1; 0 while no report is kept.
+uint64_t line_of(PyObject* code, int offset) {
+  if (!trace::keeps_groups()) return 0;
+  static auto* known = new std::map<std::pair<PyObject*, int>, uint64_t>();
+  const auto [found, fresh] = known->try_emplace({code, offset}, recorded_lines().size() + 1);
+  if (fresh) recorded_lines().emplace_back(Py_NewRef(code), offset);
+  return found->second;
+}
+
 // Where an operation was recorded, with what warnings.warn_explicit needs. Lives as long as the instruction.
 struct RecordedSite {
   PyObject* code;
   int offset;
   PyObject* globals;  // null where no condition is reported
+  // Found while it is recorded: whoever runs the program must not wait for the GIL, with which a fork waits for the program.
+  uint64_t line;
 
-  RecordedSite(PyObject* code, int offset, PyObject* globals) : code(code), offset(offset), globals(globals) {}
+  RecordedSite(PyObject* code, int offset, PyObject* globals)
+      : code(code), offset(offset), globals(globals), line(line_of(code, offset)) {}
   RecordedSite(const RecordedSite&) = delete;
   RecordedSite& operator=(const RecordedSite&) = delete;
   ~RecordedSite() {
@@ -198,24 +216,7 @@ PyMethodDef functions[] = {
 
 }  // namespace
 
-namespace {
-// Code objects, kept alive, and offsets: as many as there are lines that record while a report is kept.
-std::vector<std::pair<PyObject*, int>>& recorded_lines() {
-  static auto* lines = new std::vector<std::pair<PyObject*, int>>();
-  return *lines;
-}
-}  // namespace
-
-uint64_t line_of_recorded_site(const void* site) {
-  static auto* known = new std::map<std::pair<PyObject*, int>, uint64_t>();
-  const PyGILState_STATE state = ensure_gil();
-  const auto& where = *static_cast<const RecordedSite*>(site);
-  const auto [found, fresh] = known->try_emplace({where.code, where.offset}, recorded_lines().size() + 1);
-  if (fresh) recorded_lines().emplace_back(Py_NewRef(where.code), where.offset);
-  const uint64_t line = found->second;
-  PyGILState_Release(state);
-  return line;
-}
+uint64_t line_of_recorded_site(const void* site) { return static_cast<const RecordedSite*>(site)->line; }
 
 const char* place_of_recorded_site(uint64_t site, int* line) {
   *line = 0;

@@ -21,7 +21,7 @@ struct Hooks {
   // bits) the user wants to hear of; false where conditions must rise at once. Called on the recording thread.
   bool (*may_record)(std::shared_ptr<const void>* site, unsigned* reported) = nullptr;
   // A handle that lasts for where an operation was recorded (what may_record answered); 0 where it is not known. Set while groups are
-  // kept (trace/groups.h). Any thread asks.
+  // kept (trace/groups.h). Any thread asks, while a program runs: it may not wait for the interpreter.
   uint64_t (*line_of_site)(const void* site) = nullptr;
   // Memory of the engine is visible outside; is it still, or did only something idle keep it so (then it is unpinned)? `buffer` is
   // a manycore::Buffer.

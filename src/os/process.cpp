@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -18,6 +19,10 @@
 
 namespace manycore::os {
 namespace {
+
+struct CloseFile {
+  void operator()(FILE* file) const { fclose(file); }
+};
 
 struct CloseFolder {
   void operator()(DIR* folder) const { closedir(folder); }
@@ -59,6 +64,21 @@ Ending ending_of(int process_descriptor) {
   ending.exit_code = facts.si_code == CLD_EXITED ? facts.si_status : -facts.si_status;
   ending.peak_bytes = static_cast<int64_t>(usage.ru_maxrss) << 10;
   return ending;
+}
+
+int64_t peak_before_exec() {
+  const std::unique_ptr<FILE, CloseFile> status(fopen("/proc/self/status", "re"));
+  if (status == nullptr) return 0;
+  int64_t own = 0;  // KiB
+  char line[256];
+  while (own == 0 && fgets(line, sizeof line, status.get()) != nullptr) {
+    if (strncmp(line, "VmHWM:", 6) == 0) own = strtoll(line + 6, nullptr, 10);
+  }
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  // The program grows between the two, and the kernel counts pages in lots per thread.
+  constexpr int64_t kSlack = 1024;
+  return usage.ru_maxrss > own + kSlack ? static_cast<int64_t>(usage.ru_maxrss) << 10 : 0;
 }
 
 std::vector<pid_t> descendants_of(pid_t process) {

@@ -19,10 +19,14 @@ MANYCORE_API bool has_ended(int process_descriptor);
 struct Ending {
   bool known = false;      // false where the process is no child of this one, or somebody has collected it
   int exit_code = 0;       // as Python writes it: -9 is SIGKILL
-  int64_t peak_bytes = 0;  // of resident memory
+  int64_t peak_bytes = 0;  // of resident memory; what it was before an exec counts (peak_before_exec)
 };
 // How a child ended. It stays to be collected by whoever waits for it.
 MANYCORE_API Ending ending_of(int process_descriptor);
+
+// The system keeps a process's peak of resident memory over exec, so one that was spawned begins with the peak of the program that
+// spawned it. That, asked for in the new program; 0 where it is no more than the new program's own. Reads /proc/self/status.
+MANYCORE_API int64_t peak_before_exec();
 
 // Children, their children and so on, as /proc shows them now.
 MANYCORE_API std::vector<pid_t> descendants_of(pid_t process);

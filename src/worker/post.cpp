@@ -7,6 +7,7 @@
 
 #include "manycore/errors.h"
 #include "os/pages.h"
+#include "os/process.h"
 
 namespace manycore::worker {
 namespace {
@@ -30,6 +31,7 @@ Post::Post(int pool_descriptor, int slot)
       replies_(&link_.page().replies, link_.reply_bytes(), kRingBytes) {
   if (pool_ == nullptr) throw ResourceError("worker process: its memory shared with the pool cannot be mapped");
   link_.page().process.store(getpid(), std::memory_order_relaxed);
+  link_.page().inherited_peak.store(os::peak_before_exec(), std::memory_order_relaxed);
 }
 
 Post::~Post() { os::unmap_pages(reinterpret_cast<std::byte*>(pool_), kPoolPageBytes); }

@@ -132,7 +132,9 @@ void Crew::settle_death(Worker& worker) {
   const os::Ending ending = os::ending_of(worker.descriptor);
   departure.death.known = ending.known;
   departure.death.exit_code = ending.exit_code;
-  departure.death.peak_bytes = ending.peak_bytes;
+  // What the program that started it had used is no peak of its own, which then is not known.
+  const bool is_own = ending.peak_bytes > worker.link.page().inherited_peak.load(std::memory_order_relaxed);
+  departure.death.peak_bytes = is_own ? ending.peak_bytes : 0;
   close(worker.descriptor);
   worker.descriptor = -1;
   worker.ended = false;

@@ -138,7 +138,8 @@ while thread.is_alive():
 
 
 def test_a_program_that_forks_while_a_page_is_kept_does_not_hang(tmp_path: Path) -> None:
-    """A worker that ends locks what keeps the groups, and whoever runs a program does."""
+    """A worker that ends locks what keeps the groups, and whoever runs a program does; nor may that wait for the GIL to name a line,
+    while the fork holds the GIL and waits for the program."""
     program = """
 import os, threading, numpy as np
 a = np.ones((1500, 1000))
@@ -155,7 +156,7 @@ ended = False
 fork()
 thread = threading.Thread(target=busy)
 thread.start()
-for _ in range(20):
+for _ in range(50):
     fork()
 ended = True
 thread.join()

@@ -17,7 +17,8 @@ class WorkerDied(BrokenProcessPool):
     """The worker process ended while it ran this call. The pool goes on.
 
     `exit_code` is negative for a signal, as in multiprocessing, and None where it is not known; `peak_bytes` is the resident
-    memory that the worker had at most, 0 where it is not known. `name` is the call's: its function's unless
+    memory that the worker had at most, 0 where it is not known (a spawned worker that stayed below the peak of the program that
+    spawned it). `name` is the call's: its function's unless
     `options(name=)` gave one.
     """
 
