@@ -86,6 +86,7 @@ def test_cheap_calls_run_in_a_row_on_one_worker_thread() -> None:
         assert "where_it_runs over 200000 items: inline" in str(executor.explain())
 
 
+@pytest.mark.timed
 def test_calls_that_wait_run_at_once() -> None:
     with Executor(8) as executor:
         begin = time.perf_counter()
@@ -369,6 +370,7 @@ def test_a_forked_child_has_executors_of_its_own() -> None:
     assert done.stdout.split("\n") == ["[1, 2]", "[3, 3, 3]", "[3, 3, 3]", "0", ""]
 
 
+@pytest.mark.timed
 def test_workers_that_are_new_interpreters_are_warm_before_they_are_needed() -> None:
     for start in ("forkserver", "spawn"):
         with Executor(2, processes="allowed", mp_context=multiprocessing.get_context(start)) as executor:
@@ -388,6 +390,7 @@ def test_workers_that_are_new_interpreters_are_warm_before_they_are_needed() -> 
     Executor(2, processes="allowed", mp_context=multiprocessing.get_context("forkserver")).shutdown()
 
 
+@pytest.mark.timed
 def test_a_variable_that_is_no_modules_is_looked_for_quickly() -> None:
     from manycore.futures import asynchronous
 

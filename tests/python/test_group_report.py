@@ -82,6 +82,7 @@ def test_lines_are_known_where_no_condition_is_reported() -> None:
     assert row["members"] == members_of_chain()
 
 
+@pytest.mark.timed
 @pytest.mark.usefixtures("kept")
 def test_work_that_a_fallback_waited_for_is_not_its_time() -> None:
     a = mnp.ones(4 * SIZE)
@@ -91,7 +92,7 @@ def test_work_that_a_fallback_waited_for_is_not_its_time() -> None:
         a = mnp.sin(a)
     mnp.convolve(a[:3], a[:2])
     rows = {row["line"]: row for row in _core.trace_snapshot()["lines"] if row["file"] == __file__}
-    line = test_work_that_a_fallback_waited_for_is_not_its_time.__code__.co_firstlineno + 7
+    line = test_work_that_a_fallback_waited_for_is_not_its_time.__code__.co_firstlineno + 8
     groups = sum(row["seconds"] for row in kinds())
     assert groups > 0.02 and 0 < rows[line]["fallback_seconds"] < groups / 4
 

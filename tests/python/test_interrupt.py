@@ -24,6 +24,7 @@ def stop(*_: Any) -> None:
     raise Stop
 
 
+@pytest.mark.timed
 def test_a_signal_stops_a_long_product_in_the_middle() -> None:
     small = mnp.ones((400, 400), dtype=numpy.int64)
     mnp.matmul(small, small)
@@ -85,6 +86,7 @@ LONG: dict[str, Callable[[int], Any]] = {
 }
 
 
+@pytest.mark.timed
 @pytest.mark.slow
 @pytest.mark.parametrize("name", LONG)
 def test_signals_are_seen_while_a_long_operation_runs(name: str) -> None:
@@ -112,6 +114,7 @@ def test_signals_are_seen_while_a_long_operation_runs(name: str) -> None:
         signal.signal(signal.SIGALRM, old)
 
 
+@pytest.mark.timed
 def test_a_signal_stops_the_filling_of_a_new_array_in_the_middle() -> None:
     # Nobody has seen the array; what it took goes back.
     size = 1 << 22

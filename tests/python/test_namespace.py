@@ -74,6 +74,7 @@ def test_functions_pickle_as_numpys_and_copy_as_themselves(name: str) -> None:
     assert copy.deepcopy(ours) is ours
 
 
+@pytest.mark.timed
 def test_import_costs_at_most_sixty_milliseconds_beyond_numpys() -> None:
     """Medians of fresh processes, interleaved; the limit is that of the issue, doubled for a busy machine."""
     program = "import time, numpy; t = time.perf_counter(); import manycore.numpy; print(time.perf_counter() - t)"

@@ -156,6 +156,7 @@ def test_resizing_keeps_the_elements_across_all_sizes() -> None:
     assert abs(in_use() - before) <= 512 << 10
 
 
+@pytest.mark.timed
 def test_zeros_of_numpy_are_zero_in_used_memory_and_cost_nothing_when_large() -> None:
     for size in (10, 10_000, 20_000, 500_000, 5_000_000):
         numpy.full(size, 7.0)

@@ -114,6 +114,7 @@ def test_workers_stay_in_the_terminals_group(start: str) -> None:
         assert pool.submit(tasks.groups).result(60) == (os.getpgid(0), os.getsid(0))
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize(
     "pools, waits",
     [

@@ -25,6 +25,7 @@ def _counted() -> Iterator[None]:
     tasks.stop()
 
 
+@pytest.mark.timed
 def test_tasks_on_threads_with_their_waiting_time_and_load() -> None:
     with ThreadPoolExecutor(1, thread_name_prefix="mine") as pool:
         for _ in range(3):

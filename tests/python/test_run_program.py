@@ -274,6 +274,7 @@ def test_a_program_with_a_numpy_of_its_own_is_run_by_plain_python(tmp_path: Path
     assert (refused.returncode, refused.stdout) == (2, "") and "expected NumPy itself" in refused.stderr
 
 
+@pytest.mark.timed
 def test_ctrl_c_ends_the_process_as_plain_python_does(tmp_path: Path) -> None:
     script = write(tmp_path, "wait.py", "import time\nprint('ready', flush=True)\ntime.sleep(60)\n")
     results = []
