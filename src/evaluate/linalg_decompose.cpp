@@ -157,6 +157,7 @@ SvdResult svd(const View& a, bool full_matrices, bool compute_vectors) {
     for (const Array* side : {&u, &vt})
       if (side->size() > 0) make_identity(*side);
   }
+  matrices = {};  // LAPACK has used it up; its memory serves the result
   SvdResult result;
   result.s = s.dtype() == types.real_result() ? s : to_result(s, types.real_result());
   if (compute_vectors) {

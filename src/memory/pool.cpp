@@ -1,4 +1,4 @@
-// Long file: small and big blocks share the mutex, the account and the order in which cached blocks go.
+// Long file: all kinds of blocks share the mutex, the account and the order in which cached blocks go. Small ones: pool_small.cpp.
 #include "memory/pool.h"
 
 #include <cstring>
@@ -14,9 +14,6 @@
 namespace manycore::memory {
 namespace {
 
-constexpr int64_t kSlabBytes = 64 << 10;         // small blocks are cut from slabs of one size class
-constexpr int64_t kRegionBytes = 32 << 20;       // slabs and medium blocks are cut from regions
-constexpr int64_t kThreadListBytes = 128 << 10;  // per size class, in one thread's list
 // Below, writing zeros over used pages; from here on, fresh zero pages as calloc gives (the C library's largest threshold).
 constexpr int64_t kFreshZeroBytes = 32 << 20;
 // Cached blocks past this are marked free for the kernel to take back when it must (MADV_FREE: 0.04 ms for 80 MB in huge pages).
@@ -27,29 +24,9 @@ constexpr int64_t kLookBytes = 16 << 20;
 // A request takes a free block that is at most so many classes larger; eight classes double the bytes.
 constexpr int kLargerClasses = 8;
 
-constexpr int64_t round_up(int64_t value, int64_t multiple) { return (value + multiple - 1) / multiple * multiple; }
+int64_t mapped_bytes(int64_t class_bytes, int64_t charged) { return std::max(class_bytes, charged); }
 
 }  // namespace
-
-// Hands a thread's lists to the others when the thread ends. `ended` stays true while later destructors still free buffers.
-struct ThreadCacheOwner {
-  ThreadCacheOwner() : cache(new Pool::ThreadCache()) {}
-  ~ThreadCacheOwner();
-  Pool::ThreadCache* cache;
-};
-
-namespace {
-// Plain pointers with a fixed offset from the thread register: one instruction to read.
-__attribute__((tls_model("initial-exec"))) thread_local void* current_cache = nullptr;
-__attribute__((tls_model("initial-exec"))) thread_local bool ended = false;
-}  // namespace
-
-ThreadCacheOwner::~ThreadCacheOwner() {
-  current_cache = nullptr;
-  ended = true;
-  for (int size_class = 0; size_class < Pool::kSmallClasses; ++size_class) Pool::instance().drain(cache, size_class, 0);
-  delete cache;
-}
 
 Pool& Pool::instance() {
   static Pool* pool = new Pool();  // leaked: buffers die after static destruction
@@ -60,109 +37,6 @@ Pool::Pool() {
   // Held across fork, so that the child finds the lists whole.
   base::at_fork(base::ForkStep::kPool,
                 {[] { instance().mutex_.lock(); }, [] { instance().mutex_.unlock(); }, [] { instance().mutex_.unlock(); }});
-}
-
-int32_t Pool::cache_capacity(int size_class) {
-  int64_t blocks = kThreadListBytes / (kHeaderBytes + small_class_bytes(size_class));
-  return static_cast<int32_t>(blocks < 4 ? 4 : blocks > 256 ? 256 : blocks);
-}
-
-Pool::ThreadCache* Pool::thread_cache() {
-  if (__builtin_expect(current_cache != nullptr, 1)) return static_cast<ThreadCache*>(current_cache);
-  if (ended) return nullptr;
-  thread_local ThreadCacheOwner owner;
-  current_cache = owner.cache;
-  return owner.cache;
-}
-
-// ---- small blocks
-
-Buffer* Pool::allocate_small(int64_t nbytes) {
-  int size_class = small_class(nbytes);
-  ThreadCache* cache = thread_cache();
-  Buffer* buffer = cache ? cache->free[static_cast<size_t>(size_class)] : nullptr;
-  if (__builtin_expect(buffer != nullptr, 1)) {
-    cache->free[static_cast<size_t>(size_class)] = buffer->next_;
-    --cache->count[static_cast<size_t>(size_class)];
-  } else {
-    buffer = refill(cache, size_class);
-  }
-  buffer->foreign_ = nullptr;
-  buffer->nbytes_ = nbytes;
-  buffer->references_.store(1, std::memory_order_relaxed);
-  allow(buffer->data_, nbytes);
-  return buffer;
-}
-
-// Half a list from the shared one or a new slab; returns one block. Without a thread cache, just that block.
-Buffer* Pool::refill(ThreadCache* cache, int size_class) {
-  auto index = static_cast<size_t>(size_class);
-  std::lock_guard lock(mutex_);
-  int32_t wanted = cache ? cache_capacity(size_class) / 2 : 1;
-  if (!shared_[index]) shared_[index] = carve_small(size_class, wanted);
-  Buffer* first = shared_[index];
-  Buffer* last = first;
-  int32_t taken = 1;
-  for (; taken < wanted && last->next_; ++taken) last = last->next_;
-  shared_[index] = last->next_;
-  last->next_ = nullptr;
-  if (cache) {
-    cache->free[index] = first->next_;
-    cache->count[index] = taken - 1;
-  }
-  return first;
-}
-
-Buffer* Pool::carve_small(int size_class, int32_t wanted) {
-  int64_t block = kHeaderBytes + small_class_bytes(size_class);
-  int64_t slab = round_up(std::min(std::max(kSlabBytes, block), block * wanted), os::kPageBytes);
-  charge_or_fail(block, slab);
-  std::byte* bytes = carve_region(slab);
-  if (!bytes) {
-    Account::arrays().uncharge(slab);
-    throw ResourceError("allocate: the system refused to map " + os::bytes_text(kRegionBytes));
-  }
-  Buffer* first = nullptr;
-  for (int64_t offset = (slab / block - 1) * block; offset >= 0; offset -= block) {
-    auto* buffer = new (bytes + offset) Buffer();
-    buffer->data_.store(bytes + offset + kHeaderBytes, std::memory_order_relaxed);
-    forbid(buffer->data_, small_class_bytes(size_class));
-    buffer->size_class_ = static_cast<uint16_t>(size_class);
-    buffer->next_ = first;
-    first = buffer;
-  }
-  return first;
-}
-
-void Pool::release_small(Buffer* buffer) {
-  auto index = static_cast<size_t>(buffer->size_class_);
-  ThreadCache* cache = thread_cache();
-  if (__builtin_expect(cache == nullptr, 0)) {
-    std::lock_guard lock(mutex_);
-    buffer->next_ = shared_[index];
-    shared_[index] = buffer;
-    return;
-  }
-  buffer->next_ = cache->free[index];
-  cache->free[index] = buffer;
-  // 256 bounds every list, so the exact bound is looked up only on the way there.
-  int32_t count = ++cache->count[index];
-  if (__builtin_expect(count >= 4 && count > cache_capacity(buffer->size_class_), 0))
-    drain(cache, buffer->size_class_, cache_capacity(buffer->size_class_) / 2);
-}
-
-void Pool::drain(ThreadCache* cache, int size_class, int32_t keep) {
-  auto index = static_cast<size_t>(size_class);
-  int32_t excess = cache->count[index] - keep;
-  if (excess <= 0) return;
-  Buffer* first = cache->free[index];
-  Buffer* last = first;
-  for (int32_t i = 1; i < excess; ++i) last = last->next_;
-  cache->free[index] = last->next_;
-  cache->count[index] = keep;
-  std::lock_guard lock(mutex_);
-  last->next_ = shared_[index];
-  shared_[index] = first;
 }
 
 // ---- medium and large blocks
@@ -182,7 +56,7 @@ Buffer* Pool::allocate_big(int64_t nbytes, bool zeroed) {
       std::memset(buffer->data_, 0, static_cast<size_t>(nbytes));
   }
   if (!buffer) {
-    buffer = fresh_big(size_class, nbytes, charge);
+    buffer = fresh_big(size_class, nbytes, charge, zeroed);
     buffer->kind_.store(large ? Buffer::Kind::kLarge : Buffer::Kind::kMedium, std::memory_order_relaxed);
   }
   allow(buffer->data_, nbytes);
@@ -226,7 +100,7 @@ Buffer* Pool::reuse_big(int size_class, int64_t charge) {
   return buffer;
 }
 
-Buffer* Pool::fresh_big(int size_class, int64_t nbytes, int64_t charge) {
+Buffer* Pool::fresh_big(int size_class, int64_t nbytes, int64_t charge, bool zeroed) {
   Buffer* header = allocate_small(0);
   bool large = nbytes > kMediumLimit;
   try {
@@ -236,28 +110,31 @@ Buffer* Pool::fresh_big(int size_class, int64_t nbytes, int64_t charge) {
       if (cached_bytes_ > 0 && available - kHotBytes < charge) trim_locked(charge + kHotBytes - available);
     }
     std::unique_lock lock(mutex_);
-    charge_or_fail(nbytes, charge);
     ++fresh_blocks_;
-    Bin& bin = bins_[static_cast<size_t>(size_class)];
-    if (!large && bin.cold) {
-      // Its pages were given back, so they read as zero, as new ones do.
-      Buffer* revived = bin.cold;
-      bin.cold = revived->next_;
-      revived->charged_ = charge;
-      lock.unlock();
-      release_small(header);
-      return revived;
-    }
     int64_t bytes = big_class_bytes(size_class);
-    header->data_.store(large ? os::map_pages(bytes, os::kHugePageBytes) : carve_region(bytes), std::memory_order_relaxed);
+    if (large) {
+      header->data_.store(fresh_large(nbytes, bytes, charge, zeroed), std::memory_order_relaxed);
+    } else {
+      charge_or_fail(nbytes, charge);
+      Bin& bin = bins_[static_cast<size_t>(size_class)];
+      if (bin.cold) {
+        // Its pages were given back, so they read as zero, as new ones do.
+        Buffer* revived = bin.cold;
+        bin.cold = revived->next_;
+        revived->charged_ = charge;
+        lock.unlock();
+        release_small(header);
+        return revived;
+      }
+      header->data_.store(carve_region(bytes), std::memory_order_relaxed);
+      if (!header->data_) Account::arrays().uncharge(charge);
+    }
     lock.unlock();
     if (!header->data_) {
-      Account::arrays().uncharge(charge);
       throw ResourceError(
           "allocate: " + os::bytes_text(nbytes) + " asked, the system refused to map it; account \"arrays\" holds " +
           os::bytes_text(Account::arrays().held()) + " of its limit " + os::bytes_text(Account::arrays().limit()));
     }
-    if (large) os::prefer_huge_pages(header->data_, bytes);
   } catch (...) {
     header->data_.store(reinterpret_cast<std::byte*>(header) + kHeaderBytes, std::memory_order_relaxed);
     release_small(header);
@@ -266,6 +143,60 @@ Buffer* Pool::fresh_big(int size_class, int64_t nbytes, int64_t charge) {
   header->charged_ = charge;
   header->size_class_ = static_cast<uint16_t>(size_class);
   return header;
+}
+
+// With the mutex held: a mapping, charged, whose first pages may be used ones; zeroed where that is asked. Null where the system
+// refuses it.
+std::byte* Pool::fresh_large(int64_t nbytes, int64_t bytes, int64_t charge, bool zeroed) {
+  std::byte* pages = os::map_pages(bytes, os::kHugePageBytes);
+  if (!pages) return nullptr;
+  os::prefer_huge_pages(pages, bytes);
+  const bool only_new = zeroed && nbytes >= kFreshZeroBytes;
+  const int64_t moved = only_new ? 0 : move_cached_pages(pages, charge);
+  try {
+    charge_or_fail(nbytes, charge - moved);
+  } catch (...) {
+    Account::arrays().uncharge(moved);
+    os::unmap_pages(pages, bytes);
+    throw;
+  }
+  if (zeroed) {
+    allow(pages, bytes);
+    std::memset(pages, 0, static_cast<size_t>(std::min(moved, nbytes)));
+  }
+  return pages;
+}
+
+// With the mutex held: pages of free large blocks, the sizes not used for longest first. They stay charged.
+int64_t Pool::move_cached_pages(std::byte* to, int64_t bytes) {
+  int64_t moved = 0;
+  while (moved < bytes) {
+    Buffer* source = take_oldest(true);
+    if (!source) break;
+    const int64_t wanted = std::min(bytes - moved, source->charged_), left = source->charged_ - wanted;
+    const int64_t mapped = mapped_bytes(big_class_bytes(source->size_class_), source->charged_);
+    std::byte* tail = source->data_ + left;
+    allow(tail, mapped - left);  // the addresses may be anyone's next
+    const int64_t got = os::move_pages(tail, to + moved, wanted);
+    if (mapped - left > got) os::unmap_pages(tail + got, mapped - left - got);
+    Account::arrays().uncharge(wanted - got);
+    moved += got;
+    source->charged_ = left;
+    if (left > kMediumLimit) {
+      // The largest class that it can serve; what is beyond that stays with it.
+      int size_class = big_class(left);
+      if (big_class_bytes(size_class) > left) --size_class;
+      source->size_class_ = static_cast<uint16_t>(size_class);
+      put_in_bin(source);
+    } else {
+      if (left > 0) os::unmap_pages(source->data_, left);
+      Account::arrays().uncharge(left);
+      retire_header(source);
+    }
+    if (got < wanted) break;
+  }
+  moved_bytes_ += moved;
+  return moved;
 }
 
 void Pool::release_big(Buffer* buffer) {
@@ -279,10 +210,15 @@ void Pool::release_big(Buffer* buffer) {
   }
   // Marked before others can take it: what they write must not be marked.
   if (large && cached_bytes_ + buffer->charged_ > kHotBytes) os::let_kernel_take(buffer->data_, buffer->charged_);
+  bins_[static_cast<size_t>(buffer->size_class_)].last_use = ++uses_;
+  put_in_bin(buffer);
+}
+
+// With the mutex held.
+void Pool::put_in_bin(Buffer* buffer) {
   Bin& bin = bins_[static_cast<size_t>(buffer->size_class_)];
   buffer->next_ = bin.free;
   bin.free = buffer;
-  bin.last_use = ++uses_;
   cached_bytes_ += buffer->charged_;
 }
 
@@ -296,9 +232,14 @@ void Pool::give_back(Buffer* buffer) {
     bin.cold = buffer;
     return;
   }
-  allow(buffer->data_, big_class_bytes(buffer->size_class_));  // the addresses may be anyone's next
-  os::unmap_pages(buffer->data_, big_class_bytes(buffer->size_class_));
-  // The header was a small block without bytes, and becomes one again.
+  const int64_t mapped = mapped_bytes(big_class_bytes(buffer->size_class_), buffer->charged_);
+  allow(buffer->data_, mapped);  // the addresses may be anyone's next
+  os::unmap_pages(buffer->data_, mapped);
+  retire_header(buffer);
+}
+
+// With the mutex held. The header of a large block was a small block without bytes, and becomes one again.
+void Pool::retire_header(Buffer* buffer) {
   buffer->kind_.store(Buffer::Kind::kSmall, std::memory_order_relaxed);
   buffer->data_.store(reinterpret_cast<std::byte*>(buffer) + kHeaderBytes, std::memory_order_relaxed);
   buffer->size_class_ = 0;
@@ -344,23 +285,6 @@ void Pool::provide(Buffer* promised) {
   block->size_class_ = 0;
   block->data_.store(reinterpret_cast<std::byte*>(block) + kHeaderBytes, std::memory_order_relaxed);
   release_small(block);
-}
-
-void Pool::release(Buffer* buffer) {
-  if (buffer->kind_ == Buffer::Kind::kPromised)
-    buffer->kind_.store(Buffer::Kind::kSmall, std::memory_order_relaxed);  // never got memory
-  if (buffer->kind_ == Buffer::Kind::kSmall) {
-    if (__builtin_expect(buffer->size_class_ == 0, 0)) {
-      // A header that served foreign memory points there; as a small block it points behind itself again.
-      buffer->data_.store(reinterpret_cast<std::byte*>(buffer) + kHeaderBytes, std::memory_order_relaxed);
-      buffer->writeable_ = true;
-    }
-    forbid(buffer->data_, small_class_bytes(buffer->size_class_));
-    release_small(buffer);
-  } else {
-    forbid(buffer->data_, big_class_bytes(buffer->size_class_));
-    release_big(buffer);
-  }
 }
 
 // With the mutex held. Cached blocks go before a request fails.
@@ -410,15 +334,26 @@ std::byte* Pool::carve_region(int64_t bytes) {
   return result;
 }
 
+// With the mutex held: a free block of the size that was not used for longest, taken out of its bin; only large ones where that is asked.
+Buffer* Pool::take_oldest(bool large) {
+  static const auto only_large = static_cast<size_t>(big_class(kMediumLimit) + 1);
+  Bin* oldest = nullptr;
+  for (size_t size_class = large ? only_large : 0; size_class < bins_.size(); ++size_class) {
+    Bin& bin = bins_[size_class];
+    if (bin.free && (!oldest || bin.last_use < oldest->last_use)) oldest = &bin;
+  }
+  if (!oldest) return nullptr;
+  Buffer* buffer = oldest->free;
+  oldest->free = buffer->next_;
+  cached_bytes_ -= buffer->charged_;
+  return buffer;
+}
+
 int64_t Pool::trim_locked(int64_t bytes) {
   int64_t given = 0;
-  while (given < bytes && cached_bytes_ > 0) {
-    Bin* oldest = nullptr;
-    for (Bin& bin : bins_)
-      if (bin.free && (!oldest || bin.last_use < oldest->last_use)) oldest = &bin;
-    Buffer* buffer = oldest->free;
-    oldest->free = buffer->next_;
-    cached_bytes_ -= buffer->charged_;
+  while (given < bytes) {
+    Buffer* buffer = take_oldest(false);
+    if (!buffer) break;
     given += buffer->charged_;
     give_back(buffer);
   }
@@ -432,7 +367,7 @@ int64_t Pool::trim(int64_t bytes) {
 
 PoolStatistics Pool::statistics() {
   std::lock_guard lock(mutex_);
-  return {cached_bytes_, fresh_blocks_, reused_blocks_};
+  return {cached_bytes_, fresh_blocks_, reused_blocks_, moved_bytes_};
 }
 
 }  // namespace manycore::memory

@@ -2,7 +2,8 @@
 // small pages, 5 ms in huge ones, against 2 ms to write used ones).
 //   small  (<= 32 KiB)  header and bytes in one block; lists per thread, no lock; batches move to and from a shared list
 //   medium (< 4 MiB)    cut from regions; free ones in one shared list per size class
-//   large               own mapping, aligned to and backed by huge pages; free ones in the same lists
+//   large               own mapping, aligned to and backed by huge pages; free ones in the same lists. Where none is of the size
+//                       asked, the pages of free ones are moved into a new mapping before the system is asked for more
 // Free medium and large blocks stay charged to the account and go first: when the account is near its cap, when the system runs
 // short, or when they pass a quarter of the cap. Thread-safe; one mutex, never held while user code runs; usable after fork.
 #pragma once
@@ -24,6 +25,7 @@ struct PoolStatistics {
   int64_t cached_bytes;   // free medium and large blocks, ready for use
   int64_t fresh_blocks;   // medium and large blocks that needed new pages
   int64_t reused_blocks;  // those that did not
+  int64_t moved_bytes;    // pages of free blocks that fresh ones were made of
 };
 
 class MANYCORE_API Pool {
@@ -58,6 +60,9 @@ class MANYCORE_API Pool {
   static constexpr int kSmallClasses = 33;
   static constexpr int kBigClasses = 8 * 48;
   static constexpr int64_t kHeaderBytes = 64;
+  static constexpr int64_t kRegionBytes = 32 << 20;  // slabs of small blocks and medium blocks are cut from regions
+
+  static constexpr int64_t round_up(int64_t value, int64_t multiple) { return (value + multiple - 1) / multiple * multiple; }
 
   struct ThreadCache {
     std::array<Buffer*, kSmallClasses> free{};
@@ -81,13 +86,17 @@ class MANYCORE_API Pool {
 
   Buffer* allocate_big(int64_t nbytes, bool zeroed);
   Buffer* reuse_big(int size_class, int64_t charge);
-  Buffer* fresh_big(int size_class, int64_t nbytes, int64_t charge);
-  std::byte* fresh_pages(int64_t nbytes, bool large, int64_t bytes);
+  Buffer* fresh_big(int size_class, int64_t nbytes, int64_t charge, bool zeroed);
+  std::byte* fresh_large(int64_t nbytes, int64_t bytes, int64_t charge, bool zeroed);
+  int64_t move_cached_pages(std::byte* to, int64_t bytes);
   void release_big(Buffer* buffer);
+  void put_in_bin(Buffer* buffer);
   void give_back(Buffer* buffer);
+  void retire_header(Buffer* buffer);
 
   void charge_or_fail(int64_t nbytes, int64_t charge);
   std::byte* carve_region(int64_t bytes);
+  Buffer* take_oldest(bool large);
   int64_t trim_locked(int64_t bytes);
 
   std::mutex mutex_;
@@ -99,6 +108,7 @@ class MANYCORE_API Pool {
   uint64_t uses_ = 0;
   int64_t fresh_blocks_ = 0;
   int64_t reused_blocks_ = 0;
+  int64_t moved_bytes_ = 0;
 };
 
 }  // namespace manycore::memory

@@ -95,6 +95,69 @@ TEST(Pool, ARequestTakesALargerFreeBlockBeforeNewPagesButNotOneMoreThanTwiceAsLa
   EXPECT_EQ(Pool::instance().statistics().fresh_blocks, fresh + 1);
 }
 
+// What the headers of blocks may add to the account.
+constexpr int64_t kHeaders = 1 << 20;
+
+TEST(Pool, AFreshLargeBlockIsMadeOfThePagesOfFreeOnes) {
+  Pool::instance().trim(INT64_MAX);
+  const int64_t held = Account::arrays().held();
+  {
+    BufferRef first = make(30 << 20), second = make(30 << 20);
+    for (const BufferRef& block : {first, second}) std::memset(block->data(), 7, static_cast<size_t>(block->nbytes()));
+  }
+  const PoolStatistics before = Pool::instance().statistics();
+  BufferRef whole = make(50 << 20);
+  EXPECT_EQ(Pool::instance().statistics().moved_bytes - before.moved_bytes, 50 << 20);
+  EXPECT_EQ(Pool::instance().statistics().cached_bytes, 10 << 20);
+  EXPECT_NEAR(Account::arrays().held(), held + (60 << 20), kHeaders);
+  for (int64_t i = 0; i < whole->nbytes(); i += 4096) ASSERT_EQ(whole->data()[i], std::byte{7}) << "these are used pages";
+  BufferRef rest = make(10 << 20);
+  EXPECT_EQ(rest->data()[0], std::byte{7}) << "what was left serves a request of its size";
+  std::memset(rest->data(), 8, static_cast<size_t>(rest->nbytes()));
+  std::memset(whole->data(), 9, static_cast<size_t>(whole->nbytes()));
+  EXPECT_EQ(rest->data()[rest->nbytes() - 1], std::byte{8});
+  whole = rest = {};
+  // Of pages from several blocks, to several blocks, and back to the system.
+  { BufferRef half = make(20 << 20), third = make(15 << 20), other = make(24 << 20); }
+  { BufferRef all = make(59 << 20); }
+  Pool::instance().trim(INT64_MAX);
+  EXPECT_NEAR(Account::arrays().held(), held, kHeaders);
+}
+
+TEST(Pool, RandomLargeBlocksKeepWhatTheyHoldWhilePagesMove) {
+  std::mt19937 random(11);
+  Pool::instance().trim(INT64_MAX);
+  const int64_t held = Account::arrays().held();
+  const PoolStatistics before = Pool::instance().statistics();
+  std::vector<BufferRef> live;
+  int64_t bytes = 0;
+  for (int step = 0; step < 1500; ++step) {
+    const int64_t nbytes = std::uniform_int_distribution<int64_t>(1 << 20, int64_t{1} << (21 + step % 6))(random);
+    const bool zeroed = step % 5 == 0;
+    BufferRef block = zeroed ? BufferRef::adopt(Buffer::allocate_zeroed(nbytes)) : make(nbytes);
+    ASSERT_EQ(reinterpret_cast<uintptr_t>(block->data()) % 4096, 0u);
+    auto* words = reinterpret_cast<int64_t*>(block->data());
+    const int64_t count = nbytes / 8;
+    for (int64_t i = 0; zeroed && i < count; i += 61) ASSERT_EQ(words[i], 0);
+    for (int64_t i = 0; i < count; i += 509) words[i] = nbytes ^ i;
+    live.push_back(std::move(block));
+    bytes += nbytes;
+    while (bytes > 200 << 20) {
+      const size_t victim = random() % live.size();
+      const auto* kept = reinterpret_cast<const int64_t*>(live[victim]->data());
+      const int64_t size = live[victim]->nbytes();
+      for (int64_t i = 0; i < size / 8; i += 509) ASSERT_EQ(kept[i], size ^ i) << step;
+      bytes -= size;
+      live[victim] = std::move(live.back());
+      live.pop_back();
+    }
+  }
+  EXPECT_GT(Pool::instance().statistics().moved_bytes, before.moved_bytes + (100 << 20));
+  live.clear();
+  Pool::instance().trim(INT64_MAX);
+  EXPECT_NEAR(Account::arrays().held(), held, kHeaders);
+}
+
 TEST(Pool, ZeroedBlocksAreZeroEvenWhenUsedBefore) {
   for (int64_t nbytes : {int64_t{1}, int64_t{1000}, int64_t{100000}, int64_t{5000000}, int64_t{40000000}}) {
     {

@@ -388,16 +388,3 @@ def test_workers_that_are_new_interpreters_are_warm_before_they_are_needed() -> 
     with Executor(2, processes="allowed", mp_context=multiprocessing.get_context("fork")) as executor:
         assert executor._shared.process_pool is None
     Executor(2, processes="allowed", mp_context=multiprocessing.get_context("forkserver")).shutdown()
-
-
-@pytest.mark.timed
-def test_a_variable_that_is_no_modules_is_looked_for_quickly() -> None:
-    from manycore.futures import asynchronous
-
-    variable: contextvars.ContextVar[int] = contextvars.ContextVar("nowhere")
-    begin = time.perf_counter()
-    assert asynchronous._find_home(variable) is None
-    assert time.perf_counter() - begin < 0.05
-    globals()["UNDER_ANOTHER_NAME"] = variable
-    assert asynchronous._find_home(variable) == (__name__, "UNDER_ANOTHER_NAME")
-    del globals()["UNDER_ANOTHER_NAME"]

@@ -155,3 +155,16 @@ def test_several_loops_share_the_pool() -> None:
     for thread in threads:
         thread.join()
     assert len(pids) == 4 and len(set(pids)) <= len(os.sched_getaffinity(0)) and os.getpid() not in pids
+
+
+@pytest.mark.timed
+def test_a_variable_that_is_no_modules_is_looked_for_quickly() -> None:
+    from manycore.futures import asynchronous
+
+    variable: contextvars.ContextVar[int] = contextvars.ContextVar("nowhere")
+    begin = time.perf_counter()
+    assert asynchronous._find_home(variable) is None
+    assert time.perf_counter() - begin < 0.05
+    globals()["UNDER_ANOTHER_NAME"] = variable
+    assert asynchronous._find_home(variable) == (__name__, "UNDER_ANOTHER_NAME")
+    del globals()["UNDER_ANOTHER_NAME"]
