@@ -69,7 +69,7 @@ class ProcessCore:
     def __new__(cls, slots: int, starter: Callable[[], object], death_error: Callable[..., BaseException], /) -> ProcessCore: ...
     descriptor: int
     blocks_descriptor: int
-    sent_bytes: tuple[int, int, int]
+    sent_bytes: tuple[int, int, int, int]
     pressure: tuple[int, int, int]
     def submit(self, fn: Callable[..., _T], /, *args: Any, **kwargs: Any) -> Future[_T]: ...
     @overload

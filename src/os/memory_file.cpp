@@ -11,13 +11,21 @@
 #include <string>
 
 #include "manycore/errors.h"
+#include "os/pages.h"
 
 namespace manycore::os {
 namespace {
 
 std::byte* map(int descriptor, int64_t offset, int64_t bytes, int kind) {
-  void* memory = mmap(nullptr, static_cast<size_t>(bytes), PROT_READ | PROT_WRITE, kind, descriptor, offset);
-  return memory == MAP_FAILED ? nullptr : static_cast<std::byte*>(memory);
+  std::byte* place = nullptr;
+  if (bytes >= kHugePageBytes && offset % kHugePageBytes == 0) {
+    place = map_pages(bytes, kHugePageBytes);
+    if (place != nullptr) kind |= MAP_FIXED;
+  }
+  void* memory = mmap(place, static_cast<size_t>(bytes), PROT_READ | PROT_WRITE, kind, descriptor, offset);
+  if (memory != MAP_FAILED) return static_cast<std::byte*>(memory);
+  if (place != nullptr) unmap_pages(place, bytes);
+  return nullptr;
 }
 
 }  // namespace

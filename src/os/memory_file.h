@@ -55,7 +55,8 @@ MANYCORE_API MemoryFile open_of_process(int64_t process, int descriptor);
 MANYCORE_API int64_t file_bytes(int descriptor);
 
 // Writes are seen by everyone who maps the file (shared), or by nobody else (private: a page is copied when it is first written).
-// Null where the system refuses; unmap_pages (os/pages.h) ends the mapping.
+// Null where the system refuses; unmap_pages (os/pages.h) ends the mapping. What begins at a multiple of kHugePageBytes in the file and
+// is as long does so in memory too, so that the file's huge pages are mapped as such.
 MANYCORE_API std::byte* map_shared(int descriptor, int64_t offset, int64_t bytes);
 MANYCORE_API std::byte* map_private(int descriptor, int64_t offset, int64_t bytes);
 

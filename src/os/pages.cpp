@@ -41,9 +41,17 @@ int64_t move_pages(std::byte* from, std::byte* to, int64_t bytes) {
 
 void drop_pages(std::byte* pages, int64_t bytes) { madvise(pages, static_cast<size_t>(bytes), MADV_DONTNEED); }
 
+namespace {
+
+bool has_huge_pages() {
+  static const bool has = first_line("/sys/kernel/mm/transparent_hugepage/enabled").find("[never]") == std::string::npos;
+  return has;
+}
+
+}  // namespace
+
 void let_kernel_take(std::byte* pages, int64_t bytes) {
-  static const bool huge_pages = first_line("/sys/kernel/mm/transparent_hugepage/enabled").find("[never]") == std::string::npos;
-  if (huge_pages) madvise(pages, static_cast<size_t>(bytes), MADV_FREE);
+  if (has_huge_pages()) madvise(pages, static_cast<size_t>(bytes), MADV_FREE);
 }
 
 void fault_in_for_reading(std::byte* pages, int64_t bytes) {
@@ -109,6 +117,11 @@ bool drop_written_pages(std::byte* pages, int64_t bytes) {
     }
   }
   return true;
+}
+
+bool make_huge_pages(std::byte* pages, int64_t bytes) {
+  constexpr int kCollapse = 25;  // MADV_COLLAPSE, Linux 6.1. It asks for no setting, so we do: who wants none at all gets none.
+  return has_huge_pages() && madvise(pages, static_cast<size_t>(bytes), kCollapse) == 0;
 }
 
 void prefer_huge_pages(std::byte* pages, int64_t bytes) { madvise(pages, static_cast<size_t>(bytes), MADV_HUGEPAGE); }

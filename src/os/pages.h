@@ -31,6 +31,9 @@ void fault_in_for_writing(std::byte* pages, int64_t bytes);
 // Of a private mapping of a file: forget what was written to it, so that it shows the file again; pages that were not written stay
 // mapped. False where the system cannot tell which were.
 bool drop_written_pages(std::byte* pages, int64_t bytes);
+// Make huge pages now of a shared mapping of a file, which has a page at least in each of them; both ends are multiples of
+// kHugePageBytes. True where all of it lies in huge pages then. Elsewhere its contents are the same too.
+bool make_huge_pages(std::byte* pages, int64_t bytes);
 // Ask for huge pages where the system grants them on request; a hint, never an error.
 void prefer_huge_pages(std::byte* pages, int64_t bytes);
 

@@ -14,6 +14,7 @@
 #include "os/futex.h"
 #include "os/pages.h"
 #include "os/write_watch.h"
+#include "worker/huge_blocks.h"
 
 namespace manycore::worker {
 namespace {
@@ -172,7 +173,9 @@ std::shared_ptr<BlockLease> Blocks::free_block(int64_t bytes) {
     free.pop_back();
     if (block.has_pages) kept_bytes_ -= size;
   } else {
-    end_ += size;
+    // Where huge pages may begin. What is left out has no pages.
+    if (size >= os::kHugePageBytes) block.offset = (end_ + os::kHugePageBytes - 1) / os::kHugePageBytes * os::kHugePageBytes;
+    end_ = block.offset + size;
   }
   contents_.erase(block.offset);
   if (!block.has_pages) {
@@ -188,14 +191,15 @@ std::shared_ptr<BlockLease> Blocks::free_block(int64_t bytes) {
   return std::make_shared<BlockLease>(shared_from_this(), block, bytes);
 }
 
-// Fresh pages by a call, which neither zeroes them nor faults them in one by one (64 MiB: 23 ms against 60) and for which a lack of
+// Fresh pages as huge ones, or by a call, which neither zeroes them nor faults them in one by one (64 MiB: 23 ms against 60) and for which a lack of
 // pages is an error and not SIGBUS. Used ones through a mapping, which is twice as fast.
 void Blocks::write(BlockLease& lease, const void* data, int64_t bytes) {
   if (lease.block_.written >= bytes && map(lease, bytes, true)) {
     std::memcpy(lease.block_.mapped, data, static_cast<size_t>(bytes));
     return;
   }
-  if (file_.write(lease.block_.offset, data, bytes)) {
+  const int64_t done = lease.block_.written == 0 ? write_huge(lease, data, bytes) : 0;
+  if (file_.write(lease.block_.offset + done, static_cast<const std::byte*>(data) + done, bytes - done)) {
     lease.block_.written = std::max(lease.block_.written, bytes);
     return;
   }
@@ -205,6 +209,24 @@ void Blocks::write(BlockLease& lease, const void* data, int64_t bytes) {
     cool(lease.block_);
   }
   throw ResourceError("sending to another process: the system has no " + std::to_string(bytes) + " bytes of shared memory left");
+}
+
+// How many of the bytes.
+int64_t Blocks::write_huge(BlockLease& lease, const void* data, int64_t bytes) {
+  Block& block = lease.block_;
+  if (bytes < os::kHugePageBytes || block.mapped != nullptr) return 0;
+  std::byte* mapped = os::map_shared(file_.descriptor(), block.offset, block.bytes);
+  if (mapped == nullptr) return 0;
+  const int64_t done = write_in_huge_pages(file_, block.offset, mapped, data, bytes);
+  // What is in small pages is mapped all at once when it is used again.
+  if (bytes - done < os::kHugePageBytes) {
+    block.mapped = mapped;
+  } else {
+    os::unmap_pages(mapped, block.bytes);
+  }
+  const std::lock_guard lock(mutex_);
+  counts_.in_huge_pages += done;
+  return done;
 }
 
 void Blocks::charge(int64_t bytes) {

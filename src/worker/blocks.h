@@ -27,6 +27,7 @@ struct BlockCounts {
   int64_t copied = 0;  // bytes
   int64_t found_equal = 0;
   int64_t found_unwritten = 0;
+  int64_t in_huge_pages = 0;  // of those copied, into fresh ones
 };
 
 class MANYCORE_API Blocks : public std::enable_shared_from_this<Blocks> {
@@ -52,7 +53,7 @@ class MANYCORE_API Blocks : public std::enable_shared_from_this<Blocks> {
   struct Block {
     int64_t offset = 0;
     int64_t bytes = 0;
-    std::byte* mapped = nullptr;  // once it is used again
+    std::byte* mapped = nullptr;  // once it is used again, or has huge pages
     int64_t written = 0;          // bytes from its begin that have pages
     bool has_pages = false;       // is charged for
   };
@@ -70,6 +71,7 @@ class MANYCORE_API Blocks : public std::enable_shared_from_this<Blocks> {
   bool found_unchanged(BlockLease& lease, const void* data, int64_t bytes);
   bool equal(BlockLease& lease, const void* data, int64_t bytes);
   void write(BlockLease& lease, const void* data, int64_t bytes);
+  int64_t write_huge(BlockLease& lease, const void* data, int64_t bytes);
   bool map(BlockLease& lease, int64_t bytes, bool to_write);
   void charge(int64_t bytes);
   void take_back(const Block& block);

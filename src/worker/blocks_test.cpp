@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "memory/account.h"
+#include "os/pages.h"
 #include "worker/private_block.h"
 
 namespace manycore::worker {
@@ -121,6 +122,54 @@ TEST(Blocks, OthersUseABlockAndItIsNotTakenForWhatWasInItBefore) {
   const auto again = pair.store->store(data.data(), kBytes);
   EXPECT_TRUE(shows(pair.reader->open(again->place()), data));
   EXPECT_EQ(pair.store->counts().found_equal, 0);
+}
+
+// Does this system make huge pages of shared memory when told to?
+bool system_makes_huge_pages() {
+  os::MemoryFile file = os::MemoryFile::create("huge-test", os::kHugePageBytes);
+  std::byte* mapped = os::map_shared(file.descriptor(), 0, os::kHugePageBytes);
+  if (mapped == nullptr) return false;
+  mapped[0] = std::byte{1};
+  const bool made = os::make_huge_pages(mapped, os::kHugePageBytes);
+  EXPECT_EQ(mapped[0], std::byte{1});
+  os::unmap_pages(mapped, os::kHugePageBytes);
+  return made;
+}
+
+TEST(Blocks, LargeOnesArriveWhateverTheirPagesAndTheirEnd) {
+  Pair pair;
+  uint32_t seed = 70;
+  for (int64_t bytes : {os::kHugePageBytes, 3 * os::kHugePageBytes + 5, 5 * os::kHugePageBytes - 1}) {
+    for (int round = 0; round < 3; ++round) {
+      const auto data = noise(++seed, bytes);
+      const auto other = noise(++seed, bytes / 2);
+      const auto lease = pair.store->store(data.data(), bytes);
+      const auto beside = pair.store->store(other.data(), bytes / 2);
+      PrivateBlock block = pair.reader->open(lease->place());
+      ASSERT_TRUE(shows(block, data)) << bytes << ' ' << round;
+      ASSERT_TRUE(shows(pair.reader->open(beside->place()), other)) << bytes << ' ' << round;
+      // The next round's bytes have to show where this was written.
+      for (int64_t at = round; at < bytes; at += 100'003) block.data()[at] ^= std::byte{0xff};
+    }
+  }
+}
+
+TEST(Blocks, FreshLargeOnesLieInHugePagesWhereTheSystemMakesThem) {
+  if (!system_makes_huge_pages()) GTEST_SKIP() << "this system makes no huge pages of shared memory";
+  Pair pair;
+  const int64_t bytes = 4 * os::kHugePageBytes;
+  const auto data = noise(8, bytes);
+  { EXPECT_TRUE(shows(pair.reader->open(pair.store->store(data.data(), bytes)->place()), data)); }
+  const int64_t huge = pair.store->counts().in_huge_pages;
+  EXPECT_GE(huge, os::kHugePageBytes);
+  EXPECT_EQ(huge % os::kHugePageBytes, 0);
+  // A used block keeps what it has.
+  const auto next = noise(9, bytes);
+  const auto lease = pair.store->store(next.data(), bytes);
+  PrivateBlock block = pair.reader->open(lease->place());
+  EXPECT_TRUE(shows(block, next));
+  EXPECT_EQ(reinterpret_cast<uintptr_t>(block.data()) % os::kHugePageBytes, 0U) << "mapped where its pages cannot be huge";
+  EXPECT_EQ(pair.store->counts().in_huge_pages, huge);
 }
 
 TEST(Blocks, PlacesThatNoStoreGaveOutAreRefused) {

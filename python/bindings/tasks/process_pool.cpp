@@ -226,8 +226,8 @@ PyObject* blocks_descriptor(PyObject* self, void*) { return PyLong_FromLong(core
 
 PyObject* sent_bytes(PyObject* self, void*) {
   const worker::BlockCounts counts = core_of(self).crew->blocks().counts();
-  return Py_BuildValue("(LLL)", static_cast<long long>(counts.copied), static_cast<long long>(counts.found_equal),
-                       static_cast<long long>(counts.found_unwritten));
+  return Py_BuildValue("(LLLL)", static_cast<long long>(counts.copied), static_cast<long long>(counts.found_equal),
+                       static_cast<long long>(counts.found_unwritten), static_cast<long long>(counts.in_huge_pages));
 }
 
 PyObject* results_descriptor(PyObject* self, PyObject* slot) {
@@ -290,7 +290,9 @@ PyMethodDef core_methods[] = {
 PyGetSetDef core_attributes[] = {
     {"descriptor", descriptor, nullptr, "Of the memory that workers share with the pool.", nullptr},
     {"sent_bytes", sent_bytes, nullptr,
-     "Bytes of large arguments that were copied, found as they were sent before, and known not to be written since.", nullptr},
+     "Bytes of large arguments that were copied, found as they were sent before, known not to be written since, and "
+     "copied into new huge pages.",
+     nullptr},
     {"pressure", pressure, nullptr,
      "How often submit() waited for memory, how many nanoseconds together, and how many bytes went to disk instead.", nullptr},
     {"blocks_descriptor", blocks_descriptor, nullptr, "Of the memory in which the pool puts large arguments.", nullptr},
