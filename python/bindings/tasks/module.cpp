@@ -4,6 +4,7 @@
 
 #include "bindings/tasks/interpreter.h"
 #include "bindings/tasks/may_wait.h"
+#include "bindings/tasks/plain_values.h"
 #include "bindings/tasks/standard.h"
 #include "manycore/version.h"
 
@@ -14,8 +15,8 @@ int fill(PyObject* module) {
   if (PyModule_AddStringConstant(module, "__version__", MANYCORE_VERSION) < 0) return -1;
   const bool failed = load_standard() < 0 || !load_yield() || add_future_type(module) < 0 || add_map_type(module) < 0 ||
                       add_chunk_type(module) < 0 || add_thread_pool_type(module) < 0 || add_block_type(module) < 0 ||
-                      add_process_worker(module) < 0 || add_may_wait(module) < 0 || add_process_pool(module) < 0 ||
-                      add_task_report(module) < 0 || add_stop_call(module) < 0;
+                      add_process_worker(module) < 0 || add_may_wait(module) < 0 || add_plain_values(module) < 0 ||
+                      add_process_pool(module) < 0 || add_task_report(module) < 0 || add_stop_call(module) < 0;
   return failed ? -1 : 0;
 }
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "bindings/tasks/block_object.h"
+#include "bindings/tasks/plain_values.h"
 #include "worker/link.h"
 
 namespace manycore::python::tasks {
@@ -160,6 +161,7 @@ bool to_bytes(PyObject* object, const StoreBytes& store, Pickled* pickled, PyObj
   pickled->leases.clear();
   pickled->payload.clear();
   pickled->payload_in_block = pickled->by_value = false;
+  if (write_plain(object, &pickled->payload)) return true;
   Sink sink{store, &pickled->leases};
   const Reference bytes = dump(object, &sink, &pickled->by_value, main_by_value);
   if (!bytes) return false;
@@ -211,6 +213,7 @@ Reference open_payload(worker::Bytes payload, const std::vector<worker::BlockPla
 
 Reference from_bytes(worker::Bytes payload, const std::vector<worker::BlockPlace>& places, bool payload_in_block,
                      worker::BlockReader* reader, const BlockReturn& give_back) {
+  if (is_written_plain(payload)) return read_plain(payload);
   Reference buffers;
   const Reference input = open_payload(payload, places, payload_in_block, reader, give_back, buffers);
   if (!input) return {};

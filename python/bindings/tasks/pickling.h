@@ -1,4 +1,4 @@
-// Values to bytes and back, as multiprocessing does it: what is plain by pickle alone, the rest with the reducers that are registered
+// Values to bytes and back, as multiprocessing does it: a few plain ones as they are (plain_values.h), what is plain by pickle alone, the rest with the reducers that are registered
 // there (ForkingPickler), and what neither can do, as lambdas and closures, by cloudpickle where it is installed.
 // Large buffers (arrays) leave the pickle and are copied into blocks at once, so that what arrives is what they were at this moment;
 // so does a large pickle itself. What arrives is mapped privately: writable, and the receiver's own.
