@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -114,6 +115,13 @@ void kill_descendants_of(pid_t process) {
     if (!any) break;
   }
   for (pid_t descendant : stopped) kill(descendant, SIGKILL);
+}
+
+bool adopt_orphans(bool on) {
+  int before = 0;
+  prctl(PR_GET_CHILD_SUBREAPER, &before, 0, 0, 0);
+  prctl(PR_SET_CHILD_SUBREAPER, on ? 1 : 0, 0, 0, 0);
+  return before != 0;
 }
 
 }  // namespace manycore::os

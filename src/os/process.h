@@ -33,4 +33,7 @@ MANYCORE_API std::vector<pid_t> descendants_of(pid_t process);
 // Stops them all first, so that none makes another meanwhile, then kills them.
 MANYCORE_API void kill_descendants_of(pid_t process);
 
+// While on, children of this process's children that have lost their parent become this process's. What it was before.
+MANYCORE_API bool adopt_orphans(bool on);
+
 }  // namespace manycore::os

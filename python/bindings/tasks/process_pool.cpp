@@ -238,6 +238,11 @@ PyObject* results_descriptor(PyObject* self, PyObject* slot) {
 
 PyObject* descriptor(PyObject* self, void*) { return PyLong_FromLong(core_of(self).crew->descriptor()); }
 
+PyObject* adopt_orphans(PyObject*, PyObject* on) {
+  const int wanted = PyObject_IsTrue(on);
+  return wanted < 0 ? nullptr : PyBool_FromLong(os::adopt_orphans(wanted != 0));
+}
+
 PyObject* open_process(PyObject*, PyObject* process) {
   const long number = PyLong_AsLong(process);
   if (number == -1 && PyErr_Occurred() != nullptr) return nullptr;
@@ -371,6 +376,9 @@ PyType_Spec pool_spec = {"manycore._tasks.ProcessPool", sizeof(PoolObject), 0,
                          Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, pool_slots};
 
 PyMethodDef functions[] = {
+    {"adopt_orphans", adopt_orphans, METH_O,
+     "adopt_orphans(on, /)\n--\n\nWhether processes below this one that lose their parent become its children; answers what was "
+     "before."},
     {"open_process", open_process, METH_O,
      "open_process(pid, /)\n--\n\nA descriptor that becomes readable when the process ends."},
     {"calls_answered", count_calls, METH_NOARGS, "How many calls worker processes have answered to this process."},

@@ -74,13 +74,13 @@ async def to_process(func: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwa
     1024
     """
     shared = _pools()
-    if shared.process_pool is None or not shared.processes_started:
-        await asyncio.wrap_future(shared.threads().submit(_start_processes, shared))
+    if not shared.has_started(func):
+        await asyncio.wrap_future(shared.threads().submit(_start_processes, shared, func))
     variables = _travelling()
 
     def submit() -> Future[_T]:
         with shared.lock:
-            pool = shared.processes()
+            pool = shared.processes(func)
             return pool.submit(_call_with, variables, func, args, kwargs) if variables else pool.submit(func, *args, **kwargs)
 
     large = any(map(_is_large, args)) or any(map(_is_large, kwargs.values()))
@@ -114,9 +114,9 @@ def _is_large(value: Any, depth: int = 1) -> bool:
     return isinstance(size, int) and size >= _LARGE
 
 
-def _start_processes(shared: Shared) -> None:
+def _start_processes(shared: Shared, func: Callable[..., Any]) -> None:
     with shared.lock:
-        first = shared.processes().submit(int)
+        first = shared.processes(func).submit(int)
     first.result()
     shared.processes_started = True
 

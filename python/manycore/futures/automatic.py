@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import os
 import threading
 import time
@@ -45,6 +46,22 @@ def _after_fork_in_child() -> None:
 os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
+def server_module() -> Any:
+    """Multiprocessing and more, which who uses no processes does not wait for."""
+    from manycore.futures import server_context
+
+    return server_context
+
+
+def _start_server() -> None:
+    with contextlib.suppress(OSError):  # the first map tries again
+        server_module().started()
+    # The program's own part of the first call.
+    import cloudpickle  # type: ignore[import-untyped]  # noqa: F401
+
+    from manycore.futures import process  # noqa: F401
+
+
 class Shared:
     """What an executor and its maps share: the pools. Does not keep the executor alive. Thread-safe."""
 
@@ -56,6 +73,8 @@ class Shared:
         self.lock = threading.Lock()
         self.thread_pool: ThreadPoolExecutor | None = None
         self.process_pool: ProcessPoolExecutor | None = None
+        self.left_pools: list[ProcessPoolExecutor] = []  # that finish what they have
+        self.forks_program = False  # a function was here that the fork server's workers could not have
         self.processes_started = False  # by to_process
         self.warming = False
         self.idle_since = 0.0
@@ -67,6 +86,7 @@ class Shared:
         """In a child of fork: worker processes, their idle time and maps are the parent's, and so may be who holds the lock."""
         self.lock = threading.Lock()
         self.process_pool = None
+        self.left_pools = []
         self.processes_started = False
         self.idle_since = 0.0
         self.maps = weakref.WeakSet()
@@ -83,7 +103,12 @@ class Shared:
     def seconds_until_processes(self) -> float:
         if not self.may_use_processes or (self.process_pool is not None and not self.warming):
             return 0.0
+        if self.uses_server():
+            return _START_SECONDS["fork"] if server_module().server.ready else _START_INTERPRETER
         return _START_SECONDS.get(self.start_method(), _START_INTERPRETER)
+
+    def uses_server(self) -> bool:
+        return self.mp_context is None and not self.forks_program and server_module().usable()
 
     def start_method(self) -> str:
         import multiprocessing
@@ -92,12 +117,22 @@ class Shared:
 
     def warm_up(self) -> None:
         """Where workers are new interpreters, which take long to come up, start them beside the program: they know its files, not
-        its state, so it does not matter when. Not in a worker, which may run the program's file just now."""
+        its state, so it does not matter when. Where the fork server forks them, start that. Not in a worker, which may run the
+        program's file just now."""
         import multiprocessing
 
-        if multiprocessing.parent_process() is None and self.start_method() != "fork":
+        if multiprocessing.parent_process() is None and (self.mp_context is None or self.start_method() != "fork"):
             self.warming = True
-            threading.Thread(target=self._start_processes, name="manycore-warm-up", daemon=True).start()
+            threading.Thread(target=self._warm_up, name="manycore-warm-up", daemon=True).start()
+
+    def _warm_up(self) -> None:
+        try:
+            if self.uses_server():
+                _start_server()
+            elif self.start_method() != "fork":
+                self._start_processes()
+        finally:
+            self.warming = False
 
     def _start_processes(self) -> None:
         try:
@@ -109,25 +144,43 @@ class Shared:
                 call.result()
         except Exception:  # the first map says why
             pass
-        finally:
-            self.warming = False
 
     def start_in_processes(
         self, fn: Callable[..., Any], items: list[Any], tuples: bool, deadline: float | None, counted: bool
     ) -> ChunkedMap:
         with self.lock:
-            pool = self.processes()
+            pool = self.processes(fn)
             chunks = pool._start_map(fn, items, tuples, 1, deadline, counted)
             if self.closed:
                 pool.shutdown(wait=False)
             return chunks
 
-    def processes(self) -> ProcessPoolExecutor:
-        """With the lock, until a call is in the pool: idle ones end."""
+    def has_started(self, fn: Callable[..., Any]) -> bool:
+        """Is there a process that this function may go to?"""
+        return self.process_pool is not None and self.processes_started and (self.forks_program or self.goes_to_server(fn))
+
+    def goes_to_server(self, fn: Callable[..., Any]) -> bool:
+        return not self.uses_server() or server_module().travels(fn)
+
+    def processes(self, fn: Callable[..., Any] = int) -> ProcessPoolExecutor:
+        """For the function. With the lock, until a call is in the pool: idle ones end."""
         from manycore.futures.process import ProcessPoolExecutor
 
+        if not self.forks_program and not self.goes_to_server(fn):
+            self.forks_program = True
+            if self.process_pool is not None:
+                self.process_pool.shutdown(wait=False)
+                self.left_pools.append(self.process_pool)
+                self.process_pool = None
         if self.process_pool is None:
-            self.process_pool = ProcessPoolExecutor(min(self.workers, self.cores), self.mp_context)
+            context = self.mp_context
+            if self.uses_server():
+                try:
+                    context = server_module().started()
+                    server_module().server.want(getattr(fn, "__module__", None))
+                except OSError:  # no new interpreter to be had
+                    self.forks_program = True
+            self.process_pool = ProcessPoolExecutor(min(self.workers, self.cores), context)
             self.process_pool._team.one_by_one = True
             self.idle_since = 0.0
             self.processes_started = False
@@ -166,8 +219,8 @@ class Shared:
             # The keeper may have widened a row meanwhile, which starts threads.
             while wait and any(thread.is_alive() for thread in list(pool._threads)):
                 pool.shutdown(wait=True)
-        if processes is not None:
-            processes.shutdown(wait=wait, cancel_futures=cancel_futures)
+        for one_pool in (*self.left_pools, *([] if processes is None else [processes])):
+            one_pool.shutdown(wait=wait, cancel_futures=cancel_futures)
 
     def give_back(self, pool: ThreadPoolExecutor, wait: bool) -> bool:
         """To the shelf, if it has nothing to do; a thread that has just returned a result needs a moment to come home."""

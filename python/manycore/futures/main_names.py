@@ -2,7 +2,7 @@
 
 A forked worker has what was there when the pool's first worker was forked. One that is started anew has what the program's file
 defines where it is not the program (spawn and forkserver run it again, but for the part below ``if __name__ == "__main__"``), and
-nothing of a program that has no file, as in an interactive session.
+nothing of a program that has no file, as in an interactive session. One of the fork server's has nothing of it.
 """
 
 from __future__ import annotations
@@ -21,10 +21,11 @@ if TYPE_CHECKING:
 class MainNames:
     """Of one pool. Shared by the threads that submit, which hold the GIL."""
 
-    def __init__(self, forks: bool) -> None:
-        self.forks = forks
+    def __init__(self, start_method: str) -> None:
+        self.forks = start_method == "fork"
         self.at_fork: dict[str, Any] | None = None  # functions and classes, once a worker was forked
-        self.in_file: dict[str, list[range]] | None = None  # lines of definitions by name, once read; none: bound otherwise
+        # Lines of definitions by name, once read; none: bound otherwise. Workers of the fork server have not run the file.
+        self.in_file: dict[str, list[range]] | None = {} if start_method == "server" else None
 
     def worker_starts(self) -> None:
         if self.forks and self.at_fork is None:

@@ -54,7 +54,7 @@ class _Team:
         self.foreign = False  # another process's, which has forked this one
         self.maps: set[ChunkedMap] = set()  # that have items left to send
         self.core = _tasks.ProcessCore(slots, self.start_missing, broken_error if breaks else death_error)
-        self.main_names = MainNames(self.forks)
+        self.main_names = MainNames(context.get_start_method())
         self.core.set_main_by_value(self.main_names.by_value)
         if breaks:
             self.core.set_breaking(BrokenProcessPool(NOT_USABLE))
