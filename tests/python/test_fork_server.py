@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from recorded import run_child
+from test_run_program import run, write
 
 # What the programs below share: the first process of an executor, how it comes to be, and who descends from the program.
 BEGIN = """
@@ -221,6 +222,25 @@ print(sorted(below(os.getpid())) == sorted([server().pid, *below(server().pid)])
     assert lines == ["True", "True True", "True server", "True"]
 
 
+def test_a_server_that_is_killed_while_it_forks_has_the_next_one_asked() -> None:
+    lines = told("""
+import threading
+with Executor(2, processes="allowed") as executor:
+    call(executor, abs, -1)
+for all_of_it in (False, True):  # alone: the worker is there already, and nobody has told the program
+    time.sleep(0.5)
+    killed = [server().pid, *(below(server().pid) if all_of_it else [])]
+    for pid in killed:
+        os.kill(pid, signal.SIGSTOP)
+    threading.Timer(0.3, lambda: [os.kill(pid, signal.SIGKILL) for pid in killed]).start()
+    with Executor(2, processes="allowed") as executor:
+        print([call(executor, pow, 2, i) for i in range(100)] == [2**i for i in range(100)], end=" ")
+        print(call(executor, os.getppid) == os.getpid(), start_method(executor), server().pid in killed)
+    executor._shared.process_pool.shutdown()
+""")
+    assert lines == ["True True server False"] * 2
+
+
 def test_an_interrupt_of_the_terminal_leaves_the_server_alone() -> None:
     lines = told("""
 with Executor(2, processes="allowed") as executor:
@@ -259,6 +279,25 @@ with Executor(2, processes="allowed") as executor:
     print(os.waitpid(child, 0)[1])
 """)
     assert lines == ["(True, False)", *["True True"] * 2, "0"]
+
+
+def test_workers_run_under_manycore_run_as_the_program_does(tmp_path: Path) -> None:
+    write(
+        tmp_path, "helper.py", "import sys\nimport numpy as np\ndef ours():\n    return np is sys.modules.get('manycore.numpy')\n"
+    )
+    program = write(
+        tmp_path,
+        "main.py",
+        f"{BEGIN}\nimport helper\ndef mine():\n    return helper.ours()\n"
+        'if __name__ == "__main__":\n'
+        '    with Executor(2, processes="allowed") as executor:\n'
+        "        wait_until_warm(executor)\n"
+        "        for fn in (helper.ours, mine):\n"
+        "            print(call(executor, fn), fn(), start_method(executor))\n",
+    )
+    done = run(["-m", "manycore", "run", program], tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == ["True True server"] * 2
 
 
 def test_descriptors_and_processes_are_as_before() -> None:

@@ -75,6 +75,8 @@ def spin(number: int) -> int:
 
 def test_the_executors_own_task_is_not_the_programs() -> None:
     with Executor(2, processes="allowed") as executor:
+        while executor._shared.warming:
+            time.sleep(0.01)
         assert list(executor.map(spin, range(300))) == list(range(300))
         assert executor.explain().where == "processes"
     counted = tasks.current()

@@ -104,7 +104,7 @@ class Shared:
         if not self.may_use_processes or (self.process_pool is not None and not self.warming):
             return 0.0
         if self.uses_server():
-            return _START_SECONDS["fork"] if server_module().server.ready else _START_INTERPRETER
+            return _START_SECONDS["fork"] + float(server_module().server.seconds_until_ready())
         return _START_SECONDS.get(self.start_method(), _START_INTERPRETER)
 
     def uses_server(self) -> bool:

@@ -109,7 +109,10 @@ def _wait_as_worker(requests: socket.socket, teller: int) -> list[int]:
     message, descriptors, _, _ = socket.recv_fds(requests, MOST_BYTES, MOST_DESCRIPTORS)
     if not message:
         os._exit(0)
-    os.write(teller, b"%d\n" % os.getpid() + message)
+    try:
+        os.write(teller, b"%d\n" % os.getpid() + message)
+    except BrokenPipeError:  # the server has ended, so the program asks another
+        os._exit(0)
     os.close(teller)
     with contextlib.suppress(BrokenPipeError):
         os.write(say, b"g")

@@ -20,10 +20,11 @@ import signal
 import socket
 import sys
 import threading
+import time
 import weakref
 from multiprocessing import context, popen_fork, process, reduction, resource_tracker, spawn, util
 from types import FunctionType, ModuleType
-from typing import Any
+from typing import IO, Any
 
 from manycore import _tasks
 from manycore.futures import fork_server
@@ -32,6 +33,12 @@ from manycore.futures.worker_main import parent_descriptor
 # Loaded before the server is ready: what each worker needs before it can run any call.
 _NEEDED = ("concurrent.futures.process", "manycore.futures.server_context", "cloudpickle")
 _START_SECONDS = 60.0  # until something is wrong
+_USUAL_START = 0.1
+_ATTEMPTS = 3  # to fork, each with another server where one ends meanwhile
+
+
+class ServerGone(OSError):
+    """The server has ended, or cannot be started. The next one may do better."""
 
 
 class ForkServer:
@@ -42,12 +49,18 @@ class ForkServer:
         self.pid = 0
         self.socket: socket.socket | None = None
         self.ready = False
+        self.begun = 0.0
         self.closed = False
         self.hook: str | None = None  # as _hook(), when it was started
         self.wanted: dict[str, None] = {}  # modules to import before the next fork
 
+    def seconds_until_ready(self) -> float:
+        if self.ready:
+            return 0.0
+        return max(0.0, _USUAL_START - (time.monotonic() - self.begun)) if self.begun else _USUAL_START
+
     def start(self) -> None:
-        """Until it is ready. OSError where it cannot be started."""
+        """Until it is ready. ServerGone where it cannot be started."""
         with self.lock:
             self._start()
 
@@ -57,17 +70,13 @@ class ForkServer:
             self.wanted[module] = None
 
     def fork(self, descriptors: list[int]) -> int:
-        """The id of a new process, this one's child, to which the descriptors go."""
+        """The id of a new process, this one's child, to which the descriptors go. After ServerGone one may have them too."""
         with self.lock:
-            for _ in range(2):
-                self._start()
-                message = json.dumps(list(self.wanted)).encode()
-                answer = self._ask(message, descriptors)
-                if answer:
-                    break
+            self._start()
+            answer = self._ask(json.dumps(list(self.wanted)).encode(), descriptors)
+            if not answer:
                 self._give_up()
-        if not answer:
-            raise OSError(errno.ECHILD, "manycore's fork server ends before it has forked a worker process")
+                raise ServerGone(errno.ECHILD, "manycore's fork server ends before it has forked a worker process")
         if int(answer) <= 0:
             raise OSError(-int(answer), f"manycore's fork server: {os.strerror(-int(answer))}")
         return int(answer)
@@ -110,6 +119,7 @@ class ForkServer:
                 return
             self.pid = self.pid if alive else 0
             self._give_up()
+        self.begun = time.monotonic()
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             program = parent_descriptor()
@@ -136,13 +146,13 @@ class ForkServer:
             ready = ours.recv(fork_server.MOST_BYTES)
         except OSError as error:
             self._give_up()
-            raise OSError(error.errno or errno.ECHILD, f"manycore's fork server does not start: {error}") from error
+            raise ServerGone(error.errno or errno.ECHILD, f"manycore's fork server does not start: {error}") from error
         except BaseException:
             self._give_up()
             raise
         if ready != fork_server.READY:
             self._give_up()
-            raise OSError(errno.ECHILD, "manycore's fork server does not start: it ends before it is ready")
+            raise ServerGone(errno.ECHILD, "manycore's fork server does not start: it ends before it is ready")
         ours.settimeout(None)
         self.ready = True
 
@@ -202,6 +212,12 @@ def _modules_of_main() -> list[str]:
     return list(names)
 
 
+def _close(file: IO[bytes]) -> None:
+    """A process that is killed at once, and reads nothing, is noticed as one that dies later."""
+    with contextlib.suppress(BrokenPipeError):
+        file.close()
+
+
 class Popen(popen_fork.Popen):
     method = "server"
     DupFd = fork_server.Inherited
@@ -216,11 +232,21 @@ class Popen(popen_fork.Popen):
 
     def _launch(self, process_object: ServerProcess) -> None:
         order = self._order(process_object)
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                self._launch_with(order)
+                return
+            except ServerGone:
+                if attempt == _ATTEMPTS:
+                    raise
+
+    def _launch_with(self, order: bytes) -> None:
         with contextlib.ExitStack() as opened:
+            # Of this attempt alone: a process that nobody knows of, since the server has ended, finds nothing in it and ends.
             read, write = os.pipe()
             opened.callback(os.close, read)
-            # Not given to who was not asked for: it ends at once where nobody writes to it.
-            file = opened.enter_context(open(write, "wb"))
+            file = open(write, "wb")  # noqa: SIM115
+            opened.callback(_close, file)
             outputs = []
             for number in (1, 2):
                 try:
@@ -232,10 +258,8 @@ class Popen(popen_fork.Popen):
             self.pid = server.fork([read, *outputs, parent_descriptor(), *self.descriptors])
             self.sentinel = _tasks.open_process(self.pid)
             self.finalizer = util.Finalize(self, util.close_fds, (self.sentinel,))  # type: ignore[attr-defined]
-            # One that is killed at once is noticed as one that dies later.
             with contextlib.suppress(BrokenPipeError):
                 file.write(order)
-                file.flush()
 
     def _order(self, process_object: ServerProcess) -> bytes:
         tracker = resource_tracker._resource_tracker._fd  # type: ignore[attr-defined]
