@@ -17,6 +17,7 @@ from manycore.futures.choice import Explanation
 from manycore.futures.keeper import keeper
 from manycore.futures.progress import Progress, with_progress
 from manycore.futures.thread import ThreadPoolExecutor, default_workers
+from manycore.futures.travelling import travels
 
 if TYPE_CHECKING:
     from multiprocessing.context import BaseContext
@@ -160,7 +161,7 @@ class Shared:
         return self.process_pool is not None and self.processes_started and (self.forks_program or self.goes_to_server(fn))
 
     def goes_to_server(self, fn: Callable[..., Any]) -> bool:
-        return not self.uses_server() or server_module().travels(fn)
+        return not self.uses_server() or travels(fn)
 
     def processes(self, fn: Callable[..., Any] = int) -> ProcessPoolExecutor:
         """For the function. With the lock, until a call is in the pool: idle ones end."""

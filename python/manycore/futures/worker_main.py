@@ -5,6 +5,7 @@ Only this module and the extension are imported in a worker that starts anew (sp
 
 from __future__ import annotations
 
+import fcntl
 import os
 import sys
 from collections.abc import Callable
@@ -55,13 +56,22 @@ def main(
         pools.shut_down_all()
 
 
+def above_standard(descriptor: int) -> int:
+    """The same by another number, where it has that of a standard stream, which was closed."""
+    if descriptor > 2:
+        return descriptor
+    higher = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 3)
+    os.close(descriptor)
+    return higher
+
+
 def parent_descriptor() -> int:
     """One for the whole life of this process."""
     global _parent
     if _parent is None or _parent[0] != os.getpid():
         from manycore import _tasks
 
-        _parent = (os.getpid(), _tasks.open_process(os.getpid()))
+        _parent = (os.getpid(), above_standard(_tasks.open_process(os.getpid())))
     return _parent[1]
 
 

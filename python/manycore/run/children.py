@@ -34,13 +34,17 @@ def patch_spawn(module: Any) -> None:
     plain_preparation_data = module.get_preparation_data
 
     def preparation_data(name: str) -> Any:
-        data = plain_preparation_data(name)
-        if import_hook.is_installed() and import_hook.policy is not None:
-            settings = {row["name"]: row["value"] for row in _front.option_rows() if row["source"] == "set"}
-            data[KEY] = Reinstall(import_hook.policy.to_json(), settings)
-        return data
+        return plain_preparation_data(name) | entry()
 
     module.get_preparation_data = preparation_data
+
+
+def entry() -> dict[str, Reinstall]:
+    """What is told to a new interpreter beyond what multiprocessing tells it."""
+    if not import_hook.is_installed() or import_hook.policy is None:
+        return {}
+    settings = {row["name"]: row["value"] for row in _front.option_rows() if row["source"] == "set"}
+    return {KEY: Reinstall(import_hook.policy.to_json(), settings)}
 
 
 def patch_reduction(module: Any) -> None:
