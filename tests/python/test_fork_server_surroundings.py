@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -285,3 +286,78 @@ with Executor(2, processes="allowed") as executor:
     print(call(executor, os.getppid) == os.getpid(), start_method(executor), wait_until_none_is_left(executor))
 """)
         assert lines == ["True server []"], which
+
+
+def test_a_module_that_waits_for_the_program_is_left_to_workers(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        "waits.py",
+        "import fcntl\nheld = open(__file__)\nfcntl.flock(held, fcntl.LOCK_EX)\n",  # until the program ends
+    )
+    lines = told(f"""
+sys.path.insert(0, {str(tmp_path)!r})
+import waits
+from manycore.futures import server_keeper
+server_keeper._ANSWER_SECONDS = 0.5
+with Executor(2, processes="allowed") as executor:
+    wait_until_warm(executor)
+    time.sleep(0.1)
+    print(call(executor, abs, -1), start_method(executor), server().has_failed)
+""")
+    assert lines == ["1 server True"]
+
+
+def test_what_processes_inherit_is_the_programs_of_the_moment() -> None:
+    lines = told(f"""{LEFT}
+import resource
+def look():
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask, resource.getrlimit(resource.RLIMIT_CORE), len(os.sched_getaffinity(0)), os.nice(0), os.getpgid(0) == os.getpgid(os.getppid())
+def change_mask(): os.umask(0o027)
+def change_limit(): resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+def change_cores(): os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])
+def change_niceness(): os.nice(1)
+def change_group(): os.setpgid(0, 0)
+with Executor(2, processes="allowed") as executor:
+    call(executor, abs, -1)
+for change in (change_mask, change_limit, change_cores, change_niceness, change_group):
+    before, first = look(), server().pid
+    change()
+    with Executor(2, processes="allowed") as executor:
+        print(call(executor, look) == look() != before, start_method(executor), server().pid != first, wait_until_none_is_left(executor))
+""")
+    assert lines == ["True server True []"] * 4 + ["False server True []"]
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root becomes somebody else")
+def test_workers_of_a_program_that_gives_up_its_rights_have_none() -> None:
+    lines = told(f"""{LEFT}
+def rights():
+    return os.getresuid(), os.getresgid(), os.getgroups()
+with Executor(2, processes="allowed") as executor:
+    print(call(executor, rights)[0])
+os.setgroups([])
+os.setresgid(65534, 65534, 65534)
+os.setresuid(65534, 65534, 65534)
+with Executor(2, processes="allowed") as executor:
+    print(call(executor, rights), start_method(executor), wait_until_none_is_left(executor))
+""")
+    assert lines[0] == "(0, 0, 0)"
+    assert lines[1] in (f"((65534, 65534, 65534), (65534, 65534, 65534), []) {how} []" for how in ("server", "fork"))
+
+
+def test_a_system_that_starts_no_server_has_the_program_forked() -> None:
+    lines = told("""
+import multiprocessing
+multiprocessing.set_executable("/does/not/exist")
+with Executor(2, processes="allowed") as executor:
+    print(call(executor, os.getppid) == os.getpid(), start_method(executor))
+multiprocessing.set_executable(sys.executable)
+with Executor(2, processes="allowed") as executor:
+    print(call(executor, os.getppid) == os.getpid(), start_method(executor))
+    server().socket.close()
+    with Executor(2, processes="allowed") as another:
+        print(call(another, os.getppid) == os.getpid(), start_method(another))
+""")
+    assert lines == ["True fork", "True server", "True server"]

@@ -11,14 +11,15 @@ import importlib.util
 import io
 import multiprocessing
 import os
+import signal
 import sys
 from collections.abc import Iterator
-from multiprocessing import context, popen_fork, process, reduction, resource_tracker, util
+from multiprocessing import context, popen_fork, process, reduction, resource_tracker, spawn, util
 from typing import IO
 
 from manycore import _tasks
 from manycore.futures import fork_server
-from manycore.futures.server_keeper import ServerGone, preparation, server
+from manycore.futures.server_keeper import ServerGone, hook, preparation, server
 from manycore.futures.worker_main import parent_descriptor
 
 _ATTEMPTS = 3  # to fork, each with another server where one ends meanwhile
@@ -62,7 +63,7 @@ class Popen(popen_fork.Popen):
                 return
             except ServerGone:
                 if attempt == _ATTEMPTS:
-                    raise
+                    super()._launch(process_object)  # type: ignore[misc]  # as a fork of the program
 
     def _launch_with(self, order: bytes) -> None:
         with contextlib.ExitStack() as opened:
@@ -85,7 +86,10 @@ class Popen(popen_fork.Popen):
                 self.pid = server.fork([read, parent_descriptor(), folder, *streams, *self.descriptors])
             try:
                 self.sentinel = _tasks.open_process(self.pid)
-            except ProcessLookupError as error:  # somebody has ended and collected it
+            except OSError as error:
+                with contextlib.suppress(ProcessLookupError, ChildProcessError):  # somebody has ended and collected it
+                    os.kill(self.pid, signal.SIGKILL)
+                    os.waitpid(self.pid, 0)
                 raise ServerGone(*error.args) from error
             self.finalizer = util.Finalize(self, util.close_fds, (self.sentinel,))  # type: ignore[attr-defined]
             with contextlib.suppress(BrokenPipeError):
@@ -99,6 +103,8 @@ class Popen(popen_fork.Popen):
             "environment": dict(os.environ),
             "tracker": None if tracker is None else self.duplicate_for_child(tracker),
         }
+        for key in hook():
+            data.pop(key, None)  # the server has it
         file = io.BytesIO()
         context.set_spawning_popen(self)  # type: ignore[arg-type]
         try:
@@ -139,7 +145,9 @@ def _has_cloudpickle() -> bool:
 def usable() -> bool:
     """May workers come from the server? Not where the program has chosen a start method other than the interpreter's own, in a
     worker process, where functions of ``__main__`` could not be sent by value, or where an interpreter is embedded."""
-    if fork_server.serving or multiprocessing.parent_process() is not None or getattr(sys, "frozen", False) or not sys.orig_argv:
+    if fork_server.serving or multiprocessing.parent_process() is not None:
+        return False
+    if getattr(sys, "frozen", False) or not sys.orig_argv or not spawn.get_executable():
         return False
     chosen = multiprocessing.get_start_method(allow_none=True)
     return chosen in (None, multiprocessing.get_all_start_methods()[0]) and _has_cloudpickle()

@@ -12,6 +12,7 @@ import json
 import multiprocessing
 import os
 import pickle
+import resource
 import signal
 import socket
 import sys
@@ -29,7 +30,9 @@ from manycore.futures.worker_main import above_standard, parent_descriptor
 # Loaded before the server is ready: what each worker needs before it can run any call.
 _NEEDED = ("concurrent.futures.process", "manycore.futures.server_context", "cloudpickle")
 _START_SECONDS = 60.0  # until something is wrong
+_ANSWER_SECONDS = 5.0  # a module that it loads may wait for what only the program has: the next server loads none
 _USUAL_START = 0.1
+_LIMITS = sorted({value for name, value in vars(resource).items() if name.startswith("RLIMIT_")})
 
 
 class ServerGone(OSError):
@@ -49,7 +52,7 @@ class ForkServer:
         self.ready = False
         self.begun = 0.0
         self.closed = False
-        self.hook = False  # was there _hook() when it was started
+        self.inherits: tuple[Any, ...] = ()  # as _inherited(), when it was started
         self.wanted: dict[str, str | None] = {}  # modules to import before the next fork, and their origins
 
     def seconds_until_ready(self) -> float:
@@ -123,21 +126,21 @@ class ForkServer:
             raise
 
     def _start(self) -> None:
-        hook = _hook()
+        inherits = _inherited()
         if self.socket is not None:
             try:
                 alive = os.waitpid(self.pid, os.WNOHANG)[0] == 0
             except ChildProcessError:  # collected by somebody who waits for any child
                 alive = False
-            if alive and self.hook == bool(hook):
+            if alive and self.inherits == inherits:
                 return
             self.has_failed = self.has_failed or not alive
             self.pid = self.pid if alive else 0
             self._give_up()
         self.begun = time.monotonic()
         useful = {} if self.has_failed else _modules_of_main()
-        self.hook = bool(hook)
-        start = {"preparation": preparation("manycore-fork-server") | hook, "needed": _NEEDED, "useful": useful}
+        self.inherits = inherits
+        start = {"preparation": preparation("manycore-fork-server"), "needed": _NEEDED, "useful": useful}
         self.board = above_standard(os.memfd_create("manycore-fork-server"))
         with open(self.board, "wb", closefd=False) as file:
             file.write(bytes(fork_server.START) + pickle.dumps(start))
@@ -175,7 +178,7 @@ class ForkServer:
         try:
             self.socket.settimeout(_START_SECONDS)
             ready = self.socket.recv(fork_server.MOST_BYTES)
-            self.socket.settimeout(None)
+            self.socket.settimeout(_ANSWER_SECONDS)
         except OSError as error:
             self._give_up()
             raise ServerGone(error.errno or errno.ECHILD, f"manycore's fork server does not start: {error}") from error
@@ -214,9 +217,10 @@ class ForkServer:
                     os.waitpid(pid, 0)
 
     def _kill(self) -> None:
-        """It has nothing to finish."""
+        """It has nothing to finish. One of a user whom the program was before ends by itself: its socket is closed."""
         if self.pid > 0:
-            with contextlib.suppress(ProcessLookupError):
+            with contextlib.suppress(ProcessLookupError, PermissionError, ChildProcessError):
+                os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)  # is it still this process's?
                 os.kill(self.pid, signal.SIGKILL)
 
 
@@ -236,22 +240,43 @@ def _path() -> list[str]:
 
 
 def preparation(name: str) -> dict[str, Any]:
-    """What multiprocessing tells a new interpreter, but for the program's file, which nobody runs again, and its folder, which
+    """What multiprocessing tells a new interpreter, but for the program's file, which nobody runs again, and the folder, which
     travels as a descriptor: it may have no name any more."""
-    data = {
+    try:
+        data = spawn.get_preparation_data(name)
+    except FileNotFoundError:
+        data = _without_folder(name)
+    for key in ("init_main_from_name", "init_main_from_path", "authkey", "dir"):
+        data.pop(key, None)
+    return data
+
+
+def _without_folder(name: str) -> dict[str, Any]:
+    return {
         "name": name,
         "log_to_stderr": util._log_to_stderr,  # type: ignore[attr-defined]
         "sys_path": _path(),
         "sys_argv": sys.argv,
         "orig_dir": process.ORIGINAL_DIR,  # type: ignore[attr-defined]
         "start_method": multiprocessing.get_start_method(),
+        **hook(),
     }
-    if util._logger is not None:  # type: ignore[attr-defined]
-        data["log_level"] = util._logger.getEffectiveLevel()  # type: ignore[attr-defined]
-    return data
 
 
-def _hook() -> dict[str, Any]:
+def _inherited() -> tuple[Any, ...]:
+    """What processes have from whom they are forked: where it has changed, a server is not what the program is any more."""
+    root = os.stat("/")
+    with open("/proc/self/status", "rb") as file:
+        mask = next((line for line in file if line.startswith(b"Umask")), b"")
+    return (
+        bool(hook()),
+        (os.getresuid(), os.getresgid(), os.getgroups(), mask, root.st_dev, root.st_ino),
+        (os.getsid(0), os.getpgid(0), os.getpriority(os.PRIO_PROCESS, os.getpid()), os.sched_getaffinity(os.getpid())),
+        [resource.getrlimit(number) for number in _LIMITS],
+    )
+
+
+def hook() -> dict[str, Any]:
     """What new interpreters are told of `manycore run`; nothing where the program does not run under it."""
     children = sys.modules.get("manycore.run.children")
     return children.entry() if children is not None else {}
