@@ -32,6 +32,18 @@ _NEEDED = ("concurrent.futures.process", "manycore.futures.server_context", "clo
 _START_SECONDS = 60.0  # until something is wrong
 _ANSWER_SECONDS = 5.0  # a module that it loads may wait for what only the program has: the next server loads none
 _USUAL_START = 0.1
+# Without the working folder among those of modules, whose files may have names of standard ones; in another one where it has been
+# deleted, since Python 3.13.0 imports nothing there.
+_COMMAND = """
+import os, sys
+try:
+    os.getcwd()
+except OSError:
+    os.chdir("/")
+sys.path[:] = [*filter(None, sys.path), {folder!r}]
+from manycore.futures.fork_server import main
+main{passed}
+"""
 _LIMITS = sorted({value for name, value in vars(resource).items() if name.startswith("RLIMIT_")})
 
 
@@ -155,12 +167,8 @@ class ForkServer:
         )
         with theirs:
             passed = (theirs.fileno(), parent_descriptor(), self.board)
-            command = (
-                # Not the working folder, whose files may have names of standard modules.
-                f"import sys; sys.path[:] = [*filter(None, sys.path), {_folder_of_package()!r}]; "
-                f"from manycore.futures.fork_server import main; main{passed}"
-            )
             executable = spawn.get_executable()
+            command = _COMMAND.format(folder=_folder_of_package(), passed=passed)
             arguments = [executable, *util._args_from_interpreter_flags(), "-c", command]  # type: ignore[attr-defined]
             blocked = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])  # until it ignores the terminal's Ctrl-C
             try:
