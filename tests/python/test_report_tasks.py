@@ -42,6 +42,7 @@ def test_tasks_on_threads_with_their_waiting_time_and_load() -> None:
     assert sum(worker.load) / len(worker.load) == pytest.approx(worker.busy_share, abs=0.02)
 
 
+@pytest.mark.timed
 def test_a_long_time_is_shown_in_at_most_120_parts() -> None:
     with ThreadPoolExecutor(1) as pool:
         pool.submit(time.sleep, 0.3)
