@@ -1,10 +1,12 @@
 #include "os/pages.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 
 #include "os/cgroup.h"
 #include "os/page_scan.h"
@@ -66,6 +68,27 @@ void fault_in_for_writing(std::byte* pages, int64_t bytes) {
 
 namespace {
 
+// The map of this process's pages: opened when it is first asked for, and in a child of fork anew, for the parent's speaks of the
+// parent's memory. Nothing here that a child could find locked.
+constexpr int kNotOpened = -2;
+std::atomic<int> pagemap{kNotOpened};
+
+void forget_in_child() {
+  const int parents = pagemap.exchange(kNotOpened);
+  if (parents >= 0) close(parents);
+}
+
+const bool forgets_in_child = pthread_atfork(nullptr, nullptr, forget_in_child) == 0;
+
+int own_pagemap() {
+  int now = pagemap.load(std::memory_order_acquire);
+  if (now != kNotOpened || !forgets_in_child) return now;
+  const int opened = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+  if (pagemap.compare_exchange_strong(now, opened)) return opened;
+  if (opened >= 0) close(opened);  // another thread was first
+  return now;
+}
+
 enum class Dropped { all, failed, unknown };
 
 // Three times as fast as reading the map of the pages; unknown where the system has no such call.
@@ -94,10 +117,7 @@ Dropped drop_scanned(int pagemap, std::byte* pages, int64_t bytes) {
 }  // namespace
 
 bool drop_written_pages(std::byte* pages, int64_t bytes) {
-  static const int pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-  // A child of fork would see its parent's pages through this descriptor.
-  static const pid_t opened_by = getpid();
-  const int own = opened_by == getpid() ? pagemap : -1;
+  const int own = own_pagemap();
   if (own < 0) return false;
   const Dropped dropped = drop_scanned(own, pages, bytes);
   if (dropped != Dropped::unknown) return dropped == Dropped::all;

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import os
+import subprocess
+import sys
 import threading
 from typing import Any
 
@@ -212,3 +214,22 @@ def test_a_fork_between_submits(pool: Any) -> None:
     assert total(pool, array) == 0
     array[2] = 3.0
     assert total(pool, array) == 3
+
+
+def test_workers_keep_their_mappings_whatever_their_parent_has_read() -> None:
+    # A fresh process: the first pool's workers descend from one that has read no result yet, the second's from one that has.
+    program = f"""
+import multiprocessing
+import numpy as np
+import process_tasks as tasks
+from manycore.futures.process import ProcessPoolExecutor
+for _ in range(2):
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("fork")) as pool:
+        assert pool.submit(tasks.ones, {COUNT}).result(60).sum() == {COUNT}
+        assert pool.submit(tasks.total, np.ones({COUNT})).result(60)[1] == {COUNT}
+        print(pool.submit(tasks.kept_mappings).result(60))
+"""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([os.path.dirname(__file__), *sys.path])}
+    process = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, timeout=120)
+    assert process.returncode == 0, process.stderr
+    assert process.stdout.split() in (["1", "1"], ["0", "0"])  # none where the system does not tell which pages were written
