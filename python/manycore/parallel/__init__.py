@@ -1,0 +1,49 @@
+"""joblib's `Parallel` on manycore's threads and processes, and a joblib backend for programs that use joblib already.
+
+Needs joblib. Importing this module registers the backend, so ``joblib.parallel_config(backend="manycore")`` works from then on,
+for scikit-learn too.
+
+>>> from manycore.parallel import Parallel, delayed
+>>> Parallel(n_jobs=2)(delayed(pow)(i, 2) for i in range(5))
+[0, 1, 4, 9, 16]
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+try:
+    import joblib
+except ImportError as error:
+    raise ImportError("manycore.parallel needs joblib, which is not installed: pip install joblib") from error
+from joblib import cpu_count, delayed, effective_n_jobs, parallel_config, register_parallel_backend
+from joblib.parallel import get_active_backend
+
+from manycore.parallel.backend import ManycoreBackend
+
+__all__ = ["ManycoreBackend", "Parallel", "cpu_count", "delayed", "effective_n_jobs", "parallel_config"]
+
+register_parallel_backend("manycore", ManycoreBackend)
+
+
+def _is_chosen() -> bool:
+    """Has somebody chosen a backend, by ``parallel_config`` or because this runs in a task? joblib makes its default anew each time."""
+    return get_active_backend()[0] is get_active_backend()[0]
+
+
+class Parallel(joblib.Parallel):  # type: ignore[misc]
+    """`joblib.Parallel` whose backend is manycore's where none is chosen: all of its arguments, methods and messages.
+
+    The calls run in worker processes, which are kept for the next `Parallel`; with ``prefer="threads"`` or ``require="sharedmem"``
+    on threads of this process. See `ManycoreBackend` for what arrays are in the workers.
+
+    >>> from manycore.parallel import Parallel, delayed
+    >>> next(Parallel(n_jobs=2, return_as="generator")(delayed(str.upper)(word) for word in ("a", "b")))
+    'A'
+    """
+
+    def __init__(self, n_jobs: int | None = None, backend: Any = None, **options: Any) -> None:
+        if backend is None and not _is_chosen():
+            backend = "manycore"
+        chosen = {} if n_jobs is None else {"n_jobs": n_jobs}
+        super().__init__(backend=backend, **chosen, **options)
