@@ -13,11 +13,11 @@ from __future__ import annotations
 from typing import Any
 
 try:
-    import joblib
+    import joblib  # type: ignore[import-untyped]
 except ImportError as error:
     raise ImportError("manycore.parallel needs joblib, which is not installed: pip install joblib") from error
 from joblib import cpu_count, delayed, effective_n_jobs, parallel_config, register_parallel_backend
-from joblib.parallel import get_active_backend
+from joblib.parallel import get_active_backend  # type: ignore[import-untyped]
 
 from manycore.parallel.backend import ManycoreBackend
 
@@ -27,15 +27,15 @@ register_parallel_backend("manycore", ManycoreBackend)
 
 
 def _is_chosen() -> bool:
-    """Has somebody chosen a backend, by ``parallel_config`` or because this runs in a task? joblib makes its default anew each time."""
+    """Has somebody chosen a backend, by ``parallel_config`` or because this is a task? joblib makes its default anew each time."""
     return get_active_backend()[0] is get_active_backend()[0]
 
 
 class Parallel(joblib.Parallel):  # type: ignore[misc]
     """`joblib.Parallel` whose backend is manycore's where none is chosen: all of its arguments, methods and messages.
 
-    The calls run in worker processes, which are kept for the next `Parallel`; with ``prefer="threads"`` or ``require="sharedmem"``
-    on threads of this process. See `ManycoreBackend` for what arrays are in the workers.
+    The calls run in worker processes, which are kept for the next `Parallel`; with ``prefer="threads"`` or
+    ``require="sharedmem"`` on threads of this process. See `ManycoreBackend` for what arrays are in the workers.
 
     >>> from manycore.parallel import Parallel, delayed
     >>> next(Parallel(n_jobs=2, return_as="generator")(delayed(str.upper)(word) for word in ("a", "b")))

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from typing import Any
 
-from joblib import cpu_count
-from joblib.parallel import (
+from joblib import cpu_count  # type: ignore[import-untyped]
+from joblib.parallel import (  # type: ignore[import-untyped]
     AutoBatchingMixin,
     FallbackToBackend,
     ParallelBackendBase,
@@ -43,8 +43,8 @@ class ManycoreBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[m
     Calls run in worker processes that are kept for the next `Parallel`, or on threads with ``prefer="threads"`` or
     ``require="sharedmem"``. Functions of ``__main__``, lambdas and closures are sent by value.
 
-    Arrays of ``max_nbytes`` and more arrive as private copies in shared memory that may be written to (``mmap_mode="r"`` and
-    ``"c"``), or as files that all workers write to (``"r+"``, ``"w+"``); those that are backed by a `numpy.memmap` are always that file.
+    Arrays of ``max_nbytes`` and more arrive as private copies that may be written to (``mmap_mode="r"`` and ``"c"``), or as files
+    that all workers write to (``"r+"``, ``"w+"``); those that are backed by a `numpy.memmap` are always that file.
     ``idle_worker_timeout`` is after how many seconds without a call workers end (300); ``inner_max_num_threads`` how many threads
     OpenMP and BLAS use inside a worker (the cores divided by the workers).
     """
@@ -80,7 +80,8 @@ class ManycoreBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[m
             return 1
         if n_jobs != 1 and multiprocessing.current_process().daemon:
             warnings.warn(
-                "manycore-backed parallel loops cannot be called in a daemon process of multiprocessing, setting n_jobs=1", stacklevel=3
+                "manycore-backed parallel loops cannot be called in a daemon process of multiprocessing, setting n_jobs=1",
+                stacklevel=3,
             )
             return 1
         return max(int(cpu_count()) + 1 + n_jobs, 1) if n_jobs < 0 else n_jobs

@@ -1,7 +1,7 @@
 """Worker processes for `Parallel`: a pool is one call's at a time, and is kept for the next one that wants as many workers.
 
-The workers are forked by the fork server (see docs/executors.md), never from the program: what OpenMP's and BLAS's threads hold would
-be held for ever in a child. Where there is no fork server, as in a worker process, the interpreter's start method is used.
+The workers are forked by the fork server (see docs/executors.md), never from the program: what OpenMP's and BLAS's threads hold
+would be held for ever in a child. Where there is no fork server, as in a worker process, the interpreter's start method is used.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def _begin(threads: int) -> None:
     for name in _VARIABLES:
         os.environ[name] = str(threads)
     try:
-        import threadpoolctl  # for those that are loaded already
+        import threadpoolctl  # type: ignore[import-untyped]  # for those that are loaded already
     except ImportError:
         return
     threadpoolctl.threadpool_limits(threads)

@@ -1,4 +1,4 @@
-"""Arrays that workers see as files: those that are backed by a `numpy.memmap`, and with ``mmap_mode="r+"`` or ``"w+"`` all large ones.
+"""Arrays that workers see as files: those backed by a `numpy.memmap`, and with ``mmap_mode="r+"`` or ``"w+"`` all large ones.
 
 They go by the file's name, so what a worker writes to them all others see, and the program, whose memory the file is.
 """
@@ -23,8 +23,9 @@ class FileArrays:
 
     def __init__(self, options: dict[str, Any]) -> None:
         self.place = options.get("temp_folder") or os.environ.get("JOBLIB_TEMP_FOLDER")
-        self.smallest = options.get("max_nbytes")
-        self.written_by_all = self.smallest is not None and options.get("mmap_mode") in ("r+", "w+")
+        smallest = options.get("max_nbytes")
+        self.written_by_all = smallest is not None and options.get("mmap_mode") in ("r+", "w+")
+        self.smallest = smallest or 0
         self.folder: str | None = None
         self.written: dict[int, tuple[Any, str]] = {}  # by id, which the array that is kept keeps
 
