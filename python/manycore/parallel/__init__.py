@@ -27,7 +27,7 @@ register_parallel_backend("manycore", ManycoreBackend)
 
 
 def _is_chosen() -> bool:
-    """Has somebody chosen a backend, by ``parallel_config`` or because this is a task? joblib makes its default anew each time."""
+    """Has somebody chosen a backend, by ``parallel_config`` or is this a task? joblib makes its default anew each time."""
     return get_active_backend()[0] is get_active_backend()[0]
 
 
