@@ -176,4 +176,4 @@ def test_without_joblib_the_message_says_what_to_do() -> None:
         "import sys; sys.modules['joblib'] = None\ntry:\n    import manycore.parallel\nexcept ImportError as e:\n    print(e)"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
-    assert done.stdout == "manycore.parallel needs joblib, which is not installed: pip install joblib\n"
+    assert done.stdout == "manycore.parallel needs joblib, which is not installed: pip install 'manycore[parallel]'\n"

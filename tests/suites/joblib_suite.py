@@ -1,6 +1,7 @@
 """joblib's own tests of Parallel and scikit-learn's, with manycore's backend.
 
     .venv/bin/python -m tests.suites.joblib_suite                    joblib's
+    .venv/bin/python -m tests.suites.joblib_suite --fast             those of them that run with every backend, with ours
     .venv/bin/python -m tests.suites.joblib_suite --scikit-learn     and those of scikit-learn that run things in parallel
     .venv/bin/python -m tests.suites.joblib_suite --show             what the failures said as well
 
@@ -60,7 +61,9 @@ def run(name: str, paths: list[Path], extra: dict[str, str], arguments: list[str
     """Outcomes by test id, and how many batches went through our backend."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     (FOLDER / "sitecustomize.py").write_text(REGISTER)
-    (FOLDER / "pytest.ini").write_text("[pytest]\nmarkers =\n  timeout: not enforced\n  thread_unsafe: \n  no_cover: \n")
+    (FOLDER / "pytest.ini").write_text(
+        "[pytest]\nmarkers =\n  timeout: not enforced\n  thread_unsafe: not asked\n  no_cover: not asked\n"
+    )
     out = FOLDER / f"{name}.json"
     out.unlink(missing_ok=True)
     search = [str(FOLDER), str(ROOT / "python"), str(ROOT), os.environ.get("PYTHONPATH", "")]
@@ -96,9 +99,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--scikit-learn", action="store_true")
     parser.add_argument("--show", action="store_true")
+    parser.add_argument("--fast", action="store_true")
     parser.add_argument("-k", help="as pytest's", default="")
     args = parser.parse_args()
-    chosen = ["-k", args.k] if args.k else []
+    words = args.k or ("manycore" if args.fast else "")
+    chosen = ["-k", words] if words else []
     tests = [package("joblib") / "test" / "test_parallel.py"]
     good = report("joblib", *run("joblib", tests, {"JOBLIB_TESTS_DEFAULT_PARALLEL_BACKEND": "manycore"}, chosen), args.show)
     if args.scikit_learn:

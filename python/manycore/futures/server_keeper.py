@@ -150,7 +150,7 @@ class ForkServer:
             self.pid = self.pid if alive else 0
             self._give_up()
         self.begun = time.monotonic()
-        useful = {} if self.has_failed else _modules_of_main()
+        useful = {} if self.has_failed else {**self.wanted, **_modules_of_main()}
         self.inherits = inherits
         start = {"preparation": preparation("manycore-fork-server"), "needed": _NEEDED, "useful": useful}
         self.board = above_standard(os.memfd_create("manycore-fork-server"))

@@ -1,7 +1,7 @@
 """joblib's `Parallel` on manycore's threads and processes, and a joblib backend for programs that use joblib already.
 
 Needs joblib. Importing this module registers the backend, so ``joblib.parallel_config(backend="manycore")`` works from then on,
-for scikit-learn too.
+for scikit-learn too; it also starts the fork server that worker processes come from, which is ready when joblib is loaded.
 
 >>> from manycore.parallel import Parallel, delayed
 >>> Parallel(n_jobs=2)(delayed(pow)(i, 2) for i in range(5))
@@ -12,14 +12,17 @@ from __future__ import annotations
 
 from typing import Any
 
+from manycore.parallel import crews
+
+crews.prepare()  # joblib takes as long to load as the server does
 try:
     import joblib  # type: ignore[import-untyped]
 except ImportError as error:
-    raise ImportError("manycore.parallel needs joblib, which is not installed: pip install joblib") from error
-from joblib import cpu_count, delayed, effective_n_jobs, parallel_config, register_parallel_backend
-from joblib.parallel import get_active_backend  # type: ignore[import-untyped]
+    raise ImportError("manycore.parallel needs joblib, which is not installed: pip install 'manycore[parallel]'") from error
+from joblib import cpu_count, delayed, effective_n_jobs, parallel_config, register_parallel_backend  # noqa: E402
+from joblib.parallel import get_active_backend  # type: ignore[import-untyped]  # noqa: E402
 
-from manycore.parallel.backend import ManycoreBackend
+from manycore.parallel.backend import ManycoreBackend  # noqa: E402
 
 __all__ = ["ManycoreBackend", "Parallel", "cpu_count", "delayed", "effective_n_jobs", "parallel_config"]
 

@@ -6,6 +6,7 @@ would be held for ever in a child. Where there is no fork server, as in a worker
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
@@ -13,6 +14,7 @@ import time
 from manycore.futures import server_context
 from manycore.futures.keeper import keeper
 from manycore.futures.process import ProcessPoolExecutor
+from manycore.futures.server_keeper import server
 
 IDLE_SECONDS = 300.0  # as joblib's
 _MOST_KEPT = 2  # of different kinds
@@ -33,6 +35,19 @@ class Crew:
         self.idle_since = 0.0
         context = server_context.started() if server_context.usable() else None
         self.pool = ProcessPoolExecutor(workers, context, initializer=_begin, initargs=(threads,))
+
+
+def prepare() -> None:
+    """Let the fork server start and load what workers need, beside the program."""
+    if server_context.usable():
+        for module in ("joblib", "threadpoolctl", __name__):
+            server.want(module)
+        threading.Thread(target=_start_server, name="manycore-fork-server", daemon=True).start()
+
+
+def _start_server() -> None:
+    with contextlib.suppress(OSError):  # the first call tries again
+        server.start()
 
 
 _lock = threading.Lock()
