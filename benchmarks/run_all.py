@@ -12,7 +12,7 @@ import sys
 
 from benchmarks.harness import RESULTS
 
-BENCHMARKS = ("tiny", "large", "fused", "crossing", "import_time", "tasks", "tasks_process", "tasks_uneven")
+BENCHMARKS = ("tiny", "large", "fused", "crossing", "import_time", "tasks", "tasks_process", "tasks_uneven", "parallel")
 
 
 def measure_all() -> int:
