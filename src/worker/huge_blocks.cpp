@@ -12,7 +12,7 @@ namespace {
 // Free huge pages may be memory that a virtual machine's host has taken back and gives anew page by page (2 MiB: 4.6 ms instead of
 // 0.1), or have to be put together first. Small ones take 1 ms then too, for there are some about that were just used.
 constexpr int64_t kInSmallPages = 1'000'000;  // nanoseconds, for 2 MiB
-constexpr int64_t kMostLost = 4'000'000;      // by trying, so that two of them may be slow
+constexpr int64_t kMostLost = 3'000'000;      // by trying: one that is slow ends it
 
 // A range without any page is taken to have been cut off by others. The last byte, so that the file is long enough.
 bool make_one(os::MemoryFile& file, int64_t offset, std::byte* mapped, const std::byte* data) {
