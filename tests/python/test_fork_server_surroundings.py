@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import manycore
 import pytest
 from test_fork_server import BEGIN, told
 from test_run_program import write
@@ -258,6 +259,20 @@ print(asked > 0, server().ready, call(executor, abs, -1), start_method(executor)
 executor.shutdown()
 """)
     assert lines == ["True True 1 server"]
+
+
+def test_the_server_has_the_programs_package_and_options(tmp_path: Path) -> None:
+    """Isolated, where the environment's path is not looked at; and as a module of a package."""
+    folder = str(Path(manycore.__file__).parents[1])
+    text = f"import sys\nsys.path.insert(0, {folder!r})\n{BEGIN}\nimport manycore\ndef look():\n    import manycore\n"
+    text += "    return sys.flags.isolated, manycore.__file__\n"
+    text += (
+        "with Executor(2, processes='allowed') as executor:\n    print(call(executor, look) == look(), start_method(executor))\n"
+    )
+    program = write(tmp_path, "program.py", text)
+    for arguments in (["-I", program], ["-O", program], ["-m", "program"]):
+        done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, timeout=60, cwd=tmp_path)
+        assert (done.stdout, done.stderr) == ("True server\n", "")
 
 
 def test_an_unguarded_program_runs_once_and_an_interactive_one_works(tmp_path: Path) -> None:

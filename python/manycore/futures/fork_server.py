@@ -71,7 +71,7 @@ def main(descriptor: int, program: int, shared: int) -> None:
     with socket.socket(fileno=descriptor) as requests:
         start: dict[str, Any] = pickle.loads(os.pread(board, os.fstat(board).st_size - START, START))
         spawn.prepare(start["preparation"])
-        for name in ("os", "sys", "main"):  # of the command that has brought us here
+        for name in ("os", "sys", "importlib", "spec", "main"):  # of the command that has brought us here
             vars(sys.modules["__main__"]).pop(name, None)
         for name in start["needed"]:
             _load(name)

@@ -23,6 +23,7 @@ from multiprocessing import process, spawn, util
 from types import FunctionType, ModuleType
 from typing import Any
 
+import manycore
 from manycore import _tasks
 from manycore.futures import fork_server
 from manycore.futures.worker_main import above_standard, parent_descriptor
@@ -32,15 +33,19 @@ _NEEDED = ("concurrent.futures.process", "manycore.futures.server_context", "clo
 _START_SECONDS = 60.0  # until something is wrong
 _ANSWER_SECONDS = 5.0  # a module that it loads may wait for what only the program has: the next server loads none
 _USUAL_START = 0.1
-# Without the working folder among those of modules, whose files may have names of standard ones; in another one where it has been
-# deleted, since Python 3.13.0 imports nothing there.
+# The very package of the program, and all else from where interpreters have it: neither from the working folder, whose files may
+# have names of standard modules, nor in one that has been deleted, where Python 3.13.0 imports nothing.
 _COMMAND = """
 import os, sys
 try:
     os.getcwd()
 except OSError:
     os.chdir("/")
-sys.path[:] = [*filter(None, sys.path), {folder!r}]
+sys.path[:] = filter(None, sys.path)
+import importlib.util
+spec = importlib.util.spec_from_file_location("manycore", {file!r})
+sys.modules["manycore"] = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(sys.modules["manycore"])
 from manycore.futures.fork_server import main
 main{passed}
 """
@@ -168,7 +173,7 @@ class ForkServer:
         with theirs:
             passed = (theirs.fileno(), parent_descriptor(), self.board)
             executable = spawn.get_executable()
-            command = _COMMAND.format(folder=_folder_of_package(), passed=passed)
+            command = _COMMAND.format(file=os.path.abspath(manycore.__file__), passed=passed)
             arguments = [executable, *util._args_from_interpreter_flags(), "-c", command]  # type: ignore[attr-defined]
             blocked = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])  # until it ignores the terminal's Ctrl-C
             try:
@@ -235,12 +240,6 @@ class ForkServer:
 server = ForkServer()
 os.register_at_fork(after_in_child=server.leave_to_parent)
 atexit.register(server.stop)
-
-
-def _folder_of_package() -> str:
-    import manycore
-
-    return os.path.dirname(os.path.dirname(os.path.abspath(manycore.__file__)))
 
 
 def _path() -> list[str]:
