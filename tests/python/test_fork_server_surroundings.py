@@ -12,20 +12,6 @@ import pytest
 from test_fork_server import BEGIN, told
 from test_run_program import write
 
-# Every child of the program that nobody knows of: the server, what is below it and workers of living pools are known.
-LEFT = """
-def left(*executors):
-    known = {server().pid, *below(server().pid)}
-    for executor in executors:
-        known |= set(executor._shared.process_pool._processes)
-    return sorted(set(below(os.getpid())) - known)
-def wait_until_none_is_left(*executors):
-    end = time.monotonic() + 20
-    while (found := left(*executors)) and time.monotonic() < end:
-        time.sleep(0.01)
-    return found
-"""
-
 
 def test_functions_that_workers_would_not_find_or_whose_results_are_kept_have_the_program_forked(tmp_path: Path) -> None:
     write(tmp_path, "file.py", "def of_a_file():\n    return 7\n")
@@ -99,7 +85,7 @@ os.environ["PROGRAM"] = "-1"
 sys.path.insert(0, {str(tmp_path)!r})
 import ends
 os.environ["PROGRAM"] = str(os.getpid())  # whose child the server is
-{LEFT}
+
 with Executor(2, processes="allowed") as executor:
     wait_until_warm(executor)
     time.sleep(0.2)
@@ -180,7 +166,7 @@ for _ in range(2):
 
 
 def test_killed_anywhere_around_it_calls_are_answered_and_no_process_is_left() -> None:
-    lines = told(f"""{LEFT}
+    lines = told("""
 import random, threading
 ended = threading.Event()
 def kill():
@@ -211,8 +197,32 @@ print(len(failed) < 10, wait_until_none_is_left(), failed)
     assert lines[0].startswith("True []"), lines
 
 
+def test_a_worker_in_store_that_is_killed_after_the_process_between_while_the_server_is_asked_is_collected() -> None:
+    lines = told("""
+import threading
+with Executor(2, processes="allowed") as executor:
+    call(executor, abs, -1)
+while len(below(server().pid)) != 2:
+    time.sleep(0.01)
+whole = between, store = below(server().pid)
+whole.append(server().pid)
+for pid in whole:
+    os.kill(pid, signal.SIGSTOP)
+def kill():
+    time.sleep(0.3)  # until the program asks
+    for pid in (between, store):
+        os.kill(pid, signal.SIGKILL)
+        time.sleep(0.1)
+    os.kill(whole[-1], signal.SIGCONT)
+threading.Thread(target=kill).start()
+with Executor(2, processes="allowed") as executor:
+    print(call(executor, os.getppid) == os.getpid(), whole[-1] == server().pid, wait_until_none_is_left(executor))
+""")
+    assert lines == ["True True []"]
+
+
 def test_an_interrupt_while_the_server_is_asked_leaves_no_process() -> None:
-    lines = told(f"""{LEFT}
+    lines = told("""
 import threading
 with Executor(2, processes="allowed") as executor:
     call(executor, abs, -1)
@@ -291,7 +301,7 @@ def test_an_unguarded_program_runs_once_and_an_interactive_one_works(tmp_path: P
 def test_whoever_of_it_is_killed_no_process_is_left() -> None:
     """The server, the process between, or the one in store."""
     for which in range(3):
-        lines = told(f"""{LEFT}
+        lines = told(f"""
 with Executor(2, processes="allowed") as executor:
     call(executor, abs, -1)
 while len(below(server().pid)) != 2:
@@ -323,7 +333,7 @@ with Executor(2, processes="allowed") as executor:
 
 
 def test_what_processes_inherit_is_the_programs_of_the_moment() -> None:
-    lines = told(f"""{LEFT}
+    lines = told("""
 import resource
 def look():
     mask = os.umask(0)
@@ -347,7 +357,7 @@ for change in (change_mask, change_limit, change_cores, change_niceness, change_
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root becomes somebody else")
 def test_workers_of_a_program_that_gives_up_its_rights_have_none() -> None:
-    lines = told(f"""{LEFT}
+    lines = told("""
 def rights():
     return os.getresuid(), os.getresgid(), os.getgroups()
 with Executor(2, processes="allowed") as executor:

@@ -33,9 +33,10 @@ MOST_DESCRIPTORS = 16
 READY = b"ready"
 
 # The board is memory that server and program share: which process is between and which in store, written by themselves, and which
-# worker was told of last, for when the server ends or nobody reads its answer; then what the server is to know from the start.
+# worker was told of last, for when the server ends or nobody reads its answer; which was in store when somebody ended it, perhaps
+# with the process between; then what the server is to know from the start.
 PROCESS_ID = struct.Struct("=i")
-BETWEEN, IN_STORE, TOLD, START = (place * PROCESS_ID.size for place in range(4))
+BETWEEN, IN_STORE, TOLD, LOST, START = (place * PROCESS_ID.size for place in range(5))
 
 serving = False  # in the server, not in its workers
 inherited: list[int] = []  # in a worker: descriptors that came for it
@@ -113,6 +114,7 @@ def _serve(requests: socket.socket, useful: deque[tuple[str, str | None]]) -> li
         elif _is_over(requests):
             return None
         else:
+            note(LOST, noted(board, IN_STORE))
             time.sleep(0.05)  # somebody has ended it; not again and again without a pause
 
 
@@ -170,6 +172,10 @@ def _fork() -> int:
             return os.fork()
         except OSError as error:
             return -(error.errno or errno.EAGAIN)
+
+
+def noted(on: int, place: int) -> int:
+    return int(PROCESS_ID.unpack(os.pread(on, PROCESS_ID.size, place))[0])
 
 
 def _load_for(message: bytes) -> None:

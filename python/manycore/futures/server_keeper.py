@@ -93,6 +93,8 @@ class ForkServer:
             self._start()
             answer = int(self._ask(self._wish(), descriptors) or 0)
             self.told = answer
+            if answer > 0:
+                self._collect_lost()
             if answer == 0:
                 self._give_up()
                 self.has_failed = True
@@ -220,14 +222,26 @@ class ForkServer:
 
     def _collect(self) -> None:
         """Processes that were adopted and of which the server did not tell any more."""
-        for place in (fork_server.BETWEEN, fork_server.IN_STORE, fork_server.TOLD):
-            (pid,) = fork_server.PROCESS_ID.unpack(os.pread(self.board, fork_server.PROCESS_ID.size, place))
+        for place in (fork_server.BETWEEN, fork_server.IN_STORE, fork_server.TOLD, fork_server.LOST):
+            pid = fork_server.noted(self.board, place)
             if pid <= 0 or pid == self.told:
                 continue
             with contextlib.suppress(ChildProcessError, ProcessLookupError):  # where they are not this process's
                 if os.waitpid(pid, os.WNOHANG)[0] == 0:
                     os.kill(pid, signal.SIGKILL)
                     os.waitpid(pid, 0)
+
+    def _collect_lost(self) -> None:
+        """One in store that ended, and whose parent ended, while this process adopted orphans."""
+        pid = fork_server.noted(self.board, fork_server.LOST)
+        if pid <= 0:
+            return
+        os.pwrite(self.board, fork_server.PROCESS_ID.pack(0), fork_server.LOST)
+        with contextlib.suppress(ChildProcessError):  # where it was not adopted
+            for _ in range(20):
+                if os.waitpid(pid, os.WNOHANG)[0] != 0:
+                    break
+                time.sleep(0.001)  # it has closed its descriptors, so it ends
 
     def _kill(self) -> None:
         """It has nothing to finish. One of a user whom the program was before ends by itself: its socket is closed."""
