@@ -128,6 +128,7 @@ def test_one_that_waits_among_many_cheap_ones_does_not_keep_the_others() -> None
         assert list(results) == list(range(100_000))
 
 
+@pytest.mark.timed
 def test_at_most_as_many_at_once_as_workers() -> None:
     lock, running, most = threading.Lock(), 0, 0
 
