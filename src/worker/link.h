@@ -40,7 +40,7 @@ inline constexpr uint32_t kWorkerNoRoom = 2;  // for room in its ring of replies
 
 struct LinkPage {
   Bell bell{0};
-  std::atomic<int64_t> process{0};  // the worker's
+  std::atomic<int64_t> process{0};         // the worker's
   std::atomic<int64_t> inherited_peak{0};  // of memory, in bytes: os::peak_before_exec
   // Position in the ring of requests from which on the worker wakes the pool for more work; the greatest number means never.
   alignas(64) std::atomic<uint64_t> refill_at{~uint64_t{0}};
