@@ -31,9 +31,9 @@ int64_t whole_pages(int64_t bytes) { return (bytes + os::kPageBytes - 1) / os::k
 
 // Four sizes per doubling: at most a quarter is wasted, and a block serves many sizes.
 int64_t size_class(int64_t bytes) {
-  const int64_t least = std::max(bytes, kSmallestBlock);
-  const int64_t step = static_cast<int64_t>(std::bit_floor(static_cast<uint64_t>(least))) / 4;
-  return whole_pages((least + step - 1) / step * step);
+  const auto least = static_cast<uint64_t>(std::max(bytes, kSmallestBlock));
+  const int step = std::bit_width(least) - 3;  // bits
+  return whole_pages(static_cast<int64_t>(((least - 1) >> step) + 1) << step);
 }
 
 uint64_t key_of(const void* data, int64_t bytes) {

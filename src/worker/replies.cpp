@@ -166,7 +166,7 @@ void Crew::settle_death(Worker& worker) {
   set_idle(worker, false);
   worker.presence = Presence::none;
   worker.link.make_new();
-  departures_.push_back(std::move(departure));
+  departures_.push_back(departure);
   departed_.store(true, std::memory_order_seq_cst);
   ring(page_->bell, kBackgroundAsleep);
 }
@@ -192,7 +192,7 @@ bool Crew::collect(Finished* finished) {
 bool Crew::collect(Departure* departure) {
   const std::lock_guard lock(mutex_);
   if (departures_.empty()) return false;
-  *departure = std::move(departures_.front());
+  *departure = departures_.front();
   departures_.pop_front();
   departed_.store(!departures_.empty(), std::memory_order_release);
   return true;
