@@ -10,6 +10,7 @@
 #include "memory/poison.h"
 #include "os/memory_limit.h"
 #include "os/pages.h"
+#include "os/write_watch.h"
 
 namespace manycore::memory {
 namespace {
@@ -20,6 +21,10 @@ constexpr int64_t kFreshZeroBytes = 32 << 20;
 constexpr int64_t kHotBytes = 256 << 20;
 // New mappings from this size on first look at what the system has left (reading /proc costs 30 us, the faults 1 ms).
 constexpr int64_t kLookBytes = 16 << 20;
+
+// Pages are moved while the account holds less: at worst every huge page is a mapping of its own then, half of the 65530 that the
+// system allows a process.
+constexpr int64_t kMostMappings = 32768;
 
 // A request takes a free block that is at most so many classes larger; eight classes double the bytes.
 constexpr int kLargerClasses = 8;
@@ -103,6 +108,7 @@ Buffer* Pool::reuse_big(int size_class, int64_t charge) {
 Buffer* Pool::fresh_big(int size_class, int64_t nbytes, int64_t charge, bool zeroed) {
   Buffer* header = allocate_small(0);
   bool large = nbytes > kMediumLimit;
+  int64_t used = 0;
   try {
     if (charge >= kLookBytes) {
       int64_t available = os::available_memory();
@@ -113,7 +119,8 @@ Buffer* Pool::fresh_big(int size_class, int64_t nbytes, int64_t charge, bool zer
     ++fresh_blocks_;
     int64_t bytes = big_class_bytes(size_class);
     if (large) {
-      header->data_.store(fresh_large(nbytes, bytes, charge, zeroed), std::memory_order_relaxed);
+      const bool only_new = zeroed && nbytes >= kFreshZeroBytes;
+      header->data_.store(fresh_large(nbytes, bytes, charge, only_new ? nullptr : &used), std::memory_order_relaxed);
     } else {
       charge_or_fail(nbytes, charge);
       Bin& bin = bins_[static_cast<size_t>(size_class)];
@@ -140,63 +147,88 @@ Buffer* Pool::fresh_big(int size_class, int64_t nbytes, int64_t charge, bool zer
     release_small(header);
     throw;
   }
+  if (zeroed) std::memset(header->data_, 0, static_cast<size_t>(std::min(used, nbytes)));
   header->charged_ = charge;
   header->size_class_ = static_cast<uint16_t>(size_class);
   return header;
 }
 
-// With the mutex held: a mapping, charged, whose first pages may be used ones; zeroed where that is asked. Null where the system
-// refuses it.
-std::byte* Pool::fresh_large(int64_t nbytes, int64_t bytes, int64_t charge, bool zeroed) {
-  std::byte* pages = os::map_pages(bytes, os::kHugePageBytes);
+// With the mutex held: a mapping, charged; null where the system refuses it. Unless `used` is null its first pages may be used ones,
+// and `*used` says how many bytes.
+std::byte* Pool::fresh_large(int64_t nbytes, int64_t bytes, int64_t charge, int64_t* used) {
+  Account& account = Account::arrays();
+  if (charge > account.limit()) account.fail("allocate", nbytes, account.held() - cached_bytes_);
+  std::byte* pages = map_large(bytes);
+  int64_t moved = 0;
+  if (pages && used && !move_cached_pages(pages, bytes, charge, &moved)) pages = map_large(bytes);
   if (!pages) return nullptr;
-  os::prefer_huge_pages(pages, bytes);
-  const bool only_new = zeroed && nbytes >= kFreshZeroBytes;
-  const int64_t moved = only_new ? 0 : move_cached_pages(pages, charge);
   try {
-    charge_or_fail(nbytes, charge - moved);
+    charge_or_fail(nbytes, charge - moved, moved);
   } catch (...) {
-    Account::arrays().uncharge(moved);
+    account.uncharge(moved);
     os::unmap_pages(pages, bytes);
     throw;
   }
-  if (zeroed) {
-    allow(pages, bytes);
-    std::memset(pages, 0, static_cast<size_t>(std::min(moved, nbytes)));
-  }
+  if (used) *used = moved;
   return pages;
 }
 
-// With the mutex held: pages of free large blocks, the sizes not used for longest first. They stay charged.
-int64_t Pool::move_cached_pages(std::byte* to, int64_t bytes) {
-  int64_t moved = 0;
-  while (moved < bytes) {
+// With the mutex held. Where the system has no room for a mapping, that of cached blocks goes.
+std::byte* Pool::map_large(int64_t bytes) {
+  std::byte* pages = os::map_pages(bytes, os::kHugePageBytes);
+  if (!pages && trim_locked(INT64_MAX) > 0) pages = os::map_pages(bytes, os::kHugePageBytes);
+  if (pages) os::prefer_huge_pages(pages, bytes);
+  return pages;
+}
+
+// With the mutex held: pages of free large blocks, the sizes not used for longest first, for the first `charge` bytes of the mapping
+// `to`. They stay charged. False where the system refused to move some: the mapping is gone then, and nothing is moved any more.
+bool Pool::move_cached_pages(std::byte* to, int64_t mapped, int64_t charge, int64_t* moved) {
+  if (!may_move_ || Account::arrays().held() > kMostMappings * os::kHugePageBytes) return true;
+  while (*moved < charge) {
     Buffer* source = take_oldest(true);
     if (!source) break;
-    const int64_t wanted = std::min(bytes - moved, source->charged_), left = source->charged_ - wanted;
-    const int64_t mapped = mapped_bytes(big_class_bytes(source->size_class_), source->charged_);
+    const int64_t wanted = std::min(charge - *moved, source->charged_), left = source->charged_ - wanted;
+    const int64_t source_mapped = mapped_bytes(big_class_bytes(source->size_class_), source->charged_);
     std::byte* tail = source->data_ + left;
-    allow(tail, mapped - left);  // the addresses may be anyone's next
-    const int64_t got = os::move_pages(tail, to + moved, wanted);
-    if (mapped - left > got) os::unmap_pages(tail + got, mapped - left - got);
-    Account::arrays().uncharge(wanted - got);
-    moved += got;
-    source->charged_ = left;
-    if (left > kMediumLimit) {
-      // The largest class that it can serve; what is beyond that stays with it.
-      int size_class = big_class(left);
-      if (big_class_bytes(size_class) > left) --size_class;
-      source->size_class_ = static_cast<uint16_t>(size_class);
-      put_in_bin(source);
-    } else {
-      if (left > 0) os::unmap_pages(source->data_, left);
-      Account::arrays().uncharge(left);
-      retire_header(source);
+    allow(tail, source_mapped - left);                // the addresses may be anyone's next
+    os::forget_writes(source->data_, source_mapped);  // a watch's border divides what is moved in one piece
+    const int64_t got = os::move_pages(tail, to + *moved, wanted);
+    // What was refused may have gone from either place before, and others may have mapped something there since: it is left alone.
+    const int64_t after = got < wanted ? got + os::kHugePageBytes : got;
+    if (source_mapped - left > after) os::unmap_pages(tail + after, source_mapped - left - after);
+    keep_rest(source, left);
+    if (got < wanted) {
+      if (*moved + got > 0) os::unmap_pages(to, *moved + got);
+      if (mapped > *moved + after) os::unmap_pages(to + *moved + after, mapped - *moved - after);
+      Account::arrays().uncharge(*moved + wanted);
+      *moved = 0;
+      may_move_ = false;
+      return false;
     }
-    if (got < wanted) break;
+    *moved += got;
+    moved_bytes_ += got;
   }
-  moved_bytes_ += moved;
-  return moved;
+  return true;
+}
+
+// With the mutex held: the first bytes of a free large block, whose others have gone, stay free.
+void Pool::keep_rest(Buffer* source, int64_t left) {
+  source->charged_ = left;
+  if (left > kMediumLimit) {
+    // The largest class that it can serve; what is beyond that stays with it.
+    int size_class = big_class(left);
+    if (big_class_bytes(size_class) > left) --size_class;
+    source->size_class_ = static_cast<uint16_t>(size_class);
+    put_in_bin(source);
+    return;
+  }
+  if (left > 0) {
+    allow(source->data_, left);
+    os::unmap_pages(source->data_, left);
+    Account::arrays().uncharge(left);
+  }
+  retire_header(source);
 }
 
 void Pool::release_big(Buffer* buffer) {
@@ -287,15 +319,15 @@ void Pool::provide(Buffer* promised) {
   release_small(block);
 }
 
-// With the mutex held. Cached blocks go before a request fails.
-void Pool::charge_or_fail(int64_t nbytes, int64_t charge) {
+// With the mutex held. Cached blocks go before a request fails; `own` of what is charged is the request's already.
+void Pool::charge_or_fail(int64_t nbytes, int64_t charge, int64_t own) {
   Account& account = Account::arrays();
   if (account.try_charge(charge)) return;
   if (charge <= account.limit()) {
     trim_locked(account.held() + charge - account.limit());
     if (account.try_charge(charge)) return;
   }
-  account.fail("allocate", nbytes, account.held() - cached_bytes_);
+  account.fail("allocate", nbytes, account.held() - cached_bytes_ - own);
 }
 
 void Pool::charge(int64_t nbytes, int64_t charge) {

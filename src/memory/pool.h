@@ -87,14 +87,16 @@ class MANYCORE_API Pool {
   Buffer* allocate_big(int64_t nbytes, bool zeroed);
   Buffer* reuse_big(int size_class, int64_t charge);
   Buffer* fresh_big(int size_class, int64_t nbytes, int64_t charge, bool zeroed);
-  std::byte* fresh_large(int64_t nbytes, int64_t bytes, int64_t charge, bool zeroed);
-  int64_t move_cached_pages(std::byte* to, int64_t bytes);
+  std::byte* fresh_large(int64_t nbytes, int64_t bytes, int64_t charge, int64_t* used);
+  std::byte* map_large(int64_t bytes);
+  bool move_cached_pages(std::byte* to, int64_t mapped, int64_t charge, int64_t* moved);
+  void keep_rest(Buffer* source, int64_t left);
   void release_big(Buffer* buffer);
   void put_in_bin(Buffer* buffer);
   void give_back(Buffer* buffer);
   void retire_header(Buffer* buffer);
 
-  void charge_or_fail(int64_t nbytes, int64_t charge);
+  void charge_or_fail(int64_t nbytes, int64_t charge, int64_t own = 0);
   std::byte* carve_region(int64_t bytes);
   Buffer* take_oldest(bool large);
   int64_t trim_locked(int64_t bytes);
@@ -109,6 +111,7 @@ class MANYCORE_API Pool {
   int64_t fresh_blocks_ = 0;
   int64_t reused_blocks_ = 0;
   int64_t moved_bytes_ = 0;
+  bool may_move_ = true;  // until the system refuses once
 };
 
 }  // namespace manycore::memory

@@ -33,7 +33,8 @@ std::byte* map_pages(int64_t bytes, int64_t alignment) {
 void unmap_pages(std::byte* pages, int64_t bytes) { munmap(pages, static_cast<size_t>(bytes)); }
 
 int64_t move_pages(std::byte* from, std::byte* to, int64_t bytes) {
-  // One at a time: what lies within one mapping can be refused before anything is done, what spans two only after `to` has gone.
+  // One at a time, so that nothing but one is in doubt where the system refuses: before Linux 6.17 what spans two mappings is refused
+  // after `to` has gone, since then after the first part was moved.
   constexpr auto kEach = static_cast<size_t>(kHugePageBytes);
   for (int64_t moved = 0; moved < bytes; moved += kHugePageBytes) {
     if (mremap(from + moved, kEach, kEach, MREMAP_MAYMOVE | MREMAP_FIXED, to + moved) == MAP_FAILED) return moved;

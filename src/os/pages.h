@@ -16,8 +16,9 @@ std::byte* map_pages(int64_t bytes, int64_t alignment = kPageBytes);
 void unmap_pages(std::byte* pages, int64_t bytes);
 
 // Moves whole huge pages, contents and all, to where `to` has mapped others, which are lost; `from` has none afterwards. Both are
-// aligned to huge pages, and no part of either is less than a mapping's. Costs a system call for each, no copy (50 MB: 0.04 ms against
-// 20 to 60 for new pages). Returns how many bytes it moved, from the front, before the system refused.
+// aligned to huge pages. Costs a system call for each, no copy (50 MB: 0.04 ms against 20 to 60 for new pages). Returns how many bytes
+// it moved, from the front, before the system refused. The huge page that it refused may be gone from `from` and from `to`, whole
+// or in part, and the addresses belong to whom the system gave them since: neither unmap nor use them.
 int64_t move_pages(std::byte* from, std::byte* to, int64_t bytes);
 
 // Give the contents back to the system: the range reads as zero afterwards and costs a page fault per page.

@@ -132,11 +132,11 @@ bool unwritten(const std::byte* pages, int64_t bytes, uint64_t watch) {
 }
 
 void forget_writes(const std::byte* pages, int64_t bytes) {
-  if (both().faults < 0 || bytes <= 0) return;
+  if (!opened.load(std::memory_order_acquire) || descriptors.faults < 0 || bytes <= 0) return;  // nothing was ever watched
   const std::lock_guard lock(watching);
   end_watches(number(pages), number(pages) + static_cast<uint64_t>(bytes));
   uffdio_range range{number(pages), static_cast<uint64_t>(bytes)};
-  ioctl(both().faults, UFFDIO_UNREGISTER, &range);
+  ioctl(descriptors.faults, UFFDIO_UNREGISTER, &range);
 }
 
 }  // namespace manycore::os
