@@ -17,6 +17,7 @@ enum class ForkStep {
   kGroups,     // trace/groups.h
   kAddresses,  // memory/addressed_blocks.h, which takes from the pool
   kPool,
+  kKeepers,  // memory/keepers.h
   kCount,
 };
 

@@ -7,6 +7,7 @@
 #include "base/at_fork.h"
 #include "base/check.h"
 #include "manycore/errors.h"
+#include "memory/keepers.h"
 #include "memory/poison.h"
 #include "os/memory_limit.h"
 #include "os/pages.h"
@@ -49,6 +50,10 @@ Pool::Pool() {
 Buffer* Pool::allocate_big(int64_t nbytes, bool zeroed) {
   // 2^62 bytes exceed every machine; beyond, the size classes would overflow.
   if (nbytes > int64_t{1} << 61) Account::arrays().fail("allocate", nbytes, Account::arrays().held());
+  return ask_keepers_before_refusing(round_up(nbytes, os::kHugePageBytes), [&] { return try_big(nbytes, zeroed); });
+}
+
+Buffer* Pool::try_big(int64_t nbytes, bool zeroed) {
   bool large = nbytes > kMediumLimit;
   int size_class = big_class(nbytes);
   int64_t charge = large ? round_up(nbytes, os::kHugePageBytes) : big_class_bytes(size_class);
@@ -332,8 +337,10 @@ void Pool::charge_or_fail(int64_t nbytes, int64_t charge, int64_t own) {
 
 void Pool::charge(int64_t nbytes, int64_t charge) {
   if (Account::arrays().try_charge(charge)) return;
-  std::lock_guard lock(mutex_);
-  charge_or_fail(nbytes, charge);
+  ask_keepers_before_refusing(charge, [&] {
+    std::lock_guard lock(mutex_);
+    charge_or_fail(nbytes, charge);
+  });
 }
 
 bool Pool::resize_in_place(Buffer* buffer, int64_t nbytes) {

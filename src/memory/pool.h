@@ -5,7 +5,7 @@
 //   large               own mapping, aligned to and backed by huge pages; free ones in the same lists. Where none is of the size
 //                       asked, the pages of free ones are moved into a new mapping before the system is asked for more
 // Free medium and large blocks stay charged to the account and go first: when the account is near its cap, when the system runs
-// short, or when they pass a quarter of the cap. Thread-safe; one mutex, never held while user code runs; usable after fork.
+// short, or when they pass a quarter of the cap; before a request is refused, what others keep goes too (keepers.h). Thread-safe; one mutex, never held while user code runs; usable after fork.
 #pragma once
 
 #include <array>
@@ -80,11 +80,13 @@ class MANYCORE_API Pool {
 
   Buffer* allocate_small(int64_t nbytes);
   Buffer* refill(ThreadCache* cache, int size_class);
+  Buffer* try_refill(ThreadCache* cache, int size_class);
   Buffer* carve_small(int size_class, int32_t wanted);
   void release_small(Buffer* buffer);
   void drain(ThreadCache* cache, int size_class, int32_t keep);
 
   Buffer* allocate_big(int64_t nbytes, bool zeroed);
+  Buffer* try_big(int64_t nbytes, bool zeroed);
   Buffer* reuse_big(int size_class, int64_t charge);
   Buffer* fresh_big(int size_class, int64_t nbytes, int64_t charge, bool zeroed);
   std::byte* fresh_large(int64_t nbytes, int64_t bytes, int64_t charge, int64_t* used);

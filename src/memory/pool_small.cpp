@@ -2,6 +2,7 @@
 #include <new>
 
 #include "manycore/errors.h"
+#include "memory/keepers.h"
 #include "memory/poison.h"
 #include "memory/pool.h"
 #include "os/memory_limit.h"
@@ -65,8 +66,12 @@ Buffer* Pool::allocate_small(int64_t nbytes) {
   return buffer;
 }
 
-// Half a list from the shared one or a new slab; returns one block. Without a thread cache, just that block.
 Buffer* Pool::refill(ThreadCache* cache, int size_class) {
+  return ask_keepers_before_refusing(kSlabBytes, [&] { return try_refill(cache, size_class); });
+}
+
+// Half a list from the shared one or a new slab; returns one block. Without a thread cache, just that block.
+Buffer* Pool::try_refill(ThreadCache* cache, int size_class) {
   auto index = static_cast<size_t>(size_class);
   std::lock_guard lock(mutex_);
   int32_t wanted = cache ? cache_capacity(size_class) / 2 : 1;

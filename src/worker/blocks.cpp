@@ -68,7 +68,7 @@ std::shared_ptr<Lease> Blocks::store(const void* data, int64_t bytes) {
   if (std::shared_ptr<BlockLease> before = sent_before(data, bytes)) {
     if (found_unchanged(*before, data, bytes)) return before;
   }
-  std::shared_ptr<BlockLease> lease = free_block(bytes);
+  std::shared_ptr<BlockLease> lease = memory::ask_keepers_before_refusing(size_class(bytes), [&] { return free_block(bytes); });
   write(*lease, data, bytes);
   const std::lock_guard lock(mutex_);
   const uint64_t key = key_of(data, bytes);
@@ -239,6 +239,18 @@ void Blocks::charge(int64_t bytes) {
     if (!account.try_charge(bytes)) account.fail("sending to another process", bytes, account.held());
   }
   charged_ += bytes;
+}
+
+int64_t Blocks::give_back(int64_t bytes) {
+  const std::lock_guard lock(mutex_);
+  const int64_t before = charged_;
+  for (auto& [size, blocks] : free_) {
+    for (Block& block : blocks) {
+      if (orphaned_ || before - charged_ >= bytes) return before - charged_;
+      cool(block);
+    }
+  }
+  return before - charged_;
 }
 
 void Blocks::cool(Block& block) {

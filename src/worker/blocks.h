@@ -4,7 +4,7 @@
 // Bytes that were sent before from the same address are compared with the block that they went into, if that has not been used for
 // others since, and not copied where they are equal. From the second time on the system is asked to watch them (os/write_watch.h), and
 // they are not even compared where it says that nobody wrote.
-// Every page is charged to the memory account. A store is thread-safe and lives until its last lease has gone.
+// Every page is charged to the memory account; free blocks give theirs back when it asks. A store is thread-safe and lives until its last lease has gone.
 #pragma once
 
 #include <cstdint>
@@ -14,6 +14,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "memory/keepers.h"
 #include "os/memory_file.h"
 #include "worker/call.h"
 
@@ -30,15 +31,16 @@ struct BlockCounts {
   int64_t in_huge_pages = 0;  // of those copied, into fresh ones
 };
 
-class MANYCORE_API Blocks : public std::enable_shared_from_this<Blocks> {
+class MANYCORE_API Blocks final : public memory::Keeper, public std::enable_shared_from_this<Blocks> {
  public:
   explicit Blocks(os::MemoryFile file) : file_(std::move(file)) {}
-  ~Blocks();
+  ~Blocks() override;
 
   int descriptor() const { return file_.descriptor(); }
   // The bytes as they are now, in a block that comes back when the lease goes. Throws ResourceError.
   std::shared_ptr<Lease> store(const void* data, int64_t bytes);
   BlockCounts counts();
+  int64_t give_back(int64_t bytes) override;  // the pages of free blocks
   // In a child of fork, where what was charged and what is out are the parent's.
   void orphan();
 

@@ -1,12 +1,21 @@
 #include "worker/blocks.h"
 
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <atomic>
 #include <cstring>
 #include <random>
+#include <string>
+#include <thread>
 #include <vector>
 
+#include "base/options.h"
+#include "manycore/buffer.h"
+#include "manycore/errors.h"
 #include "memory/account.h"
+#include "memory/pool.h"
 #include "os/pages.h"
 #include "worker/private_block.h"
 
@@ -192,6 +201,83 @@ TEST(Blocks, EveryPageIsChargedAndGivenBack) {
   }
   EXPECT_EQ(memory::Account::arrays().held(), before);
 }
+
+constexpr int64_t kPlenty = 24 << 20;
+
+// A limit that has room for what is held and so much more.
+struct Cap {
+  explicit Cap(int64_t beyond) {
+    memory::Pool::instance().trim(INT64_MAX);
+    base::set_option("memory_limit", std::to_string(memory::Account::arrays().held() + beyond));
+  }
+  ~Cap() { base::set_option("memory_limit", "0"); }
+};
+
+TEST(Blocks, FreeBlocksGoBeforeAnArrayIsRefused) {
+  Cap cap(kPlenty + (kPlenty >> 1));
+  Pair pair, other;
+  for (const Pair& each : {pair, other}) memory::add_keeper(each.store);
+  const std::vector<unsigned char> data(kPlenty, 7);
+  const int64_t before = memory::Account::arrays().held();
+  pair.store->store(data.data(), kPlenty).reset();
+  EXPECT_GE(memory::Account::arrays().held(), before + kPlenty) << "a free block keeps its pages";
+  BufferRef large = BufferRef::adopt(Buffer::allocate(kPlenty));
+  EXPECT_LE(memory::Account::arrays().held(), before + kPlenty + (1 << 20));
+  EXPECT_THROW(pair.store->store(data.data(), kPlenty), ResourceError);
+  large = {};
+  // And before another store's block is.
+  pair.store->store(data.data(), kPlenty).reset();
+  const auto lease = other.store->store(data.data(), kPlenty);
+  EXPECT_THROW(Buffer::allocate(kPlenty), ResourceError) << "blocks in use stay";
+  EXPECT_THROW(memory::Pool::instance().charge(kPlenty, kPlenty), ResourceError);
+}
+
+TEST(Blocks, FreeBlocksGoBeforeSmallArraysAreRefusedAndOnlyAsManyAsNeeded) {
+  constexpr int64_t kEach = 1 << 20;
+  Pair pair;
+  memory::add_keeper(pair.store);
+  const std::vector<unsigned char> data(8 * kEach, 7);
+  Cap cap(8 * kEach + (kEach >> 1));
+  {
+    std::vector<std::shared_ptr<Lease>> leases;
+    for (int64_t i = 0; i < 8; ++i) leases.push_back(pair.store->store(data.data() + i * kEach, kEach));
+  }
+  std::vector<BufferRef> small;
+  for (int64_t bytes = 0; bytes < 4 * kEach; bytes += 16000) small.push_back(BufferRef::adopt(Buffer::allocate(16000)));
+  memory::Account& account = memory::Account::arrays();
+  EXPECT_GE(account.held(), account.limit() - 2 * kEach) << "the others keep theirs";
+}
+
+#if !defined(__SANITIZE_THREAD__)
+TEST(Blocks, AChildMadeByForkAsksNoneOfItsParents) {
+  Pair pair;
+  memory::add_keeper(pair.store);
+  const std::vector<unsigned char> data(kPlenty, 7);
+  pair.store->store(data.data(), kPlenty).reset();
+  Cap cap(kPlenty);
+  std::atomic<bool> stop{false};
+  std::thread busy([&] {
+    while (!stop) pair.store->store(data.data(), kBytes).reset();  // so that forks find its lock held
+  });
+  for (int i = 0; i < 10; ++i) {
+    const pid_t child = fork();
+    if (child == 0) {
+      alarm(20);
+      try {
+        Buffer::allocate(2 * kPlenty);
+      } catch (const ResourceError&) {
+        _exit(7);
+      }
+      _exit(1);
+    }
+    int status = 0;
+    waitpid(child, &status, 0);
+    EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 7) << status;
+  }
+  stop = true;
+  busy.join();
+}
+#endif
 
 }  // namespace
 }  // namespace manycore::worker

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "manycore/errors.h"
+#include "memory/keepers.h"
 #include "os/pages.h"
 #include "os/process.h"
 
@@ -37,7 +38,11 @@ void InFlight::forget_all() {
 
 int64_t InFlight::count() { return calls_in_flight.load(std::memory_order_relaxed); }
 
-std::shared_ptr<Crew> Crew::make(int slots) { return std::make_shared<Crew>(slots); }
+std::shared_ptr<Crew> Crew::make(int slots) {
+  auto crew = std::make_shared<Crew>(slots);
+  memory::add_keeper(crew->blocks_);
+  return crew;
+}
 
 Crew::Crew(int slots)
     : file_(os::MemoryFile::create("manycore-pool", Link::file_bytes(slots))), workers_(static_cast<size_t>(slots)) {
