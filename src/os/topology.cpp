@@ -4,8 +4,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <fstream>
+#include <memory>
 
 #include "os/cgroup.h"
 
@@ -82,8 +84,12 @@ Topology ask_machine() {
 }  // namespace
 
 const Topology& topology() {
-  static const Topology* instance = new Topology(ask_machine());
-  return *instance;
+  // Not a guarded static: a child of fork would wait for ever where another thread was just asking.
+  static std::atomic<const Topology*> known{nullptr};
+  const Topology* found = known.load(std::memory_order_acquire);
+  if (found != nullptr) return *found;
+  auto asked = std::make_unique<const Topology>(ask_machine());
+  return known.compare_exchange_strong(found, asked.get(), std::memory_order_acq_rel) ? *asked.release() : *found;
 }
 
 const char* name_of(SimdLevel level) {

@@ -13,9 +13,6 @@ bool ring(Bell& bell, uint32_t bits) {
   return true;
 }
 
-bool Spinner::cores_suffice() {
-  static const bool suffice = os::topology().cores > 1;
-  return suffice;
-}
+bool Spinner::cores_suffice() { return os::topology().cores > 1; }
 
 }  // namespace manycore::worker
