@@ -4,8 +4,11 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+#include <atomic>
 #include <random>
 
+#include "base/hooks.h"
 #include "base/options.h"
 #include "trace/counters.h"
 
@@ -133,6 +136,44 @@ TEST(Matmul, ConditionsAndBytesAreReported) {
   matmul(a.view(), a.view(), options);
   EXPECT_EQ(status & (kOverflow | kInvalid), static_cast<unsigned>(kOverflow));
   EXPECT_EQ(trace::totals().native_bytes - before.native_bytes, 3 * 16 * 8);
+}
+
+std::atomic<int> asked{0};
+
+TEST(Matmul, LongProductsAskOftenWhetherToGoOn) {
+  const Array a = numbers({1024, 512}, 11).astype(DType::kInt64);
+  base::set_option("threads", "1");
+  for (const Dims& shape : {Dims{1024, 512}, Dims{8, 65536}, Dims{65536, 8}}) {
+    const Array left = a.reshape(shape), right = left.transpose();
+    base::hooks().interrupted = [] { return ++asked < 0; };
+    asked = 0;
+    const Array product =
+        shape[0] > 1024 ? matmul(left.slice(0, 0, 4096).view(), right.view()) : matmul(left.view(), right.view());
+    base::hooks().interrupted = nullptr;
+    const int64_t work = product.size() * shape[1];
+    EXPECT_GE(asked, work >> 27) << "after four pieces of 2**25 products at the latest";
+  }
+  base::set_option("threads", "0");
+}
+
+// Pieces end everywhere: at full tiles, and where rows or columns or both run out.
+TEST(Matmul, CutProductsAreWhole) {
+  std::mt19937 random(12);
+  for (DType dtype : {DType::kInt64, DType::kInt16, DType::kUInt8, DType::kBool, DType::kFloat16}) {
+    for (auto [rows, inner, columns] :
+         {std::array{700, 130, 333}, {3, 900, 1777}, {1777, 900, 3}, {1, 4000, 500}, {500, 4000, 1}}) {
+      const Array a = numbers({rows, inner}, random()).astype(dtype), b = numbers({inner, columns}, random()).astype(dtype);
+      base::set_option("threads", "64");
+      const Array cut = matmul(a.view(), b.view());
+      base::set_option("threads", "1");
+      for (int line : {0, rows / 2, rows - 1}) {
+        const Array one = matmul(a.slice(0, line, line + 1).view(), b.view());  // too little to be cut
+        EXPECT_EQ(std::memcmp(one.data(), cut.slice(0, line, line + 1).copy().data(), static_cast<size_t>(one.nbytes())), 0)
+            << name_of(dtype) << " " << rows << " " << inner << " " << columns << " " << line;
+      }
+    }
+  }
+  base::set_option("threads", "0");
 }
 
 TEST(Matmul, ThreadsDoNotChangeTheBitsOfThePlainLoop) {

@@ -20,7 +20,15 @@ using library::Transpose;
 constexpr int64_t kDotChunk = int64_t{1} << 30;
 // Multiplications of the plain loop that are worth another thread (about 20 us).
 constexpr int64_t kWorkPerTask = 1 << 17;
-constexpr int64_t kMostWorkPerTask = 1 << 26;
+// And that pass at most before anybody asks whether to go on (about 10 ms; products of 64-bit integers take ten times as long as others).
+constexpr int64_t kMostWorkPerTask = 1 << 28;
+constexpr int64_t kMostWorkOfWideItems = 1 << 25;
+// The columns of b that a piece needs are laid out for it: the more rows use the layout the better, as long as those of a stay near;
+// with fewer than kFewRows it would cost too much.
+constexpr int64_t kManyRows = 1024;
+constexpr int64_t kFewRows = 32;
+// A line of a tile, at most: columns cut at a multiple of it leave tiles whole at every SIMD level.
+constexpr int64_t kTileBytes = 128;
 
 // y = a @ x
 template <class T>
@@ -111,6 +119,37 @@ kernel::MatrixProduct plain(const Matrix& a, const Matrix& b, const Matrix& c) {
   return {a.data, a.row_step, a.column_step, b.data, b.row_step, b.column_step,
           c.data, c.row_step, c.column_step, a.rows, a.columns,  b.columns};
 }
+
+// A product cut into pieces of some rows and columns, numbered along the rows of c.
+struct Pieces {
+  int64_t rows, columns;
+  int64_t across, count;
+
+  Pieces(const kernel::MatrixProduct& all, int64_t item) {
+    const int64_t width = kTileBytes / item, inner = std::max<int64_t>(1, all.inner);
+    const double total = static_cast<double>(all.rows) * static_cast<double>(all.columns) * static_cast<double>(inner);
+    const auto most = static_cast<double>(item < 8 ? kMostWorkPerTask : kMostWorkOfWideItems);
+    const auto work = static_cast<int64_t>(std::clamp<double>(total / (4 * sched::thread_count()), kWorkPerTask, most));
+    columns = std::max(work / std::min(all.rows, kManyRows) / inner, width);
+    across = (all.columns - 1) / columns + 1;
+    columns = std::min(((all.columns - 1) / across / width + 1) * width, all.columns);
+    across = (all.columns - 1) / columns + 1;
+    rows = std::min(std::max(work / columns / inner, columns < width ? width : kFewRows), all.rows);
+    const int64_t down = (all.rows - 1) / rows + 1;
+    rows = std::min(((all.rows - 1) / down / 4 + 1) * 4, all.rows);
+    count = across * ((all.rows - 1) / rows + 1);
+  }
+  kernel::MatrixProduct at(const kernel::MatrixProduct& all, int64_t index) const {
+    const int64_t row = index / across * rows, column = index % across * columns;
+    kernel::MatrixProduct part = all;
+    part.rows = std::min(rows, all.rows - row);
+    part.columns = std::min(columns, all.columns - column);
+    part.a += row * all.a_row;
+    part.b += column * all.b_column;
+    part.c += row * all.c_row + column * all.c_column;
+    return part;
+  }
+};
 
 }  // namespace
 
@@ -213,27 +252,17 @@ void Multiplication::run_parallel(unsigned* status, sched::Interrupts interrupts
     StatusScope scope(status);
     return routine_ == Routine::kGemm ? run_gemm(a_.data, b_.data, c_.data) : run(a_.data, b_.data, c_.data);
   }
-  kernel::MatrixProduct all = plain(a_, b_, c_);
-  bool by_rows = all.rows >= all.columns;
-  int64_t lines = by_rows ? all.rows : all.columns;
-  int64_t line_work = std::max<int64_t>(1, all.inner) * std::max<int64_t>(1, by_rows ? all.columns : all.rows);
-  // Every task lays out the other matrix for itself, so tasks are few; whole tiles: 64 is a multiple of every tile's width.
-  int64_t grain = std::max<int64_t>({1, kWorkPerTask / line_work, lines / (4 * sched::thread_count())});
-  // Short enough (about 20 ms) that an interrupt is noticed at once.
-  grain = std::min(grain, std::max<int64_t>(64, kMostWorkPerTask / line_work));
-  if (grain > 64) grain = grain / 64 * 64;
+  const kernel::MatrixProduct all = plain(a_, b_, c_);
+  if (all.rows == 0 || all.columns == 0) return;
+  const Pieces pieces(all, c_.size);
   std::atomic<unsigned> met{0};
   sched::parallel_for(
-      lines, grain,
+      pieces.count, 1,
       [&](int64_t begin, int64_t end) {
         unsigned here = 0;
         {
           StatusScope scope(status ? &here : nullptr);
-          kernel::MatrixProduct part = all;
-          (by_rows ? part.rows : part.columns) = end - begin;
-          (by_rows ? part.a : part.b) += begin * (by_rows ? all.a_row : all.b_column);
-          part.c += begin * (by_rows ? all.c_row : all.c_column);
-          kernel::matmul(dtype_, part);
+          for (int64_t i = begin; i < end; ++i) kernel::matmul(dtype_, pieces.at(all, i));
         }
         if (here) met.fetch_or(here, std::memory_order_relaxed);
       },

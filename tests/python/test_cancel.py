@@ -61,6 +61,18 @@ def test_a_native_loop_stops_in_the_middle(pool: Pool, mark: str) -> None:
     assert behind.result(60) == 3_000_000.0
 
 
+@pytest.mark.timed
+def test_a_long_native_loop_stops_soon(pool: Pool, mark: str) -> None:
+    future = pool.submit(calls.multiply_for_long, mark)
+    appear(mark)
+    time.sleep(0.2)  # the first steps are short in any case
+    begin = time.monotonic()
+    assert cancel(future)
+    with pytest.raises(CancelledError):
+        future.result(60)
+    assert time.monotonic() - begin < 0.5
+
+
 def test_every_later_loop_of_the_call_stops_too(pool: Pool, mark: str, tmp_path: Path) -> None:
     caught = str(tmp_path / "caught")
     future = pool.submit(calls.loop_for_ever, mark, caught)
