@@ -18,6 +18,14 @@ if TYPE_CHECKING:
     _T = TypeVar("_T")
 
 
+def check_buffersize(buffersize: int | None) -> None:
+    """Raises what the standard executors raise for a ``buffersize`` that none of them takes."""
+    if buffersize is not None and not isinstance(buffersize, int):
+        raise TypeError("buffersize must be an integer or None")
+    if buffersize is not None and buffersize < 1:
+        raise ValueError("buffersize must be None or > 0")
+
+
 class DeadlineMissed(TimeoutError):
     """The call was to begin within its deadline; its turn came later, so it was never run.
 

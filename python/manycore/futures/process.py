@@ -16,7 +16,7 @@ from typing import Any
 
 from manycore import _tasks
 from manycore.futures.main_names import MainNames, without_a_file_that_is_none
-from manycore.futures.options import ProcessPoolOptions, described
+from manycore.futures.options import ProcessPoolOptions, check_buffersize, described
 from manycore.futures.process_errors import NOT_USABLE, TERMINATED, WorkerDied, broken_error, death_error
 from manycore.futures.process_map import ChunkedMap, buffered
 from manycore.futures.progress import Progress, with_progress
@@ -317,10 +317,7 @@ class ProcessPoolExecutor(_tasks.ProcessPool, _Standard):
     ) -> Iterator[Any]:
         if chunksize < 1:
             raise ValueError("chunksize must be >= 1.")
-        if buffersize is not None and not isinstance(buffersize, int):
-            raise TypeError("buffersize must be an integer or None")
-        if buffersize is not None and buffersize < 1:
-            raise ValueError("buffersize must be None or > 0")
+        check_buffersize(buffersize)
         deadline = None if timeout is None else time.monotonic() + timeout
         if buffersize is not None:
             lazily = buffered(self, fn, zip(*iterables, strict=False), deadline, buffersize, options)

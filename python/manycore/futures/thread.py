@@ -173,10 +173,9 @@ class ThreadPoolExecutor(_tasks.ThreadPool, concurrent.futures.ThreadPoolExecuto
     ) -> Iterator[_T]:
         if buffersize is None:
             return self._map(fn, iterables, timeout, options)
-        if not isinstance(buffersize, int):
-            raise TypeError("buffersize must be an integer or None")
-        if buffersize < 1:
-            raise ValueError("buffersize must be None or > 0")
+        from manycore.futures.options import check_buffersize
+
+        check_buffersize(buffersize)
         return _buffered_map(self, fn, zip(*iterables, strict=False), timeout, buffersize, options)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
