@@ -42,6 +42,26 @@ def test_user_code_gets_our_executor_however_it_asks(tmp_path: Path, text: str, 
     assert ours([script], tmp_path) == [f"manycore.futures.{kind.lower()}"]
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["from joblib import Parallel", "import joblib; Parallel = joblib.Parallel", "from joblib.parallel import Parallel"]
+    + ["import joblib.parallel; Parallel = joblib.parallel.Parallel", "from joblib import *"],
+)
+def test_user_code_gets_our_parallel(tmp_path: Path, text: str) -> None:
+    pytest.importorskip("joblib")
+    program = "import os\nfrom joblib import delayed\ncalls = [delayed(os.getppid)() for _ in range(4)]\n"
+    program += "print(Parallel.__module__, type(Parallel(2)._backend).__name__, set(Parallel(2)(calls)) == {os.getpid()})\n"
+    script = write(tmp_path, "main.py", f"{text}\n{program}")
+    assert ours([script], tmp_path) == ["manycore.parallel ManycoreBackend True"]
+    assert ours(["--executors=0", script], tmp_path) == ["joblib.parallel LokyBackend True"]
+
+
+def test_libraries_keep_joblibs_parallel(tmp_path: Path) -> None:
+    pytest.importorskip("sklearn")
+    text = "import joblib, sklearn.utils.parallel as p\nprint(joblib.Parallel in p.Parallel.__mro__, p.Parallel.__mro__[1].__module__)\n"
+    assert ours([write(tmp_path, "main.py", text)], tmp_path) == ["False joblib.parallel"]
+
+
 def test_an_option_leaves_the_standard_executors(tmp_path: Path) -> None:
     text = "from concurrent.futures import ProcessPoolExecutor as P, ThreadPoolExecutor as T\nprint(P.__module__, T.__module__)\n"
     script = write(tmp_path, "main.py", text)

@@ -1,5 +1,5 @@
 // builtins.__import__ and importlib.import_module as user code meets them: NumPy's modules and those of the standard
-// library that have a stand-in are swapped for ours. Everything else goes on to what stood there before, without a frame in between.
+// library and joblib that have a stand-in are swapped for ours. Everything else goes on to what stood there before, without a frame in between.
 #include <string_view>
 
 #include "bindings/front/front.h"
@@ -17,7 +17,7 @@ PyObject* set_swap(PyObject*, PyObject* swap) {
   Py_RETURN_NONE;
 }
 
-constexpr std::string_view kSwapped[] = {"numpy", "concurrent"};  // packages; manycore.run.import_hook decides on their modules
+constexpr std::string_view kSwapped[] = {"numpy", "concurrent", "joblib"};  // packages; manycore.run.import_hook decides on their modules
 
 bool may_be_swapped(PyObject* name) {
   if (!PyUnicode_Check(name)) return false;

@@ -1,4 +1,4 @@
-"""Modules of the standard library as user code sees them: the same names, with manycore's classes for the standard ones.
+"""Modules of the standard library and joblib as user code sees them: the same names, with manycore's classes for the standard ones.
 
 A stand-in answers every other name from the real module, so that classes that libraries and the user share stay the same objects.
 Libraries and the standard library itself keep the real modules.
@@ -19,6 +19,8 @@ REPLACED = {
     "concurrent.futures": ("manycore.futures", ("ThreadPoolExecutor", "ProcessPoolExecutor")),
     "concurrent.futures.thread": ("manycore.futures", ("ThreadPoolExecutor",)),
     "concurrent.futures.process": ("manycore.futures", ("ProcessPoolExecutor",)),
+    "joblib": ("manycore.parallel", ("Parallel",)),
+    "joblib.parallel": ("manycore.parallel", ("Parallel",)),
 }
 _stand_ins: dict[str, tuple[types.ModuleType, types.ModuleType]] = {}  # by name: the real module and what stands for it
 
