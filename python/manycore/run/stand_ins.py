@@ -1,4 +1,4 @@
-"""Modules of the standard library and joblib as user code sees them: the same names, with manycore's classes for the standard ones.
+"""Modules of the standard library, and joblib, as user code sees them: the same names, our classes for some of theirs.
 
 A stand-in answers every other name from the real module, so that classes that libraries and the user share stay the same objects.
 Libraries and the standard library itself keep the real modules.
