@@ -8,6 +8,7 @@ nothing of a program that has no file, as in an interactive session. One of the 
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -16,6 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import ast
+
+
+# A tuple: to look through a union of types takes twice as long and makes it first, and picklers ask for each object.
+_DEFINITIONS = (FunctionType, type)
 
 
 class MainNames:
@@ -51,22 +56,29 @@ class MainNames:
         if all(map(self.known, (definition for _, definition in _definitions()))):
             return None
         try:
-            import cloudpickle  # type: ignore[import-untyped]
+            pickler_class = _pickler()
         except ImportError:
             return None
-        return _pickle(cloudpickle, self.known, value, buffer_callback)
+        file = io.BytesIO()
+        pickler = pickler_class(file, protocol=5, buffer_callback=buffer_callback)
+        pickler.known = self.known
+        pickler.dump(value)
+        return file.getvalue()
 
 
-def _pickle(cloudpickle: Any, known: Callable[[Any], bool], value: Any, buffer_callback: Callable[[Any], Any] | None) -> bytes:
+@functools.cache
+def _pickler() -> Any:
+    import cloudpickle  # type: ignore[import-untyped]
+
     class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
+        known: Callable[[Any], bool]
+
         def reducer_override(self, entry: Any) -> Any:
-            if isinstance(entry, FunctionType | type) and entry.__module__ == "__main__" and _is_named(entry) and known(entry):
+            if isinstance(entry, _DEFINITIONS) and entry.__module__ == "__main__" and _is_named(entry) and self.known(entry):
                 return NotImplemented
             return super().reducer_override(entry)
 
-    file = io.BytesIO()
-    Pickler(file, protocol=5, buffer_callback=buffer_callback).dump(value)
-    return file.getvalue()
+    return Pickler
 
 
 def _names() -> dict[str, Any]:
@@ -75,7 +87,7 @@ def _names() -> dict[str, Any]:
 
 def _definitions() -> Iterable[tuple[str, Any]]:
     for name, value in list(_names().items()):
-        if isinstance(value, FunctionType | type) and value.__module__ == "__main__":
+        if isinstance(value, _DEFINITIONS) and value.__module__ == "__main__":
             yield name, value
 
 
