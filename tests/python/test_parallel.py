@@ -165,6 +165,24 @@ def test_scikit_learn_uses_it() -> None:
     assert _tasks.calls_answered() >= before + 5
 
 
+@pytest.mark.parametrize("options", [{}, {"prefer": "threads"}, {"return_as": "generator"}, {"n_jobs": 1}], ids=str)
+def test_progress_is_told(options: dict[str, Any]) -> None:
+    told: list[Any] = []
+    calls = [delayed(tasks.nap_and_pid)(0.03) for _ in range(20)]
+    assert len(list(Parallel(**{"n_jobs": 2, "progress": told.append, "batch_size": 1, **options})(calls))) == 20
+    assert told[-1].finished and told[-1].done == told[-1].total == 20
+    assert any(0 < state.done < 20 for state in told) and not any(state.finished for state in told[:-1])
+
+
+def test_progress_ends_with_an_error() -> None:
+    told: list[Any] = []
+    with pytest.raises(ZeroDivisionError):
+        Parallel(n_jobs=2, progress=told.append)(delayed(tasks.divide)(1, i) for i in (1, 0))
+    assert told[-1].finished and told[-1].total is None
+    with pytest.raises(ValueError, match="progress: expected True"):
+        Parallel(n_jobs=2, progress="bar")([])
+
+
 def test_verbose_messages_are_joblibs(capfd: pytest.CaptureFixture[str]) -> None:
     Parallel(n_jobs=2, verbose=10)(delayed(square)(i) for i in range(4))
     told = "".join(capfd.readouterr())

@@ -166,12 +166,18 @@ def with_progress(
     results: Iterator[Any], counts: Callable[[], tuple[int, int]] | None, total: int | None, progress: Progress
 ) -> Iterator[Any]:
     """The same results, with their progress shown. Without `counts`, what has been read counts."""
+    shown = begin(counts, total, progress)
+    return results if shown is None else _watched(results, shown)
+
+
+def begin(counts: Callable[[], tuple[int, int]] | None, total: int | None, progress: Progress) -> _Shown | None:
+    """Shows progress from now on until its `finish` is called; None where nothing is to be shown."""
     show = _shower(progress, total)
     if show is None:
-        return results
+        return None
     shown = _Shown(show, counts, total)
     keeper.add(shown, _SECONDS)
-    return _watched(results, shown)
+    return shown
 
 
 def _watched(results: Iterator[Any], shown: _Shown) -> Iterator[Any]:
