@@ -11,6 +11,7 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor as _Standard
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import util
 from multiprocessing.context import BaseContext
 from typing import Any
 
@@ -72,6 +73,9 @@ class _Team:
                 self.thread = threading.Thread(target=_serve, args=(self,), name="ExecutorManagerThread")
                 self.thread.start()
                 _teams.add(self)
+                # A process of multiprocessing waits for its children before it ends its threads, and so for ever for workers that
+                # nobody has told to end.
+                util.Finalize(None, shut_down_all, exitpriority=100)
 
     def start_one(self) -> bool:
         slot = self.core.prepare()
