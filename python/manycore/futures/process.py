@@ -73,9 +73,7 @@ class _Team:
                 self.thread = threading.Thread(target=_serve, args=(self,), name="ExecutorManagerThread")
                 self.thread.start()
                 _teams.add(self)
-                # A process of multiprocessing waits for its children before it ends its threads, and so for ever for workers that
-                # nobody has told to end.
-                util.Finalize(None, shut_down_all, exitpriority=100)
+                _end_with_process()
 
     def start_one(self) -> bool:
         slot = self.core.prepare()
@@ -162,6 +160,18 @@ def _serve(team: _Team) -> None:
 
 
 _teams: weakref.WeakSet[_Team] = weakref.WeakSet()
+
+
+_ends_with = 0  # the process that ends its pools
+
+
+def _end_with_process() -> None:
+    """A process of multiprocessing waits for its children before it ends its threads, and so for ever for workers that nobody has
+    told to end."""
+    global _ends_with
+    if _ends_with != os.getpid():
+        _ends_with = os.getpid()
+        util.Finalize(None, shut_down_all, exitpriority=100)
 
 
 def shut_down_all() -> None:
