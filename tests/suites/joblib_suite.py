@@ -21,6 +21,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.suites.cpython_suite import end_with_its_stacks
+
 ROOT = Path(__file__).resolve().parents[2]
 EXPECTED = Path(__file__).with_name("joblib_expected.txt")
 FOLDER = ROOT / ".cache" / "joblib-suite"
@@ -57,7 +59,9 @@ def package(name: str) -> Path:
     return Path(spec.origin).parent
 
 
-def run(name: str, paths: list[Path], extra: dict[str, str], arguments: list[str]) -> tuple[dict[str, list[str]], int]:
+def run(
+    name: str, paths: list[Path], extra: dict[str, str], arguments: list[str], seconds: int
+) -> tuple[dict[str, list[str]], int]:
     """Outcomes by test id, and how many batches went through our backend."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     (FOLDER / "sitecustomize.py").write_text(REGISTER)
@@ -70,8 +74,16 @@ def run(name: str, paths: list[Path], extra: dict[str, str], arguments: list[str
     environment = {**os.environ, **extra, "OUTCOMES": str(out), "PYTHONPATH": os.pathsep.join(filter(None, search))}
     command = [sys.executable, "-m", "pytest", "-q", "-c", str(FOLDER / "pytest.ini"), "--rootdir", str(paths[0].parent), "-p"]
     command += ["tests.suites.joblib_plugin", "-p", "no:cacheprovider", "-p", "no:warnings", *arguments, *map(str, paths)]
-    with open(FOLDER / f"{name}.log", "w") as log:
-        subprocess.run(command, stdout=log, stderr=log, cwd=FOLDER, env=environment, timeout=3600, check=False)
+    with (
+        open(FOLDER / f"{name}.log", "w") as log,
+        subprocess.Popen(command, stdout=log, stderr=log, cwd=FOLDER, env=environment, start_new_session=True) as process,
+    ):
+        try:
+            process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            print(f"joblib_suite: {name} has not ended after {seconds} s", flush=True)
+            end_with_its_stacks(process)
+            return {}, 0
     if not out.exists():
         print((FOLDER / f"{name}.log").read_text(errors="replace")[-8000:])
         return {}, 0
@@ -104,11 +116,14 @@ def main() -> int:
     args = parser.parse_args()
     words = args.k or ("manycore" if args.fast else "")
     chosen = ["-k", words] if words else []
+    seconds = 300 if args.fast else 1200
     tests = [package("joblib") / "test" / "test_parallel.py"]
-    good = report("joblib", *run("joblib", tests, {"JOBLIB_TESTS_DEFAULT_PARALLEL_BACKEND": "manycore"}, chosen), args.show)
+    good = report(
+        "joblib", *run("joblib", tests, {"JOBLIB_TESTS_DEFAULT_PARALLEL_BACKEND": "manycore"}, chosen, seconds), args.show
+    )
     if args.scikit_learn:
         folders = [package("sklearn") / name / "tests" for name in SCIKIT_LEARN]
-        good &= report("scikit-learn", *run("scikit-learn", folders, {"CONFIGURED": "1"}, chosen), args.show)
+        good &= report("scikit-learn", *run("scikit-learn", folders, {"CONFIGURED": "1"}, chosen, 3600), args.show)
     return 0 if good else 1
 
 
