@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import os
+import signal
+import sys
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from manycore.parallel import ManycoreBackend, parallel_config
 
+faulthandler.register(signal.SIGUSR1, file=sys.__stderr__, all_threads=True)  # what joblib_suite.py asks for where it hangs
 outcomes: dict[str, list[str]] = {}
 batches = 0
 _submit = ManycoreBackend.submit
