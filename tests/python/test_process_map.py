@@ -120,3 +120,11 @@ def test_the_iterator_keeps_nothing_that_it_gave(pool: Any) -> None:
     del probe, given
     assert seen() is None
     assert list(results) == [[1], [2], [3]]
+
+
+def test_a_size_of_chunks_that_is_no_whole_number_is_refused_and_the_pool_goes_on() -> None:
+    with ProcessPoolExecutor(1) as pool:
+        with pytest.raises(ValueError, match="whole number, got 2.5"):
+            pool.map(abs, range(10), chunksize=2.5)  # type: ignore[arg-type]
+        assert list(pool.map(abs, range(10), chunksize=2.0)) == list(range(10))  # type: ignore[arg-type]
+        assert pool.submit(abs, -1).result() == 1

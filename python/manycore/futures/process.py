@@ -300,9 +300,10 @@ class ProcessPoolExecutor(_tasks.ProcessPool, _Standard):
     ) -> Iterator[Any]:
         """Like `map(fn, *iterables)`, in worker processes, results in order.
 
-        Items travel in chunks that adapt to how long they take; a `chunksize` above 1 is taken as given. An item that fails
-        leaves the others of its chunk alone. `buffersize`: take items from the iterables only as results are read, at most so
-        many ahead. `progress`: True for a line on the terminal, "tqdm", or a function that is called with how far it is.
+        Items travel in chunks that adapt to how long they take; a `chunksize` above 1 is taken as given. A call that raises
+        leaves the others of its chunk alone; what cannot be pickled or unpickled fails its chunk. `buffersize`: take items from
+        the iterables only as results are read, at most so many ahead. `progress`: True for a line on the terminal, "tqdm", or a
+        function that is called with how far it is.
         """
         return self._map_with(None, fn, iterables, timeout, chunksize, buffersize, progress)
 
@@ -331,6 +332,9 @@ class ProcessPoolExecutor(_tasks.ProcessPool, _Standard):
     ) -> Iterator[Any]:
         if chunksize < 1:
             raise ValueError("chunksize must be >= 1.")
+        if int(chunksize) != chunksize:
+            raise ValueError(f"chunksize must be a whole number, got {chunksize!r}; use // to divide")
+        chunksize = int(chunksize)
         check_buffersize(buffersize)
         deadline = None if timeout is None else time.monotonic() + timeout
         if buffersize is not None:

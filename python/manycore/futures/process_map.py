@@ -129,8 +129,10 @@ class ChunkedMap:
                 if not future.done():
                     still.append((items, future))
                     continue
+                if future.cancelled():  # nobody wanted it
+                    continue
                 self.over += items
-                if future.cancelled() or future.exception() is not None:
+                if future.exception() is not None:
                     self.failed += items
                 else:
                     self.failed += len(future.result()[1] or ())
