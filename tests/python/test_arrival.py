@@ -258,6 +258,7 @@ def test_programs_see_ours_wherever_plain_python_sees_arrays(tmp_path: Path) -> 
 @pytest.mark.skipif(
     not all(importlib.util.find_spec(n) for n in ("scipy", "pandas", "sklearn")), reason="libraries not installed"
 )
+@pytest.mark.slow
 def test_library_objects_give_ours(tmp_path: Path) -> None:
     script = write(
         tmp_path,

@@ -185,6 +185,7 @@ def test_a_callback_cancels(pool: Pool, mark: str, tmp_path: Path) -> None:
     assert next_one.cancelled() == (not (tmp_path / "never").exists())
 
 
+@pytest.mark.slow
 def test_many_threads_cancel_while_calls_begin_and_end(pool: Pool) -> None:
     """Whatever the moment, a future is done once and says one thing."""
     submitted: list[Future[Any]] = []

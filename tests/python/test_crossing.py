@@ -288,6 +288,7 @@ print(global_names, sorted(vars()) == sorted(globals()))
 """
 
 
+@pytest.mark.slow
 def test_the_language_means_what_it_means_in_plain_python(tmp_path: Path) -> None:
     script = write(tmp_path, "language.py", LANGUAGE)
     plain, ours = both([script], tmp_path)
@@ -406,6 +407,7 @@ LIBRARIES = {
 
 
 @pytest.mark.parametrize("library", LIBRARIES)
+@pytest.mark.slow
 def test_libraries_answer_as_they_do_in_plain_python(tmp_path: Path, library: str) -> None:
     pytest.importorskip(library)
     start = "import numpy as np\ndef show(*values):\n    for v in values: print(np.asarray(v).tolist())\n"
@@ -416,6 +418,7 @@ def test_libraries_answer_as_they_do_in_plain_python(tmp_path: Path, library: st
     assert (ours.stdout, ours.stderr, ours.returncode) == (plain.stdout, plain.stderr, 0)
 
 
+@pytest.mark.slow
 def test_a_cython_function_with_an_ndarray_argument_gets_one(tmp_path: Path) -> None:
     pytest.importorskip("Cython")
     write(
@@ -436,6 +439,7 @@ def test_a_cython_function_with_an_ndarray_argument_gets_one(tmp_path: Path) -> 
     assert (ours.stdout, os.path.basename(ours.stderr)) == ("7.0\n", "")
 
 
+@pytest.mark.slow
 def test_coverage_sees_the_same_lines(tmp_path: Path) -> None:
     pytest.importorskip("coverage")
     script = write(tmp_path, "main.py", LANGUAGE)

@@ -156,6 +156,7 @@ def test_processes_only_with_the_permission() -> None:
 
 
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="processes gain nothing on one core")
+@pytest.mark.slow
 def test_calls_that_hold_the_gil_go_to_processes_where_that_is_allowed() -> None:
     with Executor(2, processes="allowed") as executor:
         for _ in range(2):  # the second time they are there
@@ -284,6 +285,7 @@ def test_idle_threads_end_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="processes gain nothing on one core")
+@pytest.mark.slow
 def test_idle_processes_end_after_a_while_and_come_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shelf, "IDLE_SECONDS", 0.2)
     with Executor(2, processes="allowed") as executor:

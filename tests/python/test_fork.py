@@ -89,6 +89,7 @@ for _ in range(3):
 
 
 @pytest.mark.parametrize("first", ["", "(np.zeros(400_000) + 1).sum()"])
+@pytest.mark.slow
 def test_forks_beside_threads_that_compute_do_not_hang(first: str) -> None:
     """OpenBLAS ends its threads before a fork; where another thread hands them work just then, plain NumPy waits for ever.
     Whatever part of the engine was used first, programs that run can end before the fork takes what they need."""
@@ -115,6 +116,7 @@ os._exit(6)
     assert (done.returncode, done.stderr) == (6, "")
 
 
+@pytest.mark.slow
 def test_forks_beside_a_main_thread_that_runs_recorded_programs_do_not_hang() -> None:
     """The fork holds the GIL and waits for the program that runs; the program asks for Ctrl-C, which wants the GIL."""
     program = """
@@ -137,6 +139,7 @@ while thread.is_alive():
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.slow
 def test_a_program_that_forks_while_a_page_is_kept_does_not_hang(tmp_path: Path) -> None:
     """A worker that ends locks what keeps the groups, and whoever runs a program does; nor may that wait for the GIL to name a line,
     while the fork holds the GIL and waits for the program."""

@@ -88,6 +88,7 @@ print(wait_until_none_is_left())
     ]
 
 
+@pytest.mark.slow
 def test_the_first_result_of_a_large_program_comes_no_later_than_from_a_fork_of_it() -> None:
     lines = told("""
 import mmap, multiprocessing
@@ -231,6 +232,7 @@ print(wait_until_none_is_left())
     assert lines == ["True", "True True", "True server", "[]"]
 
 
+@pytest.mark.slow
 def test_a_server_that_is_killed_while_it_forks_has_the_next_one_asked() -> None:
     lines = told("""
 import threading
@@ -309,6 +311,7 @@ def test_workers_run_under_manycore_run_as_the_program_does(tmp_path: Path) -> N
     assert done.stdout.splitlines() == ["True True server"] * 2
 
 
+@pytest.mark.slow
 def test_descriptors_and_processes_are_as_before() -> None:
     lines = told("""
 import gc

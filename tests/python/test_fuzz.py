@@ -20,6 +20,7 @@ def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, cwd=CHECKOUT, env=environment, check=False)
 
 
+@pytest.mark.slow
 def test_random_programs_agree_with_numpy_after_every_line() -> None:
     result = run("--seed", "1", "--programs", "400", "--seconds", "300")
     assert result.returncode == 0, result.stdout + result.stderr
@@ -38,6 +39,7 @@ def test_random_programs_agree_when_everything_is_recorded_and_cut_small(threads
     assert result.stdout.startswith("150 programs")
 
 
+@pytest.mark.slow
 def test_a_run_that_recorded_nothing_fails() -> None:
     """Nothing differs, but nothing was tried either."""
     result = run("--kind", "accumulating", "--programs", "60", "--seconds", "300", MANYCORE_EAGER="1")

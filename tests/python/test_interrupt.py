@@ -46,6 +46,7 @@ def test_a_signal_stops_a_long_product_in_the_middle() -> None:
     assert mnp.matmul(small, small)[0, 0] == 400
 
 
+@pytest.mark.slow
 def test_an_update_in_place_is_finished_before_the_signal_is_seen() -> None:
     a = mnp.zeros(40_000_000)
     old = signal.signal(signal.SIGALRM, stop)

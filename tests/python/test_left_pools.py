@@ -30,6 +30,7 @@ def leave_a_pool(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ["executor", "coroutine", "parallel"])
 @pytest.mark.parametrize("method", ["fork", "spawn"])
+@pytest.mark.slow
 def test_it_ends(method: str, kind: str) -> None:
     process = multiprocessing.get_context(method).Process(target=leave_a_pool, args=(kind,))
     process.start()

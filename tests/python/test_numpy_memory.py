@@ -114,6 +114,7 @@ def test_an_array_of_numpy_is_charged_while_it_lives_and_given_back_after(name: 
     assert abs(in_use() - before) <= 512 << 10
 
 
+@pytest.mark.slow
 def test_a_loop_of_fallbacks_keeps_nothing_and_faults_in_no_new_pages() -> None:
     a = numpy.random.default_rng(1).random(1_000_000)
     for _ in range(3):
@@ -166,6 +167,7 @@ def test_zeros_of_numpy_are_zero_in_used_memory_and_cost_nothing_when_large() ->
     assert time.perf_counter() - begin < 0.05
 
 
+@pytest.mark.slow
 def test_arrays_from_before_the_import_die_normally() -> None:
     code = """
 import numpy as np
@@ -197,6 +199,7 @@ def test_tracemalloc_sees_the_memory_of_numpy_as_before() -> None:
         tracemalloc.stop()
 
 
+@pytest.mark.slow
 def test_a_fork_in_the_middle_of_it_uses_and_frees_the_memory() -> None:
     code = """
 import os, threading, numpy as np, manycore.numpy

@@ -191,6 +191,7 @@ def kill_at_random(kills: int, retries: int, seed: int) -> None:
 
 
 @pytest.mark.parametrize("retries", [0, 3])
+@pytest.mark.slow
 def test_kills_at_random_moments_lose_nothing_and_leave_nothing(retries: int) -> None:
     open_what_stays_open()
     kill_at_random(60, retries, seed=retries)
@@ -219,6 +220,7 @@ def test_a_death_is_noticed_at_once() -> None:
     assert concurrent.futures.process.BrokenProcessPool in WorkerDied.__mro__
 
 
+@pytest.mark.slow
 def test_a_worker_without_memory_fails_its_call_and_goes_on() -> None:
     """No memory for an argument, for what the call itself asks for, or for its result."""
     large = bytes(400 << 20)
@@ -279,6 +281,7 @@ def test_a_worker_that_the_system_kills_for_memory_is_one_that_died() -> None:
     assert descriptors() <= before
 
 
+@pytest.mark.slow
 def test_a_spawned_worker_has_not_the_peak_of_the_program_that_spawned_it() -> None:
     program = """
 import multiprocessing, os, process_tasks as tasks

@@ -82,6 +82,7 @@ IN_PLACE = (
 @pytest.mark.parametrize(
     ("body", "check"), [REDUCTION, ALONG_AXIS, CHAIN, IN_PLACE], ids=["reduction", "along an axis", "chain", "in place"]
 )
+@pytest.mark.slow
 def test_an_exception_in_the_middle_leaves_inputs_whole_and_no_memory_behind(tmp_path: Path, body: str, check: str) -> None:
     out, err, code, peak = run_measured(tmp_path, INTERRUPTED.format(body=body, check=check))
     assert (out, err, code) == ("5\n", "", 0)

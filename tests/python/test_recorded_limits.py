@@ -146,6 +146,7 @@ class Stop(Exception):
     pass
 
 
+@pytest.mark.slow
 def test_a_signal_in_the_middle_loses_nothing() -> None:
     def stop(*_: Any) -> None:
         raise Stop

@@ -47,6 +47,7 @@ def test_user_code_gets_our_executor_however_it_asks(tmp_path: Path, text: str, 
     ["from joblib import Parallel", "import joblib; Parallel = joblib.Parallel", "from joblib.parallel import Parallel"]
     + ["import joblib.parallel; Parallel = joblib.parallel.Parallel", "from joblib import *"],
 )
+@pytest.mark.slow
 def test_user_code_gets_our_parallel(tmp_path: Path, text: str) -> None:
     pytest.importorskip("joblib")
     program = "import os\nfrom joblib import delayed\ncalls = [delayed(os.getppid)() for _ in range(4)]\n"
@@ -56,6 +57,7 @@ def test_user_code_gets_our_parallel(tmp_path: Path, text: str) -> None:
     assert ours(["--executors=0", script], tmp_path) == ["joblib.parallel LokyBackend True"]
 
 
+@pytest.mark.slow
 def test_libraries_keep_joblibs_parallel(tmp_path: Path) -> None:
     pytest.importorskip("sklearn")
     text = "import joblib, sklearn.utils.parallel as p\nprint(joblib.Parallel in p.Parallel.__mro__, p.Parallel.__mro__[1].__module__)\n"

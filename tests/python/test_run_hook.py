@@ -210,6 +210,7 @@ def test_children_of_multiprocessing_run_under_the_hook(tmp_path: Path, method: 
     assert ours([write(tmp_path, "main.py", CHILD), method], tmp_path) == ["[(True, True, 0.5)]", "0"]
 
 
+@pytest.mark.slow
 def test_pytest_keeps_its_assertion_rewriting(tmp_path: Path) -> None:
     write(
         tmp_path,
@@ -293,6 +294,7 @@ def test_coverage_pdb_and_tracing_see_the_users_lines(tmp_path: Path) -> None:
     assert run_ours.stdout == plain.stdout
 
 
+@pytest.mark.slow
 def test_the_report_of_children_does_not_replace_the_parents(tmp_path: Path) -> None:
     script = write(tmp_path, "main.py", CHILD)
     ours(["--report=report.json", script, "spawn"], tmp_path)

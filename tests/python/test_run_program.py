@@ -249,6 +249,7 @@ def test_options_end_at_two_dashes_and_an_empty_value_is_refused(tmp_path: Path)
 
 
 @pytest.mark.parametrize("name", ["random", "json", "difflib", "subprocess", "numbers"])
+@pytest.mark.slow
 def test_a_file_named_as_a_module_is_found_before_it_as_in_plain_python(tmp_path: Path, name: str) -> None:
     write(tmp_path, f"folder/{name}.py", "print('mine', __name__)\n")
     script = write(tmp_path, "folder/use.py", f"import os, {name}\nprint(os.path.basename({name}.__file__), dir({name}))\n")

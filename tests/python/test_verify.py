@@ -117,6 +117,7 @@ def test_both_runs_start_without_the_folders_and_links_of_the_other(tmp_path: Pa
     assert (tmp_path / "moved").readlink() == Path("b")
 
 
+@pytest.mark.slow
 def test_the_command_prints_times_and_fails_on_a_difference(tmp_path: Path) -> None:
     write(tmp_path, "same.py", "print(1)")
     write(tmp_path, "other.py", CHEAT + "print(ours)")
@@ -131,6 +132,7 @@ def test_the_command_prints_times_and_fails_on_a_difference(tmp_path: Path) -> N
     assert module.returncode == 0 and "rtol=0.5" in module.stdout
 
 
+@pytest.mark.slow
 def test_the_peak_of_memory_is_each_process_own(tmp_path: Path) -> None:
     """Of a chain NumPy holds an intermediate result besides the input and the result; fused it is never there."""
     script = write(tmp_path, "chain.py", "import numpy as np\na = np.full(8_000_000, 0.5)\nb = np.sqrt(np.sin(a))\nprint(b[7])\n")

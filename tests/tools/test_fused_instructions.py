@@ -52,6 +52,7 @@ def meant(source: str, function: str) -> bool:
     return any(source == file and re.search(pattern, function) for file, pattern in MEANT)
 
 
+@pytest.mark.slow
 def test_only_what_is_meant_to_be_fused_is() -> None:
     if platform.machine() != "x86_64":
         pytest.skip("reads x86-64 instructions")
