@@ -54,10 +54,10 @@ def server_module() -> Any:
     return server_context
 
 
-def _start_server() -> None:
-    with contextlib.suppress(OSError):  # the first map tries again
+def start_server() -> None:
+    """The fork server and the program's own part of the first call, while the program goes on."""
+    with contextlib.suppress(OSError):  # the first call tries again
         server_module().started()
-    # The program's own part of the first call.
     import cloudpickle  # type: ignore[import-untyped]  # noqa: F401
 
     from manycore.futures import process  # noqa: F401
@@ -129,7 +129,7 @@ class Shared:
     def _warm_up(self) -> None:
         try:
             if self.uses_server():
-                _start_server()
+                start_server()
             elif self.start_method() != "fork":
                 self._start_processes()
         finally:

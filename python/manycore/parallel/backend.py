@@ -63,7 +63,6 @@ class ManycoreBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[m
         self._crew: crews.Crew | None = None
         self._threads: ThreadPoolExecutor | None = None
         self._files: FileArrays | None = None
-        self._options: dict[str, Any] = {}
         self._over = threading.Event()
 
     def __getstate__(self) -> dict[str, Any]:
@@ -86,8 +85,9 @@ class ManycoreBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[m
             return 1
         return max(int(cpu_count()) + 1 + n_jobs, 1) if n_jobs < 0 else n_jobs
 
-    def configure(self, n_jobs: int = 1, parallel: Any = None, prefer: str | None = None, require: str | None = None,
-                  **options: Any) -> int:  # fmt: skip
+    def configure(
+        self, n_jobs: int = 1, parallel: Any = None, prefer: str | None = None, require: str | None = None, **options: Any
+    ) -> int:
         n_jobs = self.effective_n_jobs(n_jobs)
         if n_jobs == 1:
             raise FallbackToBackend(SequentialBackend(nesting_level=self.nesting_level))
@@ -95,10 +95,10 @@ class ManycoreBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[m
         if require == "sharedmem" or prefer == "threads":
             self._threads = shelf.take(n_jobs)
         else:
-            self._options = {**self.backend_kwargs, **options}
+            options = {**self.backend_kwargs, **options}
             inner = self.inner_max_num_threads or max(int(cpu_count()) // n_jobs, 1)
-            self._crew = crews.take(n_jobs, inner, self._options.get("idle_worker_timeout") or crews.IDLE_SECONDS)
-            self._files = FileArrays(self._options)
+            self._crew = crews.take(n_jobs, inner, options.get("idle_worker_timeout") or crews.IDLE_SECONDS)
+            self._files = FileArrays(options)
         return n_jobs
 
     def submit(self, func: Callable[[], Any], callback: Callable[[Future[Any]], None] | None = None) -> Future[Any]:

@@ -6,12 +6,12 @@ would be held for ever in a child. Where there is no fork server, as in a worker
 
 from __future__ import annotations
 
-import contextlib
 import os
 import threading
 import time
 
 from manycore.futures import server_context
+from manycore.futures.automatic import start_server
 from manycore.futures.keeper import keeper
 from manycore.futures.process import ProcessPoolExecutor
 from manycore.futures.server_keeper import server
@@ -42,12 +42,7 @@ def prepare() -> None:
     if server_context.usable():
         for module in ("joblib", "threadpoolctl", __name__):
             server.want(module)
-        threading.Thread(target=_start_server, name="manycore-fork-server", daemon=True).start()
-
-
-def _start_server() -> None:
-    with contextlib.suppress(OSError):  # the first call tries again
-        server.start()
+        threading.Thread(target=start_server, name="manycore-fork-server", daemon=True).start()
 
 
 _lock = threading.Lock()

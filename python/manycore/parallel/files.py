@@ -85,7 +85,7 @@ def _dumped(batch: Any, files: FileArrays, buffers: list[pickle.PickleBuffer]) -
                 if files.written_by_all and entry.nbytes >= files.smallest and not entry.dtype.hasobject:
                     entry = numpy.ascontiguousarray(entry) if not entry.flags.forc else entry
                     order = "C" if entry.flags.c_contiguous else "F"
-                    return open_shared, (files.name_of(entry), entry.dtype, "r+", 0, entry.shape, order)
+                    return numpy.memmap, (files.name_of(entry), entry.dtype, "r+", 0, entry.shape, order)
             return super().reducer_override(entry)
 
     file = io.BytesIO()
@@ -127,12 +127,6 @@ def open_view(name: str, dtype: Any, mode: str, span: tuple[int, int, int], shap
     view.filename, view.offset, view.mode = data.filename, offset + first, mode
     view.flags.writeable = writeable and mode != "r"
     return view
-
-
-def open_shared(name: str, dtype: Any, mode: str, offset: int, shape: Any, order: Any) -> Any:
-    import numpy
-
-    return numpy.memmap(name, dtype, mode, offset, shape, order)  # type: ignore[call-overload]
 
 
 def _has_memmap(batch: Any) -> bool:
