@@ -13,6 +13,8 @@ import pytest
 from recorded import run_child
 from test_run_program import run, write
 
+pytestmark = pytest.mark.slow  # a program for each case
+
 # What the programs below share: the first process of an executor, how it comes to be, and who descends from the program.
 BEGIN = """
 import os, signal, sys, time

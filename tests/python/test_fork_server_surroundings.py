@@ -12,6 +12,8 @@ import pytest
 from test_fork_server import BEGIN, told
 from test_run_program import write
 
+pytestmark = pytest.mark.slow  # a program for each case
+
 
 def test_functions_that_workers_would_not_find_or_whose_results_are_kept_have_the_program_forked(tmp_path: Path) -> None:
     write(tmp_path, "file.py", "def of_a_file():\n    return 7\n")

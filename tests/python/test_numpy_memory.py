@@ -19,6 +19,8 @@ import pytest
 from manycore import _core
 from numpy._core._exceptions import _ArrayMemoryError
 
+pytestmark = pytest.mark.slow  # a program for each case
+
 WORDS = 'account "arrays" holds '
 ADVICE = "work in pieces, or raise --memory-limit"
 

@@ -151,6 +151,7 @@ def test_libraries_share_the_cores_with_the_other_workers() -> None:
         assert set(joblib.Parallel()(delayed(tasks.variable)("OMP_NUM_THREADS") for _ in range(4))) == {"1"}
 
 
+@pytest.mark.slow
 def test_scikit_learn_uses_it() -> None:
     sklearn_data = pytest.importorskip("sklearn.datasets")
     from sklearn.ensemble import RandomForestClassifier

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from test_run_program import assert_same, run, write
 
+pytestmark = pytest.mark.slow  # a program for each case
+
 PROGRAMS = {
     "errors of nditer, and what its class says": """
         import copy, traceback

@@ -16,6 +16,8 @@ import process_tasks as tasks
 import pytest
 from manycore.futures.process import ProcessPoolExecutor, WorkerDied
 
+pytestmark = pytest.mark.slow  # a program for each case
+
 HERE = Path(__file__).resolve().parent
 STARTS = ["fork", "spawn", "forkserver"]
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow  # a program for each case
+
 PROGRAM = """
 import multiprocessing, os
 from manycore.futures import ProcessPoolExecutor

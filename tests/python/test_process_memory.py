@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.slow  # a program for each case
+
 LIMIT = "30M"
 HEAD = """
 import asyncio, json, os, resource, signal, sys, threading, time

@@ -24,7 +24,7 @@ from manycore.futures.process import ProcessPoolExecutor
 STARTS = ("fork", "spawn", "forkserver")
 
 
-@pytest.fixture(scope="module", params=STARTS)
+@pytest.fixture(scope="module", params=["fork", *(pytest.param(start, marks=pytest.mark.slow) for start in STARTS[1:])])
 def pool(request: pytest.FixtureRequest) -> Any:
     with ProcessPoolExecutor(2, multiprocessing.get_context(request.param)) as executor:
         yield executor

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from manycore.run import measured
 
+pytestmark = pytest.mark.slow  # a program for each case
+
 MB = 1_000_000
 BARE = 130 * MB  # what Python, NumPy and the engine hold before the first array, with room to spare
 

@@ -16,6 +16,8 @@ import pytest
 
 from tests.python.recorded import EXPECTED, pending, run_child
 
+pytestmark = pytest.mark.slow  # a program for each case
+
 # ---- memory
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow  # a program for each case
+
 PRELUDE = "import numpy as np, sys, warnings\na = np.arange(50000.0)\n"
 
 PROGRAMS = {

@@ -205,6 +205,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 def test_children_of_multiprocessing_run_under_the_hook(tmp_path: Path, method: str) -> None:
     assert ours([write(tmp_path, "main.py", CHILD), method], tmp_path) == ["[(True, True, 0.5)]", "0"]
@@ -261,6 +262,7 @@ def test_doctest_and_unittest_run_as_user_code(tmp_path: Path) -> None:
     assert done.returncode == 0 and "Ran 1 test" in done.stderr
 
 
+@pytest.mark.slow
 def test_coverage_pdb_and_tracing_see_the_users_lines(tmp_path: Path) -> None:
     script = write(
         tmp_path,

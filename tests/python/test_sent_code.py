@@ -11,6 +11,8 @@ import pytest
 from test_run_hook import ours
 from test_run_program import run, write
 
+pytestmark = pytest.mark.slow  # a program for each case
+
 
 def test_code_sent_by_cloudpickle_runs_in_a_plain_process(tmp_path: Path) -> None:
     pytest.importorskip("joblib")

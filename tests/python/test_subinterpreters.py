@@ -13,6 +13,8 @@ from manycore.futures.choice import Explanation, Measured
 
 from tests.python.recorded import run_child
 
+pytestmark = pytest.mark.slow  # a program for each case
+
 # Python 3.13 has another module than the earlier ones, and answers an exception where those raise it.
 IN_ANOTHER = """
 import sys

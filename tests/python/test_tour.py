@@ -13,7 +13,7 @@ from manycore.run.compare import script_tolerance
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 SCRIPTS = sorted(EXAMPLES.glob("*.py"))
 # Three stand for all in the fast run.
-FAST = {"async_service", "game_of_life", "heat"}
+FAST = {"async_service", "heat"}
 WITHOUT_ARRAYS = {"async_service"}
 
 

@@ -48,6 +48,7 @@ def test_equal_runs_are_equal_and_leave_the_plain_runs_files(tmp_path: Path) -> 
     assert format_result(result).startswith("equal: stdout, exit code 3 and log.txt, out/a.npy")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "difference"),
     [
