@@ -8,6 +8,7 @@ the program's to ask, and the end of the server is nothing to workers.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import errno
 import gc
@@ -212,6 +213,9 @@ def _work(descriptors: list[int]) -> NoReturn:
     global serving
     serving = False
     code = 1
+    if sys.version_info >= (3, 13):  # before, `_bootstrap` ends what multiprocessing has open
+        atexit._clear()
+        atexit.register(util._exit_function)  # type: ignore[attr-defined]
     try:
         order, program, folder, *rest = descriptors
         inherited[:] = rest[3:]
@@ -244,4 +248,6 @@ def _work(descriptors: list[int]) -> NoReturn:
         with contextlib.suppress(Exception):
             sys.stderr.flush()
     finally:
+        if sys.version_info >= (3, 13):
+            atexit._run_exitfuncs()
         os._exit(code)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-import sys
+import threading
 from collections.abc import Callable
 from multiprocessing import reduction
 from typing import Any
@@ -50,10 +50,17 @@ def main(
             LOGGER.critical("Exception in initializer:", exc_info=True)
             # Without a word to the pool, which takes that for what it is.
             return
-    _tasks.run_worker(memory, slot, blocks, results)
-    # multiprocessing waits for the children of a process that ends, and pools of its own that calls left open have some.
-    if (pools := sys.modules.get("manycore.futures.process")) is not None:
-        pools.shut_down_all()
+    try:
+        _tasks.run_worker(memory, slot, blocks, results)
+    finally:
+        _end_as_programs_do()
+
+
+def _end_as_programs_do() -> None:
+    """Ends pools that calls have left open, ours and others', before multiprocessing waits for their processes."""
+    functions: list[Callable[[], object]] = threading._threading_atexits  # type: ignore[attr-defined]
+    while functions:
+        functions.pop()()
 
 
 def above_standard(descriptor: int) -> int:
