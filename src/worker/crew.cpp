@@ -150,6 +150,11 @@ void Crew::end_worker(int slot, uint64_t incarnation) {
   if (there && !worker.ended.load(std::memory_order_acquire)) kill(worker.process, SIGKILL);
 }
 
+void Crew::stop_retrying() {
+  const std::lock_guard lock(mutex_);
+  retries_over_ = true;
+}
+
 void Crew::dismiss_all() {
   const std::lock_guard lock(mutex_);
   for (Worker& worker : workers_) {

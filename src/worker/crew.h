@@ -46,7 +46,8 @@ class MANYCORE_API Crew final : public EndListener, public std::enable_shared_fr
   int live_workers();
   bool has_free_slot();
   void end_worker(int slot, uint64_t incarnation);
-  void dismiss_all();  // each leaves when it has done what it has; nothing more is sent
+  void stop_retrying();  // a call that a worker dies with is over from now on, however often it might run again
+  void dismiss_all();    // each leaves when it has done what it has; nothing more is sent
 
   // Calls.
   std::shared_ptr<Function> define(std::string definition);
@@ -180,6 +181,7 @@ class MANYCORE_API Crew final : public EndListener, public std::enable_shared_fr
   std::atomic<bool> poked_{false};
   std::atomic<bool> woke_worker_{false};
   bool ordered_ = false;  // some call had a priority or a deadline
+  bool retries_over_ = false;
   int64_t calls_per_worker_ = 0;
   int64_t outstanding_ = 0;
   uint64_t next_ticket_ = 1;

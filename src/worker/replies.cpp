@@ -145,7 +145,7 @@ void Crew::settle_death(Worker& worker) {
   for (auto call = worker.in_ring.rbegin(); call != worker.in_ring.rend(); ++call) {
     if (*call == nullptr) continue;
     const bool had_begun = !worker.requests.withdraw((*call)->position);
-    if (!had_begun || (!(*call)->told_to_stop && (*call)->retries-- > 0)) {
+    if (!had_begun || (!retries_over_ && !(*call)->told_to_stop && (*call)->retries-- > 0)) {
       departure.retried += had_begun;
       if (had_begun) (*call)->deadline = 0;  // it did begin in time
       return_call(std::move(*call));

@@ -322,3 +322,8 @@ def kept_mappings() -> int:
     """Of blocks of the pool's, by this worker."""
     with open("/proc/self/maps") as maps:
         return sum("manycore-blocks" in line and " rw-p " in line for line in maps)
+
+
+def nap_and_double(x: int) -> int:
+    time.sleep(0.002)
+    return 2 * x

@@ -48,7 +48,7 @@ bool tell_waiters(PyObject* future, PyObject* method) {
   return true;
 }
 
-// In order; an Exception is logged, anything else ends it and is the caller's.
+// In order; an Exception is logged, anything else ends it and is the caller's, but on a thread that serves others: there all run.
 int run_callbacks(PyObject* future) {
   const Reference callbacks = Reference::to(fields_of(future).callbacks);
   if (!callbacks || !PyList_Check(callbacks.get())) return 0;
@@ -56,7 +56,7 @@ int run_callbacks(PyObject* future) {
   for (Py_ssize_t i = 0; i < PyList_GET_SIZE(callbacks.get()); ++i) {
     const Reference callback = Reference::to(PyList_GET_ITEM(callbacks.get(), i));
     if (Reference(PyObject_CallOneArg(callback.get(), future))) continue;
-    if (!PyErr_ExceptionMatches(PyExc_Exception)) return -1;
+    if (!PyErr_ExceptionMatches(PyExc_Exception) && !serves_others()) return -1;
     log_failed_callback(future, take_raised().get());
   }
   return 0;

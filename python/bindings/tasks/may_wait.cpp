@@ -43,6 +43,8 @@ int64_t patience() {
   return serves ? kMoment : INT64_MAX;
 }
 
+bool serves_others() { return serves; }
+
 bool may_wait() { return patience() == INT64_MAX; }
 
 int add_may_wait(PyObject* module) { return PyModule_AddFunctions(module, functions); }

@@ -23,6 +23,9 @@ bool may_wait();
 // just used.
 int64_t patience();
 
+// Does this thread serve pools?
+bool serves_others();
+
 int add_may_wait(PyObject* module);
 
 }  // namespace manycore::python::tasks

@@ -11,6 +11,7 @@ int add_map_type(PyObject* module);
 int add_chunk_type(PyObject* module);
 int add_thread_pool_type(PyObject* module);
 int add_block_type(PyObject* module);
+int add_process_core(PyObject* module);
 int add_process_pool(PyObject* module);
 int add_process_worker(PyObject* module);
 int add_task_report(PyObject* module);

@@ -66,7 +66,7 @@ int ProcessCore::cancel_waiting() {
     fields_of(future.get()).source = nullptr;
     if (cancel(future.get()) < 0 ||
         (fields_of(future.get()).state == FutureState::kCancelled && set_running_or_notify_cancel(future.get()) < 0))
-      PyErr_WriteUnraisable(future.get());
+      log_failed_callback(future.get(), take_raised().get());
   }
   completions_.fetch_add(1, std::memory_order_seq_cst);
   crew->wake_leader();
@@ -78,7 +78,8 @@ int ProcessCore::fail_waiting(PyObject* exception) {
     auto* owner = static_cast<TaskOwner*>(call->owner);
     const Reference future = Reference::to(owner->future);
     free_owner(owner);
-    if (!is_done(fields_of(future.get())) && set_exception(future.get(), exception) < 0) PyErr_WriteUnraisable(future.get());
+    if (!is_done(fields_of(future.get())) && set_exception(future.get(), exception) < 0)
+      log_failed_callback(future.get(), take_raised().get());
   }
   completions_.fetch_add(1, std::memory_order_seq_cst);
   crew->wake_leader();

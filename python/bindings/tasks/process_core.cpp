@@ -283,7 +283,7 @@ void ProcessCore::complete(worker::Finished& finished, bool may_call, bool feeds
     const int set = stopped  ? set_cancelled(future.get())
                     : failed ? set_exception(future.get(), outcome.get())
                              : set_result(future.get(), outcome.get());
-    if (set < 0) PyErr_WriteUnraisable(future.get());
+    if (set < 0) log_failed_callback(future.get(), take_raised().get());
   }
   completions_.fetch_add(1, std::memory_order_seq_cst);
   crew->wake_leader();

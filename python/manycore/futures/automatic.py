@@ -308,7 +308,7 @@ class Executor(concurrent.futures.ThreadPoolExecutor):
         Where calls go to processes, an argument or result that cannot be pickled raises at its place, as with
         `ProcessPoolExecutor`. With ``buffersize``, which takes arguments as results are read, calls run on threads.
         ``timeout`` counts from here, in seconds; ``chunksize`` has no effect. ``progress``: True for a line on the terminal,
-        "tqdm", or a function that is called with a `Progress` now and then.
+        "tqdm", or a function that is called with a `manycore.futures.progress.State` now and then.
         """
         if self._is_shut_down:
             raise RuntimeError(_REFUSAL)
@@ -329,13 +329,13 @@ class Executor(concurrent.futures.ThreadPoolExecutor):
     ) -> Iterator[Any]:
         results = self._shared.threads()._map_with(None, fn, iterables, timeout, size)
         name = getattr(fn, "__qualname__", None) or repr(fn)
-        self._last, self._explanation = None, Explanation(name, -1, "threads", "buffersize takes arguments as results are read")
+        self._last, self._explanation = None, Explanation(name, None, "threads", "buffersize takes arguments as results are read")
         return with_progress(results, None, None, progress)
 
     def explain(self) -> Explanation:
         """What was chosen for the last map, so far, and why. ``print(executor.explain())`` shows it."""
         if self._last is not None:
-            return self._last.explanation
+            return self._last.so_far()
         if self._explanation is not None:
             return self._explanation
         return Explanation("submit", 0, "threads", "there was no map to choose for; what is submitted runs on threads")

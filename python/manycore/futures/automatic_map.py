@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from manycore import _tasks
-from manycore.futures.choice import SOME_MAY_WAIT, Explanation, Measured, choose, permission_gain
+from manycore.futures.choice import SOME_MAY_WAIT, Explanation, Measured, calls, choose, permission_gain
 from manycore.futures.keeper import SHORTEST
 from manycore.futures.thread_clock import ThreadClock
 
@@ -31,6 +31,7 @@ class AutomaticMap:
     ) -> None:
         self.shared = shared
         self.fn = fn
+        self.name = getattr(fn, "__qualname__", None) or repr(fn)
         self.tuples = tuples
         self.counted = counted
         self.count = len(items)
@@ -40,14 +41,13 @@ class AutomaticMap:
         self.rest: Iterator[Any] | None = None
         self.chunks: ChunkedMap | None = None
         self.sample = items[-1:] if shared.may_use_processes else []
-        self.explanation = self.explain("inline", "all calls are done, or none was timed yet")
+        self.explanation = self.explain("inline", "no call has been timed yet")
         self.pause = _WATCH[0]
         self.head = shared.threads()._map_row(fn, items, tuples, timeout)
         self.begin_measuring()
 
     def explain(self, where: str, reason: str, seen: Measured | None = None, permission: str = "") -> Explanation:
-        name = getattr(self.fn, "__qualname__", None) or repr(self.fn)
-        return Explanation(name, self.count, where, reason, seen, permission)
+        return Explanation(self.name, self.count, where, reason, seen, permission)
 
     def begin_measuring(self) -> None:
         self.clock: ThreadClock | None = None
@@ -56,16 +56,34 @@ class AutomaticMap:
     # The keeper's rounds.
 
     def __call__(self, late: float) -> float | None:
-        over, _, begun, items, abandoned, thread = self.head._counts()
-        if abandoned or begun >= items:
-            self.finish_inline(over)
-            return None
-        return self.watch(over) if self.watching else self.measure(late, over, begun, items - begun, thread)
+        try:
+            over, _, begun, items, abandoned, thread = self.head._counts()
+            if abandoned or begun >= items:
+                self.explanation = self.so_far()
+                self.settle()
+                return None
+            return self.watch(over) if self.watching else self.measure(late, over, begun, items - begun, thread)
+        except BaseException:  # such as of a function's __repr__: the row goes on as it is
+            self.settle()
+            raise
 
-    def finish_inline(self, over: int) -> None:
-        if self.explanation.measured is None:
-            self.explanation = self.explain("inline", f"all {over} calls had begun before there was anything to choose")
-        self.settle()
+    def so_far(self) -> Explanation:
+        """As the explanation, with what has happened since where none of the calls was timed."""
+        explanation = self.explanation
+        if explanation.measured is not None or self.rest is not None:
+            return explanation
+        over, _, begun, items, abandoned, _ = self.head._counts()
+        if items == 0 and self.count == 0:
+            reason = "there was nothing to call"
+        elif abandoned and over < self.count:
+            reason = f"nobody asked for more results after {calls(over)}, before any was timed"
+        elif over >= self.count:
+            reason = "they were over before any was timed"
+        elif begun >= self.count:
+            reason = "all had begun before any was timed"
+        else:
+            return explanation
+        return self.explain("inline", reason)
 
     def settle(self) -> None:
         self.sample = []
@@ -132,17 +150,17 @@ class AutomaticMap:
         _tasks.leave_out_of_report()  # nothing that the program submitted
         try:
             weighed = self.weigh(seen)
-        except Exception as error:
-            weighed = None
-            reason = f"calls hold the GIL, but cannot be pickled: {error}"
-        if weighed is not None:
-            where, reason = choose(weighed, True)
-            if where == "processes" and self.send_rest(weighed, reason):
-                return
-            seen = weighed
-        where, other_reason = choose(seen, False)
+        except BaseException as error:  # such as a SystemExit of the user's __reduce__
+            self.head._widen()
+            self.stay("threads", f"calls hold the GIL, but cannot be pickled: {error}", seen)
+            return
+        where, reason = choose(weighed, True)
+        if where == "processes":
+            self.send_rest(weighed, reason)
+            return
+        where, reason = choose(weighed, False)
         self.head._widen()
-        self.stay(where, reason if weighed is None else other_reason, seen)
+        self.stay(where, reason, weighed)
 
     def weigh(self, seen: Measured) -> Measured:
         sample = self.sample[0] if self.sample else None
@@ -157,23 +175,28 @@ class AutomaticMap:
 
         return replace(seen, pickled_bytes=size, pickle_seconds=seconds, left=self.count - self.head._counts()[2])
 
-    def send_rest(self, seen: Measured, reason: str) -> bool:
+    def send_rest(self, seen: Measured, reason: str) -> None:
         # Who reads the results comes to the end of the head only now, and waits for the lock.
         with self.lock:
             rest = self.head._take_rest()
             try:
                 self.chunks = self.shared.start_in_processes(self.fn, rest, self.tuples, self.deadline, self.counted)
                 self.rest = _tasks.ChunkResults(self.chunks.take, self.chunks.stop)
-            except OSError as error:
-                left = None if self.deadline is None else self.deadline - time.monotonic()
-                row = self.shared.threads()._map_row(self.fn, rest, self.tuples, left)
-                row._widen()
-                self.rest = row
-                self.stay("threads", f"calls hold the GIL, but no worker process can be started: {error}", seen)
-                return True
+            except BaseException as error:
+                self.rest = self.row_of(rest)
+                self.stay("threads", f"calls hold the GIL, but no worker process can be had: {error}", seen)
+                return
         self.explanation = self.explain("processes", reason, seen)
         self.settle()
-        return True
+
+    def row_of(self, rest: list[Any]) -> Iterator[Any]:
+        left = None if self.deadline is None else self.deadline - time.monotonic()
+        try:
+            row = self.shared.threads()._map_row(self.fn, rest, self.tuples, left)
+            row._widen()
+            return row
+        except BaseException as error:  # shut down meanwhile: who reads the results learns that they end too early
+            return _raising(error)
 
     # The results.
 
@@ -207,7 +230,12 @@ class AutomaticMap:
         if chunks is not None:
             more = chunks.counts()
             return over + more[0], failed + more[1]
-        if self.rest is not None:
-            row = self.rest._counts()  # type: ignore[attr-defined]
+        if isinstance(self.rest, _tasks.MapResults):
+            row = self.rest._counts()
             return over + row[0], failed + row[1]
         return over, failed
+
+
+def _raising(error: BaseException) -> Iterator[Any]:
+    raise error
+    yield

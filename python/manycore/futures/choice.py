@@ -56,17 +56,18 @@ class Explanation:
     """What `Executor` chose for a map, and why. `str()` is the text; the fields are what it is made of."""
 
     function: str
-    items: int
+    items: int | None  # None: nobody knows, since they are taken as results are read
     where: str  # "inline", "threads" or "processes"
     reason: str
     measured: Measured | None = None
     permission: str = ""  # what processes="allowed" would gain
 
     def __str__(self) -> str:
-        text = f"{self.function} over {_count(self.items, 'item')}: {self.where}, since {self.reason}"
+        over = "items taken one by one" if self.items is None else _count(self.items, "item")
+        text = f"{self.function} over {over}: {self.where}, since {self.reason}"
         seen = self.measured
         if seen is not None:
-            timed = f"{_count(seen.calls, 'call')} timed: {duration(seen.call_seconds)} each"
+            timed = f"{calls(seen.calls)} timed: {duration(seen.call_seconds)} each"
             if seen.calls == 0:
                 timed = f"the first call ran for {duration(seen.seconds)} so far"
             text += (
@@ -121,6 +122,10 @@ def duration(seconds: float) -> str:
         if seconds * factor < 999.5:
             return f"{seconds * factor:.3g} {unit}"
     return f"{seconds:.3g} s"
+
+
+def calls(number: int) -> str:
+    return _count(number, "call")
 
 
 def _count(number: int, what: str) -> str:

@@ -76,7 +76,7 @@ class Keeper:
     def _round(self, ward: Ward, late: float) -> float | None:
         try:
             return ward(late)
-        except Exception:
+        except BaseException:  # one that ended this thread would end all others' rounds
             if sys.stderr is not None:
                 traceback.print_exc()
             return None

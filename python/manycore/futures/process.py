@@ -6,198 +6,33 @@ import multiprocessing
 import os
 import threading
 import time
-import warnings
 import weakref
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor as _Standard
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import util
 from multiprocessing.context import BaseContext
 from typing import Any
 
 from manycore import _tasks
-from manycore.futures.main_names import MainNames, without_a_file_that_is_none
 from manycore.futures.options import ProcessPoolOptions, check_buffersize, described
-from manycore.futures.process_errors import NOT_USABLE, TERMINATED, WorkerDied, broken_error, death_error
+from manycore.futures.process_errors import WorkerDied
 from manycore.futures.process_map import ChunkedMap, buffered
 from manycore.futures.progress import Progress, with_progress
-from manycore.futures.worker_main import Descriptor, main, parent_descriptor
+from manycore.futures.team import SHUT_DOWN, Team, leave_to_parent
 
 __all__ = ["BrokenProcessPool", "ProcessPoolExecutor", "WorkerDied"]
-
-# A worker that ends so often before it is ready will not become ready.
-_MOST_FAILED_STARTS = 10
-
-
-class _Team:
-    """The worker processes of one pool. Shared by the executor and the background thread, and knows neither."""
-
-    def __init__(
-        self,
-        slots: int,
-        context: BaseContext,
-        initializer: Callable[..., object] | None,
-        initargs: tuple[Any, ...],
-        breaks: bool,
-    ) -> None:
-        self.context = context
-        self.forks = context.get_start_method() == "fork"
-        self.slots = slots
-        self.initializer = initializer
-        self.initargs = initargs
-        self.breaks = breaks
-        self.processes: dict[int, Any] = {}
-        self.thread: threading.Thread | None = None
-        self.broken: str | bool = False
-        self.failed_starts = 0
-        self.lock = threading.RLock()
-        self.one_by_one = False  # forks too: the first result comes sooner
-        self.foreign = False  # another process's, which has forked this one
-        self.maps: set[ChunkedMap] = set()  # that have items left to send
-        self.core = _tasks.ProcessCore(slots, self.start_missing, broken_error if breaks else death_error)
-        self.main_names = MainNames(context.get_start_method())
-        self.core.set_main_by_value(self.main_names.by_value)
-        if breaks:
-            self.core.set_breaking(BrokenProcessPool(NOT_USABLE))
-
-    def start_missing(self) -> None:
-        """A call found nobody idle. Forks come all at once, before the pool has a thread, the others one by one."""
-        with self.lock:
-            if self.broken:
-                return
-            wanted = self.slots if self.forks and self.thread is None and not self.one_by_one else 1
-            for _ in range(wanted):
-                if not self.start_one():
-                    break
-            if self.thread is None:
-                self.thread = threading.Thread(target=_serve, args=(self,), name="ExecutorManagerThread")
-                self.thread.start()
-                _teams.add(self)
-                _end_with_process()
-
-    def start_one(self) -> bool:
-        slot = self.core.prepare()
-        if slot < 0:
-            return False
-        self.main_names.worker_starts()
-        try:
-            memory = (self.core.descriptor, self.core.blocks_descriptor, self.core.results_descriptor(slot))
-            descriptors = tuple(Descriptor(number) for number in (*memory, parent_descriptor()))
-            arguments = (descriptors, slot, self.initializer, self.initargs)
-            process = self.context.Process(target=main, args=arguments)  # type: ignore[attr-defined]
-            with warnings.catch_warnings():
-                # That this process has threads is our doing; none of them holds a lock that the child will want.
-                warnings.filterwarnings("ignore", r"This process .* is multi-threaded", DeprecationWarning)
-                with without_a_file_that_is_none():
-                    process.start()
-        except BaseException:
-            self.core.abandon(slot)
-            raise
-        self.processes[process.pid] = process
-        self.core.joined(slot, process.pid)
-        return True
-
-    def gone(self, pid: int, exit_code: int | None, asked: bool, was_ready: bool, forced: bool) -> None:
-        with self.lock:
-            process = self.processes.pop(pid, None)
-            if process is not None:
-                process.join()
-                if exit_code is None:
-                    exit_code = process.exitcode
-            if forced or (asked and exit_code == 0):
-                self.replace()
-                return
-            self.failed_starts = 0 if was_ready else self.failed_starts + 1
-            hopeless = not was_ready and (exit_code is None or exit_code >= 0 or self.failed_starts > _MOST_FAILED_STARTS)
-            if self.breaks or hopeless:
-                self.break_down(NOT_USABLE)
-            else:
-                self.replace()
-
-    def replace(self) -> None:
-        if not self.broken and self.core.outstanding() > 0 and self.core.live_workers() < self.slots:
-            self.start_one()
-
-    def break_down(self, text: str) -> None:
-        if not self.broken:
-            self.broken = text
-            self.core.refuse(BrokenProcessPool(text))
-        for process in list(self.processes.values()):
-            process.terminate()
-        self.core.fail_waiting(BrokenProcessPool(TERMINATED))
-        self.core.shut_down(BrokenProcessPool(text))
-
-    def shut_down(self, cancel_futures: bool, text: str = "cannot schedule new futures after shutdown") -> None:
-        if self.foreign:
-            return
-        for chunks in list(self.maps):
-            chunks.feed(everything=True)
-        self.core.shut_down(RuntimeError(text))
-        if cancel_futures:
-            self.core.cancel_waiting()
-        if self.thread is None:
-            self.core.detach()
-
-
-def _serve(team: _Team) -> None:
-    _tasks.never_wait_here()
-    while True:
-        events = team.core.serve()
-        if events is None:
-            break
-        for pid, exit_code, asked, was_ready, forced in events:
-            try:
-                team.gone(pid, exit_code, asked, was_ready, forced)
-            except BaseException as error:
-                # No new worker can be started; without any, nobody would ever run what waits.
-                if team.core.live_workers() == 0:
-                    team.break_down(f"no worker process can be started: {error}")
-        for chunks in list(team.maps):
-            chunks.feed()
-    for process in list(team.processes.values()):
-        process.join()
-    team.core.detach()
-
-
-_teams: weakref.WeakSet[_Team] = weakref.WeakSet()
-
-
-_ends_with = 0  # the process that ends its pools
-
-
-def _end_with_process() -> None:
-    """A process of multiprocessing waits for its children before it ends its threads, and so for ever for workers that nobody has
-    told to end."""
-    global _ends_with
-    if _ends_with != os.getpid():
-        _ends_with = os.getpid()
-        util.Finalize(None, shut_down_all, exitpriority=100)
-
-
-def shut_down_all() -> None:
-    """At the interpreter's end; calls that wait are still run."""
-    teams = list(_teams)
-    for team in teams:
-        team.shut_down(False, "cannot schedule new futures after interpreter shutdown")
-    for team in teams:
-        if team.thread is not None:
-            team.thread.join()
-
 
 _pools: weakref.WeakSet[ProcessPoolExecutor] = weakref.WeakSet()
 
 
 def _after_fork_in_child() -> None:
     """Workers and threads are the parent's; a pool that is used here starts its own."""
-    _teams.clear()
+    leave_to_parent()
     for pool in list(_pools):
         pool._leave_to_parent()
 
 
 os.register_at_fork(after_in_child=_after_fork_in_child)
-
-# Before the interpreter's atexit handlers, as the standard's pools.
-threading._register_atexit(shut_down_all)  # type: ignore[attr-defined]
 
 
 class ProcessPoolExecutor(_tasks.ProcessPool, _Standard):
@@ -257,13 +92,13 @@ class ProcessPoolExecutor(_tasks.ProcessPool, _Standard):
         """A team for this process, without workers yet."""
         context = self._mp_context
         assert context is not None
-        self._team = _Team(self._max_workers, context, self._initializer, self._initargs, self._breaks)
+        self._team = Team(self._max_workers, context, self._initializer, self._initargs, self._breaks)
         core = self._team.core
         core.set_retries(self._retries)
         if self._max_tasks_per_child is not None:
             core.limit_calls(self._max_tasks_per_child)
         if self._shutdown_thread:
-            core.refuse(RuntimeError("cannot schedule new futures after shutdown"))
+            core.refuse(RuntimeError(SHUT_DOWN))
         weakref.finalize(self, self._team.shut_down, False).atexit = False
         self._core = core
 
@@ -363,6 +198,8 @@ class ProcessPoolExecutor(_tasks.ProcessPool, _Standard):
     ) -> ChunkedMap:
         if self._core is None:
             self._start_anew()
+        if items:
+            self._core.check_accepts()
         chunks = ChunkedMap(self._core, self._max_workers, fn, items, tuples, size, deadline, options)
         if counted:
             chunks.uncounted = []
@@ -380,21 +217,17 @@ class ProcessPoolExecutor(_tasks.ProcessPool, _Standard):
             self._team.thread.join()
 
     def terminate_workers(self) -> None:
-        """End the worker processes with SIGTERM; calls that are not done fail."""
+        """Send the worker processes SIGTERM and take no more calls, without waiting.
+
+        Calls that run end with their worker, others are cancelled. A worker that ignores the signal goes on with
+        its call, whose future gets the result.
+        """
         self._end_workers("terminate")
 
     def kill_workers(self) -> None:
-        """End the worker processes with SIGKILL; calls that are not done fail."""
+        """As `terminate_workers`, with SIGKILL, which no worker can ignore."""
         self._end_workers("kill")
 
     def _end_workers(self, how: str) -> None:
-        if self._core is None:
-            self._start_anew()
-        processes = list(self._team.processes.values())
-        with self._team.lock:
-            self._team.broken = self._team.broken or NOT_USABLE
-            self._core.refuse(RuntimeError("cannot schedule new futures after shutdown"))
-            self._core.fail_waiting(BrokenProcessPool(TERMINATED))
-        for process in processes:
-            getattr(process, how)()
-        self.shutdown(wait=True)
+        self._shutdown_thread = True
+        self._team.end_workers(how)

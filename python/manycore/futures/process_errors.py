@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 import signal
 from collections.abc import Callable
 from concurrent.futures.process import BrokenProcessPool
 from types import CodeType
 
-__all__ = ["NOT_USABLE", "TERMINATED", "WorkerDied", "broken_error", "death_error"]
+__all__ = ["NOT_USABLE", "TERMINATED", "WorkerDied", "broken_error", "death_error", "ended_error"]
 
 NOT_USABLE = "A child process terminated abruptly, the process pool is not usable anymore"
 TERMINATED = "A process in the process pool was terminated abruptly while the future was running or pending."
 
 
 class WorkerDied(BrokenProcessPool):
-    """The worker process ended while it ran this call. The pool goes on.
+    """The worker process ended while it ran this call. The pool goes on, unless that was `terminate_workers` or `kill_workers`.
 
     `exit_code` is negative for a signal, as in multiprocessing, and None where it is not known; `peak_bytes` is the resident
     memory that the worker had at most, 0 where it is not known (a spawned worker that stayed below the peak of the program that
@@ -56,12 +57,18 @@ def death_error(
     function: Callable[..., object] | str,
     code: CodeType | None,
     instruction: int,
+    others: str = "other calls are not concerned",
 ) -> WorkerDied:
     name = function if isinstance(function, str) else getattr(function, "__qualname__", None) or repr(function)
     where = f", submitted at {code.co_filename}:{_line_of(code, instruction)}" if code is not None else ""
     memory = f" (peak memory {peak_bytes / 2**20:.0f} MiB)" if peak_bytes else ""
-    text = f"{name}: its worker process {pid} {_ending(exit_code)}{memory}{where}; other calls are not concerned"
+    text = f"{name}: its worker process {pid} {_ending(exit_code)}{memory}{where}; {others}"
     return WorkerDied(text, pid, exit_code, peak_bytes, name)
+
+
+def ended_error(how: str) -> Callable[..., WorkerDied]:
+    """As `death_error` where the pool itself ends its workers, by its method of that name."""
+    return functools.partial(death_error, others=f"{how}() ended the pool with all its workers")
 
 
 def broken_error(*_facts: object) -> BrokenProcessPool:

@@ -65,7 +65,13 @@ class ChunkedMap:
         """
         urgent = False
         while not self.feed_while_room(everything, urgent):
-            urgent = not self.core.wait_for_room()
+            try:
+                urgent = not self.core.wait_for_room()
+            except RuntimeError:
+                # No more calls are taken; whoever saw to that may have sent or ended the rest.
+                if not self.items:
+                    return
+                raise
 
     def feed_while_room(self, everything: bool, urgent: bool) -> bool:
         with self.lock:
@@ -149,6 +155,26 @@ class ChunkedMap:
             chunks, self.chunks, self.flying = self.chunks, deque(), []
         for future in chunks:
             future.cancel()
+
+    def cancel_rest(self) -> None:
+        """What has not been sent never will be; who reads so far gets CancelledError."""
+        never: Future[Any] = _tasks.Future()
+        never.cancel()
+        self.end_at(never)
+
+    def end_with(self, error: BaseException) -> None:
+        """What has not been sent never will be; who reads so far gets the error."""
+        failed: Future[Any] = _tasks.Future()
+        failed.set_exception(error)
+        self.end_at(failed)
+
+    def end_at(self, last: Future[Any]) -> None:
+        with self.lock:
+            if self.items:
+                self.chunks.append(last)
+            self.items = []
+            self.sent = 0
+            self.forget()
 
     def take(self) -> tuple[Any, dict[int, BaseException] | None, float] | None:
         """The next chunk's outcome, in order; None after the last."""
