@@ -98,8 +98,10 @@ HWY_INLINE R truncated(A x) {
   } else if constexpr (std::is_same_v<R, uint32_t>) {
     return R(int64_t(x));
   } else if constexpr (std::is_same_v<R, uint64_t>) {
+    // One conversion, of what is in its range: where both sides of a choice are computed, the one not taken would report invalid.
     constexpr A kHalfRange = A(9223372036854775808.0);
-    return x >= kHalfRange ? uint64_t(int64_t(x - kHalfRange)) ^ (uint64_t(1) << 63) : uint64_t(int64_t(x));
+    const bool upper = x >= kHalfRange;
+    return uint64_t(int64_t(x - (upper ? kHalfRange : A(0)))) ^ (uint64_t(upper) << 63);
   } else {
     return R(x);
   }
