@@ -286,6 +286,7 @@ def test_idle_threads_end_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None
 
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="processes gain nothing on one core")
 @pytest.mark.slow
+@pytest.mark.timed
 def test_idle_processes_end_after_a_while_and_come_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shelf, "IDLE_SECONDS", 0.2)
     with Executor(2, processes="allowed") as executor:

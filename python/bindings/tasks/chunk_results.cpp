@@ -70,7 +70,10 @@ int next_chunk(ChunkResults& self) {
   self.running = true;
   const Reference chunk(PyObject_CallNoArgs(self.take));
   self.running = false;
-  if (!chunk) return -1;
+  if (!chunk) {
+    raise_from_results(take_raised().get());
+    return -1;
+  }
   if (chunk.get() == Py_None) return 0;
   return open_chunk(self, chunk.get()) ? 1 : -1;
 }
@@ -79,7 +82,7 @@ PyObject* value_at(ChunkResults& self, Py_ssize_t index) {
   if (self.failures != nullptr) {
     const Reference key(PyLong_FromSsize_t(index));
     PyObject* failure = key ? PyDict_GetItemWithError(self.failures, key.get()) : nullptr;
-    if (failure != nullptr) raise(Reference::to(failure).get());
+    if (failure != nullptr) raise_from_results(Reference::to(failure).get());
     if (PyErr_Occurred() != nullptr) return nullptr;
   }
   if (self.packed != nullptr) return self.packed->at(index).release();

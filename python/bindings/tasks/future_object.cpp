@@ -131,7 +131,11 @@ PyObject* method_add_done_callback(PyObject* self, PyObject* const* args, Py_ssi
 }
 
 PyObject* await_on_loop(PyObject* self) {
+#if PY_VERSION_HEX < 0x030D0000
+  const Reference asyncio(PyImport_ImportModule("manycore.futures.awaiting"));
+#else
   const Reference asyncio(PyImport_ImportModule("asyncio"));
+#endif
   if (!asyncio) return nullptr;
   const Reference wrapped(PyObject_CallMethod(asyncio.get(), "wrap_future", "O", self));
   return wrapped ? PyObject_CallMethod(wrapped.get(), "__await__", nullptr) : nullptr;

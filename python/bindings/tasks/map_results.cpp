@@ -33,7 +33,7 @@ PyObject* give(MapRun& map) {
   if (state == MapItem::State::kCancelled)
     PyErr_SetNone(standard.cancelled_error);
   else
-    raise(value.get());
+    raise_from_results(value.get());
   return nullptr;
 }
 

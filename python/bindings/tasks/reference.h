@@ -55,4 +55,7 @@ inline void raise(PyObject* exception) {
   }
 }
 
+// As a generator raises it: a StopIteration of a call is no end of the results.
+void raise_from_results(PyObject* exception);
+
 }  // namespace manycore::python::tasks

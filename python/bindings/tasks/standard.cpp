@@ -37,4 +37,12 @@ int load_standard() {
   return whole ? 0 : -1;
 }
 
+void raise_from_results(PyObject* exception) {
+  if (PyErr_GivenExceptionMatches(exception, PyExc_StopIteration) == 0) return raise(exception);
+  const Reference error(PyObject_CallFunction(PyExc_RuntimeError, "s", "generator raised StopIteration"));
+  if (!error) return;
+  PyException_SetCause(error.get(), Py_NewRef(exception));
+  raise(error.get());
+}
+
 }  // namespace manycore::python::tasks

@@ -17,6 +17,7 @@ from concurrent.futures import Future
 from typing import Any, ParamSpec, TypeVar
 
 from manycore.futures.automatic import Shared
+from manycore.futures.awaiting import wrap_future
 from manycore.futures.thread import default_workers
 
 _P = ParamSpec("_P")
@@ -56,7 +57,7 @@ async def to_thread(func: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwar
     >>> asyncio.run(program())
     1024
     """
-    return await asyncio.wrap_future(_pools().threads().submit(func, *args, **kwargs))
+    return await wrap_future(_pools().threads().submit(func, *args, **kwargs))
 
 
 async def to_process(func: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
@@ -75,7 +76,7 @@ async def to_process(func: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwa
     """
     shared = _pools()
     if not shared.has_started(func):
-        await asyncio.wrap_future(shared.threads().submit(_start_processes, shared, func))
+        await wrap_future(shared.threads().submit(_start_processes, shared, func))
     variables = _travelling()
 
     def submit() -> Future[_T]:
@@ -85,13 +86,13 @@ async def to_process(func: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwa
 
     large = any(map(_is_large, args)) or any(map(_is_large, kwargs.values()))
     future = await _on_thread(shared, submit) if large else submit()
-    return await asyncio.wrap_future(future)
+    return await wrap_future(future)
 
 
 async def _on_thread(shared: Shared, submit: Callable[[], Future[_T]]) -> Future[_T]:
     sent = shared.threads().submit(submit)
     try:
-        return await asyncio.wrap_future(sent)
+        return await wrap_future(sent)
     except asyncio.CancelledError:
         sent.add_done_callback(_cancel_result)
         raise

@@ -15,6 +15,7 @@ from manycore.futures import shelf
 from manycore.futures.automatic_map import AutomaticMap
 from manycore.futures.choice import Explanation
 from manycore.futures.keeper import keeper
+from manycore.futures.options import worker_count
 from manycore.futures.progress import Progress, with_progress
 from manycore.futures.thread import ThreadPoolExecutor, default_workers
 from manycore.futures.travelling import travels
@@ -257,10 +258,7 @@ class Executor(concurrent.futures.ThreadPoolExecutor):
     def __init__(
         self, max_workers: int | None = None, *, processes: str = "never", mp_context: BaseContext | None = None
     ) -> None:
-        if max_workers is None:
-            max_workers = default_workers()
-        if max_workers <= 0:
-            raise ValueError("max_workers must be greater than 0")
+        max_workers = default_workers() if max_workers is None else worker_count(max_workers)
         if processes not in ("never", "allowed"):
             raise ValueError(f"processes: expected 'never' or 'allowed', got {processes!r}")
         self._max_workers = max_workers

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import time
 
 from manycore import _tasks
@@ -16,6 +17,29 @@ if TYPE_CHECKING:
     from manycore.futures.thread import ThreadPoolExecutor
 
     _T = TypeVar("_T")
+
+
+def worker_count(max_workers: Any) -> int:
+    """Checked; the standard's TypeErrors come late or say nothing of the argument."""
+    try:
+        count = operator.index(max_workers)
+    except TypeError:
+        raise TypeError(f"max_workers must be an integer or None, got {max_workers!r}") from None
+    if count <= 0:
+        raise ValueError("max_workers must be greater than 0")
+    return count
+
+
+def initial_arguments(initializer: Callable[..., object] | None, initargs: Iterable[Any]) -> tuple[Any, ...]:
+    """Of an initializer; the same, where there is one."""
+    if initializer is None:
+        return ()
+    if not callable(initializer):
+        raise TypeError("initializer must be a callable")
+    try:
+        return tuple(initargs)
+    except TypeError:
+        raise TypeError(f"initargs must be a tuple of the initializer's arguments, got {initargs!r}") from None
 
 
 def check_buffersize(buffersize: int | None) -> None:
@@ -49,6 +73,8 @@ def _missed(function: Callable[..., object] | str, name: str | None, seconds: fl
 
 def described(priority: int, deadline: float | None, name: str | None, retries: int | None) -> tuple[Any, ...]:
     """What the extension takes, checked."""
+    if not isinstance(deadline, int | float | None):
+        raise TypeError(f"options: deadline: expected a number of seconds from now or None, got {deadline!r}")
     if not isinstance(priority, int) or not -(2**31) <= priority < 2**31:
         raise ValueError(f"options: priority: expected an int of 32 bits, got {priority!r}")
     if deadline is not None and not deadline >= 0:

@@ -14,7 +14,7 @@ from multiprocessing.context import BaseContext
 from typing import Any
 
 from manycore import _tasks
-from manycore.futures.options import ProcessPoolOptions, check_buffersize, described
+from manycore.futures.options import ProcessPoolOptions, check_buffersize, described, initial_arguments, worker_count
 from manycore.futures.process_errors import WorkerDied
 from manycore.futures.process_map import ChunkedMap, buffered
 from manycore.futures.progress import Progress, with_progress
@@ -57,12 +57,12 @@ class ProcessPoolExecutor(_tasks.ProcessPool, _Standard):
         if max_workers is None:
             cores = getattr(os, "process_cpu_count", os.cpu_count)()
             max_workers = cores or 1
-        elif max_workers <= 0:
-            raise ValueError("max_workers must be greater than 0")
+        max_workers = worker_count(max_workers)
         if mp_context is None:
             mp_context = multiprocessing.get_context("spawn" if max_tasks_per_child is not None else None)
-        if initializer is not None and not callable(initializer):
-            raise TypeError("initializer must be a callable")
+        if not hasattr(mp_context, "get_start_method"):
+            raise TypeError(f"mp_context must be a context of multiprocessing or None, got {mp_context!r}; see get_context()")
+        arguments = initial_arguments(initializer, initargs)
         if max_tasks_per_child is not None:
             if not isinstance(max_tasks_per_child, int):
                 raise TypeError("max_tasks_per_child must be an integer")
@@ -80,7 +80,7 @@ class ProcessPoolExecutor(_tasks.ProcessPool, _Standard):
         self._max_workers = max_workers
         self._mp_context = mp_context
         self._initializer = initializer  # type: ignore[assignment]
-        self._initargs = initargs
+        self._initargs = arguments
         self._max_tasks_per_child = max_tasks_per_child
         self._breaks = on_worker_death == "break"
         self._retries = retries

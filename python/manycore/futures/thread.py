@@ -13,6 +13,7 @@ from collections import deque
 from concurrent.futures.thread import BrokenThreadPool as BrokenThreadPool
 
 from manycore import _tasks
+from manycore.futures.options import initial_arguments, worker_count
 
 TYPE_CHECKING = False  # as typing's, whose import would be a third of this package's
 if TYPE_CHECKING:
@@ -103,12 +104,8 @@ class ThreadPoolExecutor(_tasks.ThreadPool, concurrent.futures.ThreadPoolExecuto
         *,
         inherit_context: bool | None = None,
     ) -> None:
-        if max_workers is None:
-            max_workers = default_workers()
-        if max_workers <= 0:
-            raise ValueError("max_workers must be greater than 0")
-        if initializer is not None and not callable(initializer):
-            raise TypeError("initializer must be a callable")
+        max_workers = default_workers() if max_workers is None else worker_count(max_workers)
+        arguments = initial_arguments(initializer, initargs)
         self._max_workers = max_workers
         self._thread_name_prefix = thread_name_prefix or f"ThreadPoolExecutor-{self._counter()}"
         self._initializer: Any = initializer
@@ -118,7 +115,7 @@ class ThreadPoolExecutor(_tasks.ThreadPool, concurrent.futures.ThreadPoolExecuto
         _threads_of_pools.add(self._threads)
         inherits = initializer is None if inherit_context is None else inherit_context
         start = _starter(self._threads, self._thread_name_prefix)
-        super().__init__(min(max_workers, 2**31 - 1), start, BrokenThreadPool, initializer, tuple(initargs), inherits)
+        super().__init__(min(max_workers, 2**31 - 1), start, BrokenThreadPool, initializer, arguments, inherits)
 
     def map(
         self,
