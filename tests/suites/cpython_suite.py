@@ -57,13 +57,12 @@ SUITES = [
 
 def modules_of(python: Path, suite: Suite) -> list[str]:
     """The package of tests has a module a subject from 3.12 on, and one module before."""
-    if suite.modules != FUTURES:
-        return list(suite.modules)
     program = """
-import pkgutil, test.test_concurrent_futures as t
-print(*(f"{t.__name__}.{m.name}" for m in pkgutil.iter_modules(t.__path__)) if hasattr(t, "__path__") else [t.__name__])
+import importlib, pkgutil, sys
+for t in map(importlib.import_module, sys.argv[1:]):
+    print(*(f"{t.__name__}.{m.name}" for m in pkgutil.iter_modules(t.__path__)) if hasattr(t, "__path__") else [t.__name__])
 """
-    names = subprocess.run([python, "-c", program], capture_output=True, text=True, check=True).stdout.split()
+    names = subprocess.run([python, "-c", program, *suite.modules], capture_output=True, text=True, check=True).stdout.split()
     return [name for name in names if not name.endswith(("util", "executor"))]
 
 
@@ -72,24 +71,24 @@ def has_tests(python: Path) -> bool:
     return python.exists() and subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
-def environment_for(python: Path) -> Path:
+def environment_for(python: Path, name: str = "cpython-suite", swap: str = "swapped_executors") -> Path:
     """An environment of that Python in which ours stands for the standard classes; made anew, which takes a second."""
     version = subprocess.run(
         [str(python), "-c", "import platform; print(platform.python_version())"], capture_output=True, text=True, check=True
     ).stdout.strip()
-    folder = ROOT / ".cache" / "cpython-suite" / version
+    folder = ROOT / ".cache" / name / version
     shutil.rmtree(folder, ignore_errors=True)
     subprocess.run([str(python), "-m", "venv", "--without-pip", str(folder)], check=True)
     site = next((folder / "lib").glob("python3.*")) / "site-packages"
-    shutil.copy(HERE / "swapped_executors.py", site / "manycore_swapped_executors.py")
-    (site / "manycore_swap.pth").write_text(f"{ROOT / 'python'}\nimport manycore_swapped_executors\n")
+    shutil.copy(HERE / f"{swap}.py", site / f"manycore_{swap}.py")
+    (site / "manycore_swap.pth").write_text(f"{ROOT / 'python'}\nimport manycore_{swap}\n")
     return folder
 
 
-def expected(version: str) -> tuple[set[str], set[str]]:
+def expected(version: str, names: Path = EXPECTED) -> tuple[set[str], set[str]]:
     """Tests that fail on that Python, and those among them that do not always."""
     always, sometimes = set(), set()
-    for line in EXPECTED.read_text(encoding="utf-8").splitlines():
+    for line in names.read_text(encoding="utf-8").splitlines():
         if line and not line.startswith("#"):
             name = line.partition(" -- ")[0]
             only, colon, rest = name.removeprefix("sometimes ").partition(": ")
@@ -114,14 +113,14 @@ def end_with_its_stacks(process: subprocess.Popen[bytes]) -> None:
         os.killpg(process.pid, signal.SIGKILL)
 
 
-def run(folder: Path, suite: Suite, fast: bool) -> tuple[dict[str, list[str]], int]:
+def run(folder: Path, suite: Suite, left_out: tuple[str, ...]) -> tuple[dict[str, list[str]], int]:
     """Outcomes by test id, and how many tasks ran on our threads or in our processes."""
     out, counts, said = (folder / f"{suite.name}.{ending}" for ending in ("json", "counts", "log"))
     for path in (out, counts):
         path.unlink(missing_ok=True)
     python = folder / "bin" / "python"
     command = [str(python), str(HERE / "unittest_outcomes.py"), str(out), ",".join(suite.patterns), *modules_of(python, suite)]
-    environment = {**os.environ, "MANYCORE_SUITE_COUNTS": str(counts), "MANYCORE_SUITE_LEAVE_OUT": ",".join(SLOW if fast else ())}
+    environment = {**os.environ, "MANYCORE_SUITE_COUNTS": str(counts), "MANYCORE_SUITE_LEAVE_OUT": ",".join(left_out)}
     environment.pop("PYTHONPATH", None)
     with (
         open(said, "w") as log,
@@ -141,21 +140,21 @@ def run(folder: Path, suite: Suite, fast: bool) -> tuple[dict[str, list[str]], i
     return json.loads(out.read_text()), tasks
 
 
-def run_failures_again(folder: Path, suite: Suite, outcomes: dict[str, list[str]]) -> None:
+def run_failures_again(folder: Path, suite: Suite, outcomes: dict[str, list[str]], names: Path = EXPECTED) -> None:
     """As CPython's own runner does with -w: tests that sleep and hope fail on a busy machine. What passes the second time is named."""
-    known, _ = expected(folder.name)
+    known, _ = expected(folder.name, names)
     failed = [name for name, (outcome, _) in outcomes.items() if outcome == "failed" and name not in known]
     if not 0 < len(failed) <= MOST_AGAIN:
         return
-    again, _ = run(folder, replace(suite, name=f"{suite.name} again", patterns=tuple(f"*{name}" for name in failed)), False)
+    again, _ = run(folder, replace(suite, name=f"{suite.name} again", patterns=tuple(f"*{name}" for name in failed)), ())
     for name in failed:
         if again.get(name, ["failed"])[0] == "passed":
             print(f"  failed, and passed alone: {name}\n{outcomes[name][1]}")
             outcomes[name] = again[name]
 
 
-def report(version: str, suite: Suite, outcomes: dict[str, list[str]], tasks: int, show: bool) -> bool:
-    known, sometimes = expected(version)
+def report(version: str, suite: Suite, outcomes: dict[str, list[str]], tasks: int, show: bool, names: Path = EXPECTED) -> bool:
+    known, sometimes = expected(version, names)
     by = {
         kind: sorted(name for name, (outcome, _) in outcomes.items() if outcome == kind)
         for kind in ("passed", "failed", "skipped")
@@ -196,7 +195,7 @@ def main() -> int:
     for python in pythons[:1] if args.fast else pythons:
         folder = environment_for(python)
         for suite in suites:
-            outcomes, tasks = run(folder, suite, args.fast)
+            outcomes, tasks = run(folder, suite, SLOW if args.fast else ())
             run_failures_again(folder, suite, outcomes)
             good &= report(folder.name, suite, outcomes, tasks, args.show)
     return 0 if good else 1

@@ -151,6 +151,27 @@ PyObject* make(PyTypeObject* type, PyObject* arguments, PyObject*) {
   return self;
 }
 
+// A chunk's values, which may be packed numbers, as a list.
+PyObject* values_of(PyObject*, PyObject* values) {
+  if (PyList_CheckExact(values)) return Py_NewRef(values);
+  Py_buffer view;
+  if (PyObject_GetBuffer(values, &view, PyBUF_SIMPLE) < 0) return nullptr;
+  const PackedReader packed(worker::Bytes(static_cast<const std::byte*>(view.buf), static_cast<size_t>(view.len)));
+  Reference list(PyList_New(packed.valid() ? packed.count() : 0));
+  for (int64_t i = 0; list && i < packed.count(); ++i) {
+    PyObject* number = packed.at(i).release();
+    if (number == nullptr) list = Reference();
+    if (number != nullptr) PyList_SET_ITEM(list.get(), i, number);
+  }
+  PyBuffer_Release(&view);
+  return list.release();
+}
+
+PyMethodDef functions[] = {
+    {"chunk_values", values_of, METH_O, "The values of a chunk's outcome as a list."},
+    {nullptr, nullptr, 0, nullptr},
+};
+
 PyMethodDef methods[] = {
     {"close", close, METH_NOARGS, "Cancel what has not begun."},
     {nullptr, nullptr, 0, nullptr},
@@ -175,7 +196,7 @@ PyType_Spec spec = {"manycore._tasks.ChunkResults", sizeof(ChunkResults), 0, Py_
 
 int add_chunk_type(PyObject* module) {
   const Reference type(PyType_FromSpec(&spec));
-  return type ? PyModule_AddObjectRef(module, "ChunkResults", type.get()) : -1;
+  return type && PyModule_AddFunctions(module, functions) == 0 ? PyModule_AddObjectRef(module, "ChunkResults", type.get()) : -1;
 }
 
 }  // namespace manycore::python::tasks

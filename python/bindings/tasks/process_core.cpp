@@ -105,7 +105,7 @@ PyObject* ProcessCore::submit(PyObject* function, PyObject* arguments, PyObject*
       written = all && to_bytes(all.get(), store, &pickled, main_by_value.get());
     }
   }
-  if (written) return send(std::move(call), pickled, function, std::move(options));
+  if (written) return send(std::move(call), pickled, function, std::move(options), call_site());
   if (!PyErr_ExceptionMatches(PyExc_Exception)) return nullptr;  // Ctrl-C
   // What cannot be pickled is the future's business, as in the standard, which starts its processes even so.
   const Reference exception = take_raised();
@@ -118,7 +118,7 @@ PyObject* ProcessCore::submit(PyObject* function, PyObject* arguments, PyObject*
 }
 
 PyObject* ProcessCore::submit_items(PyObject* function, PyObject* items, bool tuples, bool only_with_room,
-                                    std::unique_ptr<CallOptions> options) {
+                                    std::unique_ptr<CallOptions> options, CallSite site) {
   const Reference self = Reference::to(self_);
   bool no_room = false;
   const StoreBytes store = [this, &no_room, only_with_room](const void* data, int64_t bytes) {
@@ -157,11 +157,11 @@ PyObject* ProcessCore::submit_items(PyObject* function, PyObject* items, bool tu
     Py_RETURN_NONE;
   }
   serve();  // a chunk that is done makes room for the next, whether or not somebody waits for it
-  return send(std::move(call), pickled, function, std::move(options));
+  return send(std::move(call), pickled, function, std::move(options), std::move(site));
 }
 
 PyObject* ProcessCore::send(std::unique_ptr<worker::Call> call, Pickled& pickled, PyObject* function,
-                            std::unique_ptr<CallOptions> options) {
+                            std::unique_ptr<CallOptions> options, CallSite site) {
   call->payload = std::move(pickled.payload);
   call->leases = std::move(pickled.leases);
   if (pickled.payload_in_block) call->flags |= kPayloadInBlock;
@@ -177,11 +177,8 @@ PyObject* ProcessCore::send(std::unique_ptr<worker::Call> call, Pickled& pickled
     if (options->retries >= 0) call->retries = options->retries;
     if (options->name.get() != Py_None) named = Reference::to(options->name.get());
   }
-  auto* owner = new TaskOwner{Py_NewRef(future.get()), Py_NewRef(self_), named.release(), nullptr, 0, std::move(options)};
-  if (PyFrameObject* frame = PyEval_GetFrame()) {
-    owner->code = reinterpret_cast<PyObject*>(PyFrame_GetCode(frame));
-    owner->instruction = PyFrame_GetLasti(frame);
-  }
+  auto* owner = new TaskOwner{Py_NewRef(future.get()), Py_NewRef(self_), named.release(),
+                              site.code.release(),     site.instruction, std::move(options)};
   call->owner = owner;
   if (report_kept) [[unlikely]]
     note_sent(*call);

@@ -13,6 +13,7 @@
 #include <unordered_map>
 
 #include "bindings/tasks/call_options.h"
+#include "bindings/tasks/call_site.h"
 #include "bindings/tasks/future_object.h"
 #include "bindings/tasks/pickling.h"
 #include "bindings/tasks/reference.h"
@@ -41,8 +42,9 @@ class ProcessCore final : public FutureSource {
   PyObject* submit(PyObject* function, PyObject* arguments, PyObject* keywords, std::unique_ptr<CallOptions> options);
   // One call for each of the items (a list or another iterable of plain state), together. `only_with_room`: None where there is no
   // memory for them now.
+  // `site`: where the map was called.
   PyObject* submit_items(PyObject* function, PyObject* items, bool tuples, bool only_with_room,
-                         std::unique_ptr<CallOptions> options);
+                         std::unique_ptr<CallOptions> options, CallSite site);
   // False with an exception once no more calls are taken.
   bool accepts();
   // Waits until memory has come back. 0 where none will or this thread may not wait, -1 with an exception.
@@ -91,7 +93,8 @@ class ProcessCore final : public FutureSource {
   int wait_for_return(uint32_t seen, int64_t* hopeless_since);
   Reference death_of(const worker::Death& death, const TaskOwner& owner);
   Reference unreadable(const worker::Finished& finished, const TaskOwner& owner);
-  PyObject* send(std::unique_ptr<worker::Call> call, Pickled& pickled, PyObject* function, std::unique_ptr<CallOptions> options);
+  PyObject* send(std::unique_ptr<worker::Call> call, Pickled& pickled, PyObject* function, std::unique_ptr<CallOptions> options,
+                 CallSite site);
   const Known* known(PyObject* function);
   std::shared_ptr<worker::Function> anonymous();
   bool start_workers(bool short_of_workers, worker::Call* call, PyObject* future);

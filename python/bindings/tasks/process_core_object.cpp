@@ -106,12 +106,18 @@ PyObject* submit(PyObject* core, PyObject* const* args, Py_ssize_t count, PyObje
 PyObject* submit_items(PyObject* self, PyObject* args) {
   PyObject *function, *items;
   PyObject* described = Py_None;
+  PyObject* where = Py_None;
   int tuples, only_with_room = 0;
-  if (!PyArg_ParseTuple(args, "OOp|pO:submit_items", &function, &items, &tuples, &only_with_room, &described)) return nullptr;
+  if (!PyArg_ParseTuple(args, "OOp|pOO:submit_items", &function, &items, &tuples, &only_with_room, &described, &where))
+    return nullptr;
+  CallSite site;
+  PyObject* code = nullptr;
+  if (where != Py_None && !PyArg_ParseTuple(where, "Oi", &code, &site.instruction)) return nullptr;
+  site.code = Reference::to(code);
   ProcessCore& core = core_of(self);
   std::unique_ptr<CallOptions> options(described != Py_None ? make_options(described) : nullptr);
   if ((options == nullptr && described != Py_None) || !core.accepts()) return nullptr;
-  return core.submit_items(function, items, tuples != 0, only_with_room != 0, std::move(options));
+  return core.submit_items(function, items, tuples != 0, only_with_room != 0, std::move(options), std::move(site));
 }
 
 PyObject* wait_for_room(PyObject* self, PyObject*) {
@@ -238,7 +244,8 @@ PyCFunction cast() {
 PyMethodDef core_methods[] = {
     {"submit", cast<submit>(), METH_FASTCALL | METH_KEYWORDS, "submit(fn, /, *args, **kwargs)\n--\n\nThe future of the call."},
     {"submit_items", submit_items, METH_VARARGS,
-     "submit_items(fn, items, tuples, only_with_room=False, options=None, /)\n--\n\nThe future of (fn's results for the items or "
+     "submit_items(fn, items, tuples, only_with_room=False, options=None, site=None, /)\n--\n\nThe future of (fn's results for "
+     "the items or "
      "their packed "
      "numbers, exceptions by "
      "index or None, nanoseconds an item)."},

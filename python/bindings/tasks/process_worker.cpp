@@ -10,6 +10,7 @@
 #include "bindings/tasks/process_flags.h"
 #include "bindings/tasks/reference.h"
 #include "bindings/tasks/standard.h"
+#include "bindings/tasks/worker_errors.h"
 #include "bindings/tasks/worker_items.h"
 #include "manycore/errors.h"
 #include "sched/stop.h"
@@ -21,8 +22,6 @@ namespace manycore::python::tasks {
 namespace {
 
 using worker::ReplyKind;
-
-PyObject* with_traceback = nullptr;  // concurrent.futures.process._ExceptionWithTraceback
 
 struct Definition {
   std::string bytes;
@@ -142,7 +141,7 @@ WorkerLoop::Step WorkerLoop::step() {
   reply.began = begin;
   bool sent;
   if (!result) {
-    if (!input && (request.flags & kEndIfUnreadable) != 0) return Step::failed;
+    if ((!input && (request.flags & kEndIfUnreadable) != 0) || raised_ends_worker()) return Step::failed;
     sent = send_error(reply, take_raised().get());
   } else {
     sent = items ? send_items(reply, item_results) : send_result(reply, result.get());
@@ -265,7 +264,8 @@ bool WorkerLoop::send_items(worker::Reply& reply, const ItemResults& items) {
     Pickled alone;
     if (to_bytes(failure != nullptr ? failure : PyList_GET_ITEM(values, i), nullptr, &alone)) continue;
     const Reference exception = take_raised();
-    const Reference sent = wrapped(exception.get());
+    const Reference told = unsendable(exception.get(), failure != nullptr ? failure : PyList_GET_ITEM(values, i));
+    const Reference sent = told ? wrapped(told.get()) : Reference();
     if (!sent || PyDict_SetItem(failures.get(), index.get(), sent.get()) < 0) return false;
     if (PyList_SetItem(values, i, Py_NewRef(Py_None)) < 0) return false;
   }
@@ -280,7 +280,8 @@ bool WorkerLoop::send_result(worker::Reply& reply, PyObject* result) {
     return send(ReplyKind::result, reply);
   }
   if (pickle(reply, result)) return send(ReplyKind::result, reply);
-  return send_error(reply, take_raised().get());
+  const Reference told = unsendable(take_raised().get(), result);
+  return told && send_error(reply, told.get());
 }
 
 bool WorkerLoop::send_error(worker::Reply& reply, PyObject* exception) {
@@ -293,7 +294,8 @@ bool WorkerLoop::send_error(worker::Reply& reply, PyObject* exception) {
   if (!sent || !pickle(reply, sent.get())) {
     // An exception that cannot be pickled: why it cannot is what the caller gets.
     const Reference why = take_raised();
-    sent = wrapped(why.get());
+    const Reference told = unsendable(why.get(), exception);
+    sent = told ? wrapped(told.get()) : Reference();
     if (!sent || !pickle(reply, sent.get())) return false;
   }
   return send(ReplyKind::error, reply);
@@ -353,13 +355,7 @@ bool WorkerLoop::write(ReplyKind kind, worker::Reply& reply) {
 PyObject* run_worker(PyObject*, PyObject* arguments) {
   int descriptor, slot, blocks, results;
   if (!PyArg_ParseTuple(arguments, "iiii:run_worker", &descriptor, &slot, &blocks, &results)) return nullptr;
-  if (load_pickling() < 0) return nullptr;
-  if (with_traceback == nullptr) {
-    const Reference module(PyImport_ImportModule("concurrent.futures.process"));
-    if (!module) return nullptr;
-    with_traceback = PyObject_GetAttrString(module.get(), "_ExceptionWithTraceback");
-    if (with_traceback == nullptr) return nullptr;
-  }
+  if (load_pickling() < 0 || load_error_forms() < 0) return nullptr;
   try {
     WorkerLoop loop(descriptor, slot, blocks, results);
     return loop.run();
@@ -388,12 +384,6 @@ PyMethodDef functions[] = {
 };
 
 }  // namespace
-
-// As the standard's workers send exceptions: with the text of the traceback, which becomes the cause.
-Reference wrapped(PyObject* exception) {
-  const Reference traceback(PyException_GetTraceback(exception));
-  return Reference(PyObject_CallFunctionObjArgs(with_traceback, exception, traceback ? traceback.get() : Py_None, nullptr));
-}
 
 int add_process_worker(PyObject* module) { return PyModule_AddFunctions(module, functions); }
 

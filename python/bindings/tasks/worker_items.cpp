@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "bindings/tasks/worker_errors.h"
 #include "os/clock.h"
 
 namespace manycore::python::tasks {
@@ -57,6 +58,7 @@ bool add(ItemResults& results, PyObject* value) {
 }
 
 bool add_failure(ItemResults& results, int64_t index) {
+  if (raised_ends_worker()) return false;
   const Reference exception = take_raised();
   const Reference sent = wrapped(exception.get());
   const Reference key(PyLong_FromLongLong(index));

@@ -19,9 +19,6 @@ struct ItemResults {
   Reference tuple() const;
 };
 
-// An exception with the text of its traceback, as it travels.
-Reference wrapped(PyObject* exception);
-
 // `items`: a list, another iterable, or with `packed` an object with a buffer of numbers. False with an exception that is not an
 // item's.
 bool run_items(PyObject* function, PyObject* items, bool packed, bool tuples, ItemResults* results);

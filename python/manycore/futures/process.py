@@ -22,7 +22,7 @@ from manycore.futures.team import SHUT_DOWN, Team, leave_to_parent
 
 __all__ = ["BrokenProcessPool", "ProcessPoolExecutor", "WorkerDied"]
 
-_pools: weakref.WeakSet[ProcessPoolExecutor] = weakref.WeakSet()
+_pools: weakref.WeakSet[Any] = weakref.WeakSet()  # with a `_leave_to_parent` that is called in children of fork
 
 
 def _after_fork_in_child() -> None:
@@ -103,13 +103,7 @@ class ProcessPoolExecutor(_tasks.ProcessPool, _Standard):
         self._core = core
 
     def _leave_to_parent(self) -> None:
-        team = self._team
-        team.foreign = True
-        team.thread = None
-        team.processes = {}
-        for chunks in team.maps:
-            chunks.lock = threading.RLock()
-        team.core.orphan(BrokenProcessPool("this call is the business of the process that forked this one"))
+        self._team.leave_to_parent()
         self._core = None
 
     @property

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 # Long enough that the cost of a message does not matter, short enough that the last chunks end together.
 _CHUNK_NANOSECONDS = 2_000_000
 _CHUNKS_AHEAD = 3  # for each worker
+_MOST_AHEAD = 512
 _GROWTH = 8  # of a chunk against the one before: a few quick items do not promise quick ones
 
 
@@ -39,6 +40,7 @@ class ChunkedMap:
     ) -> None:
         self.core = core
         self.options = options
+        self.site = _tasks.call_site()
         self.began = time.monotonic()
         self.workers = workers
         self.fn = fn
@@ -75,8 +77,11 @@ class ChunkedMap:
 
     def feed_while_room(self, everything: bool, urgent: bool) -> bool:
         with self.lock:
-            self.learn()
-            while self.sent < len(self.items) and (everything or len(self.flying) < _CHUNKS_AHEAD * self.workers):
+            # Many short chunks are not looked through for each that is done.
+            if len(self.flying) <= _CHUNKS_AHEAD * self.workers or len(self.flying) >= self.ahead():
+                self.learn()
+            most = self.ahead()
+            while self.sent < len(self.items) and (everything or len(self.flying) < most):
                 if not self.fixed:
                     self.size = self.next_size(everything)
                 chunk = self.items[self.sent : self.sent + self.size]
@@ -100,11 +105,19 @@ class ChunkedMap:
                 self.forget()
             return True
 
+    def ahead(self) -> int:
+        """How many chunks may be on their way: more where they are short and their size is given."""
+        least = _CHUNKS_AHEAD * self.workers
+        if not self.fixed or self.item_nanoseconds < 0:
+            return least
+        quick = _CHUNK_NANOSECONDS * self.workers / max(self.item_nanoseconds * self.size, 1000.0)
+        return max(least, min(int(quick), _MOST_AHEAD))
+
     def send(self, chunk: list[Any] | range, urgent: bool) -> Future[Any] | None:
         """The chunk's future; None where it is not `urgent` and there is no memory for it."""
         try:
             options = None if self.options is None else with_time_left(self.options, self.began)
-            return self.core.submit_items(self.fn, chunk, self.tuples, not urgent, options)
+            return self.core.submit_items(self.fn, chunk, self.tuples, not urgent, options, self.site)
         except Exception as error:
             failed: Future[Any] = _tasks.Future()
             failed.set_exception(error)
@@ -114,8 +127,11 @@ class ChunkedMap:
         left = len(self.items) - self.sent
         if everything or self.item_nanoseconds < 0:
             return max(1, left // (4 * self.workers)) if everything else 1
-        wanted = int(_CHUNK_NANOSECONDS / max(self.item_nanoseconds, 1.0))
-        return max(1, min(wanted, self.size * _GROWTH, left // (2 * self.workers)))
+        return max(1, min(self.quick_size(), left // (2 * self.workers)))
+
+    def quick_size(self) -> int:
+        """Of a chunk that takes a moment."""
+        return max(1, min(int(_CHUNK_NANOSECONDS / max(self.item_nanoseconds, 1.0)), self.size * _GROWTH))
 
     def learn(self) -> None:
         """What is done tells how long an item takes."""

@@ -31,6 +31,8 @@ ENDS = "cannot schedule new futures after interpreter shutdown"
 class Team:
     """The worker processes of one pool. Shared by the executor and the background thread, and knows neither."""
 
+    ends_before_program = True  # before the interpreter calls atexit handlers
+
     def __init__(
         self,
         slots: int,
@@ -59,9 +61,10 @@ class Team:
         self.core.set_main_by_value(self.main_names.by_value)
         if breaks:
             self.core.set_breaking(BrokenProcessPool(NOT_USABLE))
-        if _interpreter_ends:
-            self.core.refuse(RuntimeError(ENDS))
-        _teams.add(self)
+        if self.ends_before_program:
+            if _interpreter_ends:
+                self.core.refuse(RuntimeError(ENDS))
+            _teams.add(self)
 
     def start_missing(self) -> None:
         """A call found nobody idle. Forks come all at once, before the pool has a thread, the others one by one."""
@@ -73,9 +76,12 @@ class Team:
                 if not self.start_one():
                     break
             if self.thread is None:
-                self.thread = threading.Thread(target=_serve, args=(self,), name="ExecutorManagerThread")
-                self.thread.start()
+                self.start_thread(daemon=False)
                 _end_with_process()
+
+    def start_thread(self, daemon: bool) -> None:
+        self.thread = threading.Thread(target=_serve, args=(self,), name="ExecutorManagerThread", daemon=daemon)
+        self.thread.start()
 
     def start_one(self) -> bool:
         slot = self.core.prepare()
@@ -86,7 +92,7 @@ class Team:
             memory = (self.core.descriptor, self.core.blocks_descriptor, self.core.results_descriptor(slot))
             descriptors = tuple(Descriptor(number) for number in (*memory, parent_descriptor()))
             arguments = (descriptors, slot, self.initializer, self.initargs)
-            process = self.context.Process(target=main, args=arguments)  # type: ignore[attr-defined]
+            process = self.new_process(arguments)
             with warnings.catch_warnings():
                 # That this process has threads is our doing; none of them holds a lock that the child will want.
                 warnings.filterwarnings("ignore", r"This process .* is multi-threaded", DeprecationWarning)
@@ -98,6 +104,9 @@ class Team:
         self.processes[process.pid] = process
         self.core.joined(slot, process.pid)
         return True
+
+    def new_process(self, arguments: tuple[Any, ...]) -> Any:
+        return self.context.Process(target=main, args=arguments)  # type: ignore[attr-defined]
 
     def serve(self) -> bool:
         """A round of the pool's thread: what has happened since the last one. False once all is over."""
@@ -170,6 +179,15 @@ class Team:
             self.core.cancel_waiting()
         if self.thread is None:
             self.core.detach()
+
+    def leave_to_parent(self) -> None:
+        """In a child of fork."""
+        self.foreign = True
+        self.thread = None
+        self.processes = {}
+        for chunks in self.maps:
+            chunks.lock = threading.RLock()
+        self.core.orphan(BrokenProcessPool("this call is the business of the process that forked this one"))
 
     def end_workers(self, how: str) -> None:
         """By a method of their processes; with "_workers" behind it, `how` is the pool's. Calls that run end with their workers,

@@ -19,6 +19,10 @@ REPLACED = {
     "concurrent.futures": ("manycore.futures", ("ThreadPoolExecutor", "ProcessPoolExecutor")),
     "concurrent.futures.thread": ("manycore.futures", ("ThreadPoolExecutor",)),
     "concurrent.futures.process": ("manycore.futures", ("ProcessPoolExecutor",)),
+    "multiprocessing": ("manycore.multiprocessing", ("Pool", "get_context")),
+    "multiprocessing.context": ("manycore.multiprocessing.context", ("ForkContext", "SpawnContext", "ForkServerContext")),
+    "multiprocessing.dummy": ("manycore.multiprocessing.dummy", ("Pool",)),
+    "multiprocessing.pool": ("manycore.multiprocessing.pool", ("Pool", "ThreadPool")),
     "joblib": ("manycore.parallel", ("Parallel",)),
     "joblib.parallel": ("manycore.parallel", ("Parallel",)),
 }

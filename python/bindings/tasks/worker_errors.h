@@ -1,0 +1,23 @@
+// How a worker process tells of what a call raised: as concurrent.futures' workers do, unless its pool is one of multiprocessing's kind.
+// With the GIL.
+#pragma once
+
+#include <Python.h>
+
+#include "bindings/tasks/reference.h"
+
+namespace manycore::python::tasks {
+
+// Before anything else here; more than once does no harm.
+int load_error_forms();
+
+// An exception with the text of its traceback, as it travels. Null with an exception.
+Reference wrapped(PyObject* exception);
+
+// The exception that is sent in the place of `value`, which cannot be pickled because of `why`. Null with an exception.
+Reference unsendable(PyObject* why, PyObject* value);
+
+// Is what is raised now none of the caller's business, but the end of this process, as sys.exit() in a call of multiprocessing.Pool?
+bool raised_ends_worker();
+
+}  // namespace manycore::python::tasks

@@ -1,0 +1,6 @@
+"""``multiprocessing.forkserver`` under the name that programs look for here: the standard's module itself."""
+
+import multiprocessing.forkserver as _standard
+import sys
+
+sys.modules[__name__] = _standard

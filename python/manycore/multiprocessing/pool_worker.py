@@ -1,0 +1,27 @@
+"""What a worker process of `Pool` runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from manycore.futures.worker_main import Descriptor
+
+
+def main(
+    descriptors: tuple[Descriptor, ...], slot: int, initializer: Callable[..., object] | None, initargs: tuple[Any, ...]
+) -> None:
+    """As `manycore.futures.worker_main.main`, but what calls raise is told as the standard's workers of `Pool` do.
+
+    An initializer that fails ends the process, with its traceback on standard error.
+    """
+    from multiprocessing.pool import ExceptionWithTraceback, MaybeEncodingError  # type: ignore[attr-defined]
+
+    from manycore import _tasks
+
+    memory, blocks, results, parent = (descriptor.number for descriptor in descriptors)
+    _tasks.end_with(parent)
+    if initializer is not None:
+        initializer(*initargs)
+    _tasks.set_error_forms(ExceptionWithTraceback, MaybeEncodingError)
+    _tasks.run_worker(memory, slot, blocks, results)

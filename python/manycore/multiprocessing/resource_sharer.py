@@ -1,0 +1,6 @@
+"""``multiprocessing.resource_sharer`` under the name that programs look for here: the standard's module itself."""
+
+import multiprocessing.resource_sharer as _standard
+import sys
+
+sys.modules[__name__] = _standard

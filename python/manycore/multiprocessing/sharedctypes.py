@@ -1,0 +1,6 @@
+"""``multiprocessing.sharedctypes`` under the name that programs look for here: the standard's module itself."""
+
+import multiprocessing.sharedctypes as _standard
+import sys
+
+sys.modules[__name__] = _standard

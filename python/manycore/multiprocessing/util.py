@@ -1,0 +1,6 @@
+"""``multiprocessing.util`` under the name that programs look for here: the standard's module itself."""
+
+import multiprocessing.util as _standard
+import sys
+
+sys.modules[__name__] = _standard

@@ -1,0 +1,75 @@
+"""Functions that processes of the tests of manycore.multiprocessing run: importable, so that every start method finds them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+SET_BY_INITIALIZER: list[Any] = []
+
+
+def square(x: Any) -> Any:
+    return x * x
+
+
+def add(a: int, b: int) -> int:
+    return a + b
+
+
+def with_keywords(*args: object, **kwargs: object) -> tuple[Any, Any]:
+    return args, kwargs
+
+
+def pid(*_: object) -> int:
+    return os.getpid()
+
+
+def nap(seconds: float) -> float:
+    time.sleep(seconds)
+    return seconds
+
+
+def fail_at(at: int, x: int) -> int:
+    if x == at:
+        raise ValueError(f"item {x}")
+    return x
+
+
+def fail_at_three(x: int) -> int:
+    return fail_at(3, x)
+
+
+def killed_at_three(x: int) -> int:
+    if x == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return x
+
+
+def leave(code: int) -> None:
+    sys.exit(code)
+
+
+def a_lock(*_: object) -> Any:
+    return threading.Lock()
+
+
+def remember(value: Any) -> None:
+    SET_BY_INITIALIZER.append(value)
+
+
+def remembered(_: object = None) -> list[Any]:
+    return SET_BY_INITIALIZER
+
+
+def refuse() -> None:
+    raise RuntimeError("no worker today")
+
+
+def numbers_until_error(count: int) -> Iterator[int]:
+    yield from range(count)
+    raise KeyError("the iterator's own")
