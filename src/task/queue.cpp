@@ -226,6 +226,29 @@ int Queue::idle() {
   return idle_;
 }
 
+bool Queue::has_thread_left() {
+  const std::lock_guard lock(mutex_);
+  return idle_ > 0 || threads_ < most_threads_;
+}
+
+bool Queue::find(const std::function<bool(const Call&)>& is_it) {
+  const std::lock_guard lock(mutex_);
+  for (const Call* call = head_; call != nullptr; call = call->next) {
+    if (is_it(*call)) return true;
+  }
+  for (const Sorted* sorted : {&ahead_, &behind_}) {
+    for (const Call* call : *sorted) {
+      if (is_it(*call)) return true;
+    }
+  }
+  return false;
+}
+
+void Queue::allow_another() {
+  const std::lock_guard lock(mutex_);
+  ++most_threads_;
+}
+
 void Queue::forget_threads() {
   threads_ = idle_ = searching_ = 0;
   sleepers_ = nullptr;

@@ -13,6 +13,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <mutex>
 #include <set>
@@ -83,6 +84,12 @@ class Queue {
   // Threads that are counted, and those of them that are idle.
   MANYCORE_API int threads();
   MANYCORE_API int idle();
+  // Is a thread idle, or could there be another?
+  MANYCORE_API bool has_thread_left();
+  // Whether a call that waits answers true.
+  MANYCORE_API bool find(const std::function<bool(const Call&)>& is_it);
+  // There may be one thread more than before.
+  MANYCORE_API void allow_another();
 
   // Around a fork: nobody else is inside. In the child every thread but the calling one is gone: forget_threads() after unlock().
   void lock_for_fork() { mutex_.lock(); }
@@ -104,7 +111,7 @@ class Queue {
   Waiter* pop_sleeper_if_needed();
   Next thread_if_needed();
 
-  const int most_threads_;
+  int most_threads_;
   std::mutex mutex_;
   Call* head_ = nullptr;
   Call* tail_ = nullptr;

@@ -3,7 +3,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <utility>
+
+#include "bindings/locks/deadlocks.h"
 #include "bindings/tasks/future_object.h"
+#include "bindings/tasks/future_wakers.h"
 #include "bindings/tasks/interpreter.h"
 #include "bindings/tasks/reference.h"
 #include "bindings/tasks/standard.h"
@@ -31,6 +36,12 @@ bool unlink(void* fields, task::Waiter& waiter) {
   return false;
 }
 
+class FutureWait final : public locks::KnownWait {
+ public:
+  explicit FutureWait(PyObject* future) : KnownWait(locks::Kind::future, future) {}
+  manycore::sync::Wakers wakers() const override { return wakers_of_future(thing); }
+};
+
 // `_state` was assigned by somebody who holds the condition while he goes on to assign the rest.
 int wait_for_hand(const FutureFields& fields) {
   if (!fields.set_by_hand || fields.condition == nullptr) return 1;
@@ -39,32 +50,56 @@ int wait_for_hand(const FutureFields& fields) {
   return Reference(PyObject_CallMethodNoArgs(condition.get(), names.release)) ? 1 : -1;
 }
 
-int sleep_until_done(FutureFields& fields, int64_t deadline) {
+int sleep_until_done(PyObject* future, FutureFields& fields, int64_t deadline) {
   task::Waiter waiter;
   waiter.next = fields.sleepers;
   fields.sleepers = &waiter;
-  return sleep_on(waiter, deadline, unlink, &fields);
+  if (deadline >= 0) return sleep_on(waiter, deadline, unlink, &fields);
+  FutureWait known(future);
+  return sleep_on(waiter, deadline, unlink, &fields, &known);
+}
+
+// The earlier of two points of the clock, of which negative ones never come.
+int64_t sooner(int64_t one, int64_t other) {
+  if (one < 0 || other < 0) return std::max(one, other);
+  return std::min(one, other);
+}
+
+bool is_before(int64_t moment) { return moment < 0 || os::now_nanoseconds() < moment; }
+
+// Handlers run here, which may do anything: as long as they do, the thread does not wait.
+int check_signals(locks::KnownWait* known) {
+  if (known == nullptr) return PyErr_CheckSignals();
+  const bool paused = std::exchange(known->pauses, true);
+  const int raised = PyErr_CheckSignals();
+  known->pauses = paused;
+  return raised;
 }
 
 }  // namespace
 
-int sleep_on(task::Waiter& waiter, int64_t deadline, bool (*unlink)(void* owner, task::Waiter& waiter), void* owner) {
+int sleep_on(task::Waiter& waiter, int64_t deadline, bool (*unlink)(void* owner, task::Waiter& waiter), void* owner,
+             locks::KnownWait* known) {
   const bool looks_up = on_main_thread();
+  locks::LookUp look(deadline < 0 ? known : nullptr);
+  if (known != nullptr) known->sleeps(waiter, unlink, owner);
   for (bool first = true;; first = false) {
     PyThreadState* state = release_interpreter();
-    int64_t until = deadline;
-    if (looks_up) {
-      const int64_t next = os::now_nanoseconds() + kLookUp;
-      if (deadline < 0 || next < deadline) until = next;
-    }
-    const task::Waiter::Ended ended = waiter.wait(until, first);
+    const int64_t lasts = looks_up ? os::now_nanoseconds() + kLookUp : -1;
+    bool searches = false;
+    task::Waiter::Ended ended;
+    do {
+      ended = waiter.wait(sooner(deadline, sooner(lasts, look.next())), first);
+      searches = ended == task::Waiter::Ended::timed_out && look.is_my_turn();
+    } while (ended == task::Waiter::Ended::timed_out && !searches && is_before(sooner(deadline, lasts)));
     take_gil(state);
-    if (ended == task::Waiter::Ended::done) return 1;
-    const bool raised = PyErr_CheckSignals() != 0;
+    if (ended == task::Waiter::Ended::done) return locks::raise_verdict(known) ? -1 : 1;
+    if (searches) locks::search_for_deadlocks();
+    const bool raised = check_signals(known) != 0;
     if (!raised && (deadline < 0 || os::now_nanoseconds() < deadline)) continue;
     if (!unlink(owner, waiter)) {
       waiter.wait_for_promised();
-      if (!raised) return 1;
+      if (!raised) return locks::raise_verdict(known) ? -1 : 1;
     }
     return raised ? -1 : 0;
   }
@@ -91,7 +126,8 @@ int wait_until_done(PyObject* future, int64_t deadline) {
   if (fields.source != nullptr) look(future);
   if (!is_done(fields)) {
     if (deadline >= 0 && os::now_nanoseconds() >= deadline) return 0;
-    const int done = fields.source != nullptr ? fields.source->wait(future, deadline) : sleep_until_done(fields, deadline);
+    const int done =
+        fields.source != nullptr ? fields.source->wait(future, deadline) : sleep_until_done(future, fields, deadline);
     if (done <= 0) return done;
   }
   return wait_for_hand(fields);

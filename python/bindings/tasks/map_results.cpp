@@ -1,6 +1,8 @@
 // The iterator that map() answers: results in the order of the arguments, each let go of once it is given.
+#include "bindings/locks/known_wait.h"
 #include "bindings/tasks/call_options.h"
 #include "bindings/tasks/future_wait.h"
+#include "bindings/tasks/future_wakers.h"
 #include "bindings/tasks/map_run.h"
 #include "bindings/tasks/module.h"
 #include "bindings/tasks/pool_core.h"
@@ -37,6 +39,15 @@ PyObject* give(MapRun& map) {
   return nullptr;
 }
 
+class MapWait final : public locks::KnownWait {
+ public:
+  MapWait(PyObject* results, PoolCore& pool) : KnownWait(locks::Kind::map, results), pool_(pool) {}
+  manycore::sync::Wakers wakers() const override { return wakers_in_pool(pool_); }
+
+ private:
+  PoolCore& pool_;
+};
+
 // 1 when the next item is ready, 0 at the deadline, -1 with an exception.
 int wait_for_next(MapResults& self) {
   MapRun& map = *self.map;
@@ -44,7 +55,9 @@ int wait_for_next(MapResults& self) {
   if (is_ready(map.items[map.next_to_give])) return 1;
   task::Waiter waiter;
   map.sleeper = &waiter;
-  return sleep_on(waiter, self.deadline, unlink_sleeper, &map);
+  if (self.deadline >= 0) return sleep_on(waiter, self.deadline, unlink_sleeper, &map);
+  MapWait known(reinterpret_cast<PyObject*>(&self), *self.pool);
+  return sleep_on(waiter, self.deadline, unlink_sleeper, &map, &known);
 }
 
 PyObject* next_result(PyObject* object) {

@@ -2,6 +2,8 @@
 // nanobind, so that `from manycore.futures import ...` costs a program of tasks no more than this library's load.
 #include "bindings/tasks/module.h"
 
+#include "bindings/locks/module.h"
+#include "bindings/tasks/future_wakers.h"
 #include "bindings/tasks/interpreter.h"
 #include "bindings/tasks/may_wait.h"
 #include "bindings/tasks/plain_values.h"
@@ -17,7 +19,8 @@ int fill(PyObject* module) {
                       add_chunk_type(module) < 0 || add_thread_pool_type(module) < 0 || add_block_type(module) < 0 ||
                       add_process_worker(module) < 0 || add_may_wait(module) < 0 || add_plain_values(module) < 0 ||
                       add_process_core(module) < 0 || add_process_pool(module) < 0 || add_task_report(module) < 0 ||
-                      add_stop_call(module) < 0 || add_worker_errors(module) < 0 || add_call_site(module) < 0;
+                      add_stop_call(module) < 0 || add_worker_errors(module) < 0 || add_call_site(module) < 0 ||
+                      add_future_wakers(module) < 0 || manycore::python::locks::add_locks(module) < 0;
   return failed ? -1 : 0;
 }
 

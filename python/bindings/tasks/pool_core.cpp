@@ -4,6 +4,7 @@
 
 #include <mutex>
 
+#include "bindings/locks/known_wait.h"
 #include "bindings/tasks/interpreter.h"
 #include "bindings/tasks/map_run.h"
 #include "bindings/tasks/may_wait.h"
@@ -113,6 +114,7 @@ bool PoolCore::initialize_thread() {
 }
 
 void PoolCore::wait_for_work(task::Queue::Worker& worker, Wakeups& later) {
+  locks::this_thread()->idle = this;
   PyThreadState* state = release_interpreter();
   later.wake();
   queue.wait(worker);
@@ -127,6 +129,7 @@ void PoolCore::wait_for_work(task::Queue::Worker& worker, Wakeups& later) {
     }
   }
   take_gil(state);
+  locks::this_thread()->idle = nullptr;
 }
 
 void PoolCore::work() {
@@ -137,6 +140,7 @@ void PoolCore::work() {
     return;
   }
   queue.join(worker);
+  workers.push_back(locks::this_thread());
   Wakeups later;
   Turn turn;
   while (true) {
@@ -159,6 +163,7 @@ void PoolCore::work() {
     }
   }
   queue.leave(worker);
+  std::erase(workers, locks::this_thread());
 }
 
 int PoolCore::refuse_when_closed() const {
@@ -217,6 +222,8 @@ void PoolCore::forget_waiting() {
 
 bool watch_forks() { return pthread_atfork(lock_pools, unlock_pools, unlock_pools) == 0; }
 
+PoolCore* first_pool() { return pools; }
+
 void stop_all_pools() {
   ends = true;
   for (PoolCore* pool = pools; pool != nullptr; pool = pool->next) pool->queue.stop();
@@ -232,6 +239,7 @@ void after_fork_in_child() {
   sched::forget_spinning_threads();
   for (PoolCore* pool = pools; pool != nullptr; pool = pool->next) {
     pool->queue.forget_threads();
+    pool->workers.clear();
     pool->forget_waiting();
   }
 }

@@ -5,9 +5,11 @@
 #include <Python.h>
 
 #include <atomic>
+#include <vector>
 
 #include "bindings/tasks/python_call.h"
 #include "bindings/tasks/reference.h"
+#include "sync/threads.h"
 #include "task/queue.h"
 
 namespace manycore::python::tasks {
@@ -44,6 +46,8 @@ class PoolCore {
   bool shut_down = false;
   bool inherits_context = true;
   int holders = 1;
+  std::vector<manycore::sync::Thread*> workers;  // those that are in their loop
+  int grown = 0;                                 // threads that were added against a deadlock
   std::atomic<uint32_t> releases_at_push{0};
   // All pools of the process, for forks and the interpreter's end.
   PoolCore* next = nullptr;
@@ -55,6 +59,9 @@ class PoolCore {
   bool initialize_thread();
   void wait_for_work(task::Queue::Worker& worker, Wakeups& later);
 };
+
+// All pools of this process; the others follow by `next`.
+PoolCore* first_pool();
 
 // At the interpreter's end: refuse submits, let workers finish what waits.
 void stop_all_pools();

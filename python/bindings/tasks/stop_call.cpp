@@ -1,5 +1,6 @@
 #include "bindings/tasks/stop_call.h"
 
+#include "bindings/locks/known_wait.h"
 #include "bindings/tasks/module.h"
 #include "bindings/tasks/pool_core.h"
 
@@ -24,7 +25,8 @@ PyMethodDef functions[] = {
 }  // namespace
 
 // A future may be given to a second call by hand; then it is that one's until it ends.
-RunningHere::RunningHere(PyObject* future) : scope_(told_, 1), fields_(fields_of(future)), process_(process_generation()) {
+RunningHere::RunningHere(PyObject* future)
+    : scope_(told_, 1), fields_(fields_of(future)), process_(process_generation()), thread_(locks::this_thread()) {
   fields_.running = this;
 }
 

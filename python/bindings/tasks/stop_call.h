@@ -8,6 +8,7 @@
 
 #include "bindings/tasks/future_object.h"
 #include "sched/stop.h"
+#include "sync/threads.h"
 
 namespace manycore::python::tasks {
 
@@ -23,12 +24,14 @@ class RunningHere {
   bool was_told() const { return told_.load(std::memory_order_relaxed) != 0; }
   // False in a child of fork, whose parent runs it.
   bool is_of_this_process() const;
+  manycore::sync::Thread* thread() const { return thread_; }
 
  private:
   std::atomic<uint64_t> told_{0};
   sched::StopScope scope_;
   FutureFields& fields_;
   uint32_t process_;
+  manycore::sync::Thread* thread_;
 };
 
 // 1: cancelled, or told to stop; 0: it is done, or nobody knows who runs it; -1 with an exception, also where `force` cannot be.

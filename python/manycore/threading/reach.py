@@ -1,0 +1,115 @@
+"""Could this thread still set something free? A thread that runs, or waits for something unknown, is looked through: what its
+frames hold and the functions that they name, a bounded number of objects. Where the bound is met the answer is yes.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import types
+
+TYPE_CHECKING = False  # as typing's
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from typing import Any
+
+MOST_OBJECTS = 20_000
+# The standard library's code and ours calls nothing of the program's but what it holds.
+STANDARD = os.path.dirname(os.__file__) + os.sep
+OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+# What leads nowhere.
+CLOSED = (str, bytes, int, float, complex, bool, type(None), types.BuiltinFunctionType, types.CodeType)
+
+
+class _Search:
+    """Objects that can be come by from some frames, and the names that the code in them uses."""
+
+    def __init__(self) -> None:
+        self.names: set[str] = set()
+        self._seen: set[int] = set()
+        self._kept: list[Any] = []  # so that no address is used twice
+        self._next: list[Any] = []
+        self._modules: list[types.ModuleType] = []
+
+    def add(self, value: Any) -> None:
+        if isinstance(value, CLOSED) or id(value) in self._seen:
+            return
+        self._seen.add(id(value))
+        self._kept.append(value)
+        self._next.append(value)
+
+    def add_code(self, code: types.CodeType, names: dict[str, Any]) -> None:
+        if not _is_of_program(code.co_filename):
+            return
+        for one in _codes(code):
+            self.names.update(one.co_names)
+            for name in one.co_names:
+                if name in names:
+                    self.add(names[name])
+
+    def run(self, wanted: set[int], most: int) -> bool | None:
+        """Whether one of these objects was found; None where there are too many to tell."""
+        count = 0
+        while True:
+            while self._next:
+                value = self._next.pop()
+                if id(value) in wanted:
+                    return True
+                count += 1
+                if count > most:
+                    return None
+                self._open(value)
+            for module in self._modules:
+                names = vars(module)
+                for name in self.names & names.keys():
+                    self.add(names[name])
+            if not self._next:
+                return False
+
+    def _open(self, value: Any) -> None:
+        if isinstance(value, types.ModuleType):
+            if _is_of_program(getattr(value, "__file__", None) or ""):
+                self._modules.append(value)
+        elif isinstance(value, types.FunctionType):
+            self.add_code(value.__code__, value.__globals__)
+            for other in (value.__closure__, value.__defaults__, value.__kwdefaults__, value.__dict__):
+                self.add(other)
+        elif isinstance(value, type) and not value.__flags__ & (1 << 9):
+            return  # a class of C code
+        else:
+            for other in gc.get_referents(value):
+                self.add(other)
+
+
+def _is_of_program(filename: str) -> bool:
+    if filename.startswith(STANDARD):
+        return "-packages" in filename
+    return bool(filename) and not filename.startswith((OURS, "<frozen "))
+
+
+def _codes(code: types.CodeType) -> Iterator[types.CodeType]:
+    yield code
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            yield from _codes(constant)
+
+
+def could(frame: types.FrameType | None, things: Iterable[Any], names: Iterable[str]) -> bool:
+    """Can the thread of this frame come by one of the things, and does code that it can call use one of the names, if there are
+    any?"""
+    search = _Search()
+    while frame is not None:
+        search.add_code(frame.f_code, frame.f_globals)
+        if frame.f_locals is not frame.f_globals:
+            for value in frame.f_locals.values():
+                search.add(value)
+        frame = frame.f_back
+    found = search.run({id(thing) for thing in things}, MOST_OBJECTS)
+    if found is None:
+        return True
+    wanted = set(names)
+    if not found or not wanted:
+        return found
+    # What it calls on the way may be named anywhere in what it can reach.
+    search.run(set(), MOST_OBJECTS)
+    return bool(wanted & search.names)
