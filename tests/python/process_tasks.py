@@ -327,30 +327,3 @@ def kept_mappings() -> int:
 def nap_and_double(x: int) -> int:
     time.sleep(0.002)
     return 2 * x
-
-
-def stop_at(x: int, at: int) -> int:
-    if x == at:
-        raise StopIteration(f"at {at}")
-    return x
-
-
-def stop_at_two(x: int) -> int:
-    return stop_at(x, 2)
-
-
-def compute_or_stop(x: int) -> int:
-    sum(range(20_000))
-    return stop_at(x, 2900)
-
-
-class StopWithMore(StopIteration):
-    pass
-
-
-def stop_with_more(x: int) -> int:
-    raise StopWithMore(x)
-
-
-def stop_asynchronously(x: int) -> int:
-    raise StopAsyncIteration(x)

@@ -15,6 +15,7 @@ from typing import Any
 import process_tasks as tasks
 import pytest
 from manycore.futures.process import ProcessPoolExecutor, WorkerDied
+from manycore.futures.raised import RemoteError
 
 pytestmark = pytest.mark.slow  # a program for each case
 
@@ -181,7 +182,7 @@ def test_what_cannot_be_pickled_or_read_fails_its_call_alone() -> None:
         assert isinstance(pool.submit(tasks.double, tasks.FailsWhenUnpickled()).exception(30), ValueError)
         assert isinstance(pool.submit(tasks.return_unpicklable).exception(30), ArithmeticError)
         assert isinstance(pool.submit(tasks.return_unreadable).exception(30), ValueError)
-        assert isinstance(pool.submit(tasks.raise_unpicklable).exception(30), TypeError)
+        assert isinstance(pool.submit(tasks.raise_unpicklable).exception(30), RemoteError)
         assert pool.submit(tasks.worker_pid).result(30) == first
 
 

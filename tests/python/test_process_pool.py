@@ -20,6 +20,7 @@ from typing import Any
 import process_tasks as tasks
 import pytest
 from manycore.futures.process import ProcessPoolExecutor
+from manycore.futures.raised import RemoteError
 
 STARTS = ("fork", "spawn", "forkserver")
 
@@ -81,7 +82,7 @@ def test_what_cannot_be_pickled_fails_alone(pool: Any) -> None:
         pool.submit(tasks.return_unpicklable).result(30)
     with pytest.raises(ValueError, match="not to be unpickled"):
         pool.submit(tasks.return_unreadable).result(30)
-    with pytest.raises(TypeError, match="pickle"):
+    with pytest.raises(RemoteError, match="cannot be pickled: TypeError"):
         pool.submit(tasks.raise_unpicklable).result(30)
     assert pool.submit(tasks.double, 4).result(30) == 8
 

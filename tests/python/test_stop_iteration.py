@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+import failing_tasks as failing
 import manycore
 import process_tasks as tasks
 import pytest
@@ -36,12 +37,12 @@ def expect_end(results: Iterator[Any], before: int) -> None:
 )
 @pytest.mark.parametrize("at", [0, 7])
 def test_a_map_raises_runtime_error_at_that_place(pool: Any, options: dict[str, Any], at: int) -> None:
-    expect_end(pool.map(tasks.stop_at, range(50), [at] * 50, **options), at)
-    expect_end(pool.options(priority=1).map(tasks.stop_at, range(50), [at] * 50, **options), at)
+    expect_end(pool.map(failing.stop_at, range(50), [at] * 50, **options), at)
+    expect_end(pool.options(priority=1).map(failing.stop_at, range(50), [at] * 50, **options), at)
 
 
 def test_so_does_one_item_after_the_other(pool: Any) -> None:
-    results = pool.map(tasks.stop_at_two, range(5))
+    results = pool.map(failing.stop_at_two, range(5))
     assert next(results) == 0 and next(results) == 1
     with pytest.raises(RuntimeError, match="generator raised StopIteration"):
         next(results)
@@ -51,27 +52,27 @@ def test_so_does_one_item_after_the_other(pool: Any) -> None:
 
 def test_a_rest_in_processes_does_too() -> None:
     with Executor(2, processes="allowed", mp_context=None) as executor:
-        expect_end(executor.map(tasks.compute_or_stop, range(3000)), 2900)
+        expect_end(executor.map(failing.compute_or_stop, range(3000)), 2900)
 
 
 def test_a_subclass_of_stop_iteration_counts_and_others_do_not(pool: Any) -> None:
     with pytest.raises(RuntimeError, match="generator raised StopIteration"):
-        list(pool.map(tasks.stop_with_more, range(3)))
+        list(pool.map(failing.stop_with_more, range(3)))
     with pytest.raises(StopAsyncIteration):
-        list(pool.map(tasks.stop_asynchronously, range(3)))
+        list(pool.map(failing.stop_asynchronously, range(3)))
 
 
 def test_submit_gives_it_as_it_is(pool: Any) -> None:
-    error = pool.submit(tasks.stop_at, 1, 1).exception(30)
+    error = pool.submit(failing.stop_at, 1, 1).exception(30)
     assert type(error) is StopIteration and error.value == "at 1"
 
 
 def test_who_awaits_gets_a_runtime_error(pool: Any) -> None:
     async def program() -> None:
         for call in (
-            manycore.to_thread(tasks.stop_at, 1, 1),
-            manycore.to_process(tasks.stop_at, 1, 1),
-            _awaited(pool.submit(tasks.stop_at, 1, 1)),
+            manycore.to_thread(failing.stop_at, 1, 1),
+            manycore.to_process(failing.stop_at, 1, 1),
+            _awaited(pool.submit(failing.stop_at, 1, 1)),
         ):
             with pytest.raises(RuntimeError, match="StopIteration interacts badly"):
                 await asyncio.wait_for(call, 30)

@@ -15,12 +15,13 @@ constexpr double kLongest = 1e9;  // seconds; what is later is never
 
 CallOptions* make_options(PyObject* described) {
   long long priority = 0;
-  PyObject *deadline = nullptr, *name = nullptr, *error = nullptr, *retries = nullptr;
-  if (!PyArg_ParseTuple(described, "LOOOO:options", &priority, &deadline, &name, &error, &retries)) return nullptr;
+  PyObject *deadline = nullptr, *name = nullptr, *error = nullptr, *retries = nullptr, *site = nullptr;
+  if (!PyArg_ParseTuple(described, "LOOOO|O:options", &priority, &deadline, &name, &error, &retries, &site)) return nullptr;
   auto options = std::make_unique<CallOptions>();
   options->priority = priority;
   options->name = Reference::to(name);
   options->error = Reference::to(error);
+  options->site = Reference::to(site);
   if (retries != Py_None) {
     options->retries = static_cast<int>(PyLong_AsLong(retries));
     if (PyErr_Occurred() != nullptr) return nullptr;

@@ -14,9 +14,10 @@ struct CallOptions : task::Order {
   int retries = -1;    // in processes, where its worker dies; -1: the pool's
   Reference name;      // a str or None
   Reference error;     // error(function, name, seconds, late): the exception
+  Reference site;      // in processes, where it was asked for: what caller() answered; null or None: where it is submitted
 };
 
-// From the tuple (priority, deadline in seconds or None, name, error, retries or None) of manycore/futures/options.py; its time begins now. Null with an
+// From the tuple (priority, deadline in seconds or None, name, error, retries or None[, site]) of manycore/futures/options.py; its time begins now. Null with an
 // exception.
 CallOptions* make_options(PyObject* described);
 inline void free_options(task::Order* order) { delete static_cast<CallOptions*>(order); }

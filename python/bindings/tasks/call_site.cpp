@@ -1,59 +1,72 @@
 #include "bindings/tasks/call_site.h"
 
-#include <cstring>
-#include <string>
-
 #include "bindings/tasks/module.h"
 
 namespace manycore::python::tasks {
 namespace {
 
-// With the slash at its end; empty where it is not known.
-const std::string& package_folder() {
-  static const std::string folder = [] {
-    const Reference name(PyUnicode_FromString("manycore"));
-    const Reference package(name ? PyImport_GetModule(name.get()) : nullptr);
-    const Reference file(package ? PyObject_GetAttrString(package.get(), "__file__") : nullptr);
-    const char* path = file && PyUnicode_Check(file.get()) ? PyUnicode_AsUTF8(file.get()) : nullptr;
-    PyErr_Clear();
-    const std::string whole = path != nullptr ? path : "";
-    return whole.substr(0, whole.rfind('/') + 1);
-  }();
-  return folder;
-}
+PyObject* own_folder = nullptr;      // with a slash behind it
+PyObject* last_user_code = nullptr;  // that was found to be no file's of that folder
 
-bool is_ours(PyCodeObject* code) {
-  const std::string& folder = package_folder();
-  Py_ssize_t length = 0;
-  const char* file = PyUnicode_AsUTF8AndSize(code->co_filename, &length);
-  if (file == nullptr) PyErr_Clear();
-  return file != nullptr && !folder.empty() && static_cast<size_t>(length) > folder.size() &&
-         std::memcmp(file, folder.data(), folder.size()) == 0;
+bool is_own(PyCodeObject* code) {
+  if (reinterpret_cast<PyObject*>(code) == last_user_code) return false;
+  PyObject* file = code->co_filename;
+  const bool own = own_folder != nullptr && PyUnicode_Tailmatch(file, own_folder, 0, PyUnicode_GET_LENGTH(file), -1) == 1;
+  PyErr_Clear();
+  if (!own) Py_XSETREF(last_user_code, Py_NewRef(reinterpret_cast<PyObject*>(code)));
+  return own;
 }
 
 PyObject* find_site(PyObject*, PyObject*) {
   const CallSite site = call_site();
-  return site.code ? Py_BuildValue("(Oi)", site.code.get(), site.instruction) : Py_NewRef(Py_None);
+  if (!site.code) Py_RETURN_NONE;
+  return Py_BuildValue("(Oi)", site.code.get(), site.instruction);
 }
 
 PyMethodDef functions[] = {
-    {"call_site", find_site, METH_NOARGS, "The code object and the instruction that called the package, or None."},
+    {"call_site", find_site, METH_NOARGS, "The user's code object and instruction that this thread is at, or None."},
     {nullptr, nullptr, 0, nullptr},
 };
+
+// The folder of the package, that of this library.
+int find_own_folder(PyObject* module) {
+  const Reference spec(PyObject_GetAttrString(module, "__spec__"));
+  const Reference origin(spec ? PyObject_GetAttrString(spec.get(), "origin") : nullptr);
+  if (!origin || !PyUnicode_Check(origin.get())) {
+    PyErr_Clear();
+    return 0;
+  }
+  const Py_ssize_t length = PyUnicode_GET_LENGTH(origin.get());
+  const Py_ssize_t slash = PyUnicode_FindChar(origin.get(), '/', 0, length, -1);
+  if (slash < 0) return PyErr_Occurred() != nullptr ? -1 : 0;
+  own_folder = PyUnicode_Substring(origin.get(), 0, slash + 1);
+  return own_folder != nullptr ? 0 : -1;
+}
 
 }  // namespace
 
 CallSite call_site() {
   Reference frame = Reference::to(reinterpret_cast<PyObject*>(PyEval_GetFrame()));
   while (frame) {
-    auto* inner = reinterpret_cast<PyFrameObject*>(frame.get());
-    Reference code(reinterpret_cast<PyObject*>(PyFrame_GetCode(inner)));
-    if (!is_ours(reinterpret_cast<PyCodeObject*>(code.get()))) return {std::move(code), PyFrame_GetLasti(inner)};
-    frame = Reference(reinterpret_cast<PyObject*>(PyFrame_GetBack(inner)));
+    auto* here = reinterpret_cast<PyFrameObject*>(frame.get());
+    Reference code(reinterpret_cast<PyObject*>(PyFrame_GetCode(here)));
+    if (!is_own(reinterpret_cast<PyCodeObject*>(code.get()))) return {std::move(code), PyFrame_GetLasti(here)};
+    frame = Reference(reinterpret_cast<PyObject*>(PyFrame_GetBack(here)));
   }
   return {};
 }
 
-int add_call_site(PyObject* module) { return PyModule_AddFunctions(module, functions); }
+CallSite site_of(PyObject* described) {
+  PyObject* code = nullptr;
+  int instruction = 0;
+  if (described == nullptr || !PyTuple_Check(described) ||
+      !PyArg_ParseTuple(described, "O!i", &PyCode_Type, &code, &instruction)) {
+    PyErr_Clear();
+    return call_site();
+  }
+  return {Reference::to(code), instruction};
+}
+
+int add_call_site(PyObject* module) { return find_own_folder(module) < 0 ? -1 : PyModule_AddFunctions(module, functions); }
 
 }  // namespace manycore::python::tasks

@@ -1,4 +1,4 @@
-// Where the program called us: the innermost frame that is none of the package's own. With the GIL.
+// Where the user called what ends in a submit: the line that errors name. With the GIL.
 #pragma once
 
 #include <Python.h>
@@ -8,10 +8,13 @@
 namespace manycore::python::tasks {
 
 struct CallSite {
-  Reference code;  // null: no frame but ours
+  Reference code;  // null: not known
   int instruction = 0;
 };
 
+// The innermost frame of this thread that is none of this package's.
 CallSite call_site();
+// Of a tuple that call_site() answered (null or None: the above).
+CallSite site_of(PyObject* described);
 
 }  // namespace manycore::python::tasks

@@ -15,6 +15,8 @@ int add_process_core(PyObject* module);
 int add_process_pool(PyObject* module);
 int add_process_worker(PyObject* module);
 int add_task_report(PyObject* module);
+int add_travelling_errors(PyObject* module);
+int add_call_site(PyObject* module);
 int add_stop_call(PyObject* module);
 int add_worker_errors(PyObject* module);
 int add_call_site(PyObject* module);

@@ -15,6 +15,7 @@ namespace {
 PyObject* pickle_dumps = nullptr;
 PyObject* pickle_loads = nullptr;
 PyObject* pickler_class = nullptr;  // the C one
+PyObject* pickling_error = nullptr;
 PyObject* bytes_io = nullptr;
 PyObject* protocol = nullptr;
 PyObject* dump_name = nullptr;
@@ -101,6 +102,7 @@ int load_pickling() {
   pickle_dumps = attribute("_pickle", "dumps").release();
   pickle_loads = attribute("_pickle", "loads").release();
   pickler_class = attribute("_pickle", "Pickler").release();
+  pickling_error = attribute("_pickle", "PicklingError").release();
   bytes_io = attribute("io", "BytesIO").release();
   protocol = PyLong_FromLong(5);
   dump_name = PyUnicode_InternFromString("dump");
@@ -112,8 +114,10 @@ int load_pickling() {
   const Reference own(PyObject_GetAttrString(forking.get(), "_extra_reducers"));
   if (!own) return -1;
   dispatch_table = PyObject_CallFunctionObjArgs(chain.get(), own.get(), general.get(), nullptr);
-  return pickle_dumps && pickle_loads && pickler_class && bytes_io && protocol && dump_name && loads_names && dispatch_table ? 0
-                                                                                                                             : -1;
+  return pickle_dumps && pickle_loads && pickling_error && pickler_class && bytes_io && protocol && dump_name && loads_names &&
+                 dispatch_table
+             ? 0
+             : -1;
 }
 
 namespace {
@@ -143,12 +147,14 @@ Reference dump(PyObject* object, Sink* sink, bool* by_value, PyObject* main_by_v
     std::swap(leases, *sink->leases);
   }
   if (pickled || !PyErr_ExceptionMatches(PyExc_Exception) || PyErr_ExceptionMatches(PyExc_MemoryError)) return pickled;
-  // What the plain pickler says is what the user knows, so it is what is raised if cloudpickle cannot do it either.
+  // What the plain pickler says is what the user knows, so it is what is raised if cloudpickle cannot do it either; but not where it
+  // only found no name, as of a lambda, which did not keep cloudpickle from it.
+  const bool by_name = PyErr_ExceptionMatches(pickling_error) || PyErr_ExceptionMatches(PyExc_AttributeError);
   const Reference failure = take_raised();
   sink->leases->clear();
   pickled = dump_by_value(object, callback.get());
   *by_value = static_cast<bool>(pickled);
-  if (!pickled) {
+  if (!pickled && !(by_name && PyErr_Occurred() != nullptr)) {
     PyErr_Clear();
     raise(failure.get());
   }
@@ -212,14 +218,17 @@ Reference open_payload(worker::Bytes payload, const std::vector<worker::BlockPla
 }  // namespace
 
 Reference from_bytes(worker::Bytes payload, const std::vector<worker::BlockPlace>& places, bool payload_in_block,
-                     worker::BlockReader* reader, const BlockReturn& give_back) {
+                     worker::BlockReader* reader, const BlockReturn& give_back, const Rescue& rescue) {
   if (is_written_plain(payload)) return read_plain(payload);
   Reference buffers;
   const Reference input = open_payload(payload, places, payload_in_block, reader, give_back, buffers);
   if (!input) return {};
-  if (!buffers || PyList_GET_SIZE(buffers.get()) == 0) return Reference(PyObject_CallOneArg(pickle_loads, input.get()));
-  PyObject* arguments[] = {input.get(), buffers.get()};
-  return Reference(PyObject_Vectorcall(pickle_loads, arguments, 1, loads_names));
+  PyObject* arguments[] = {input.get(), buffers ? buffers.get() : Py_None};
+  const bool plain = !buffers || PyList_GET_SIZE(buffers.get()) == 0;
+  Reference object(PyObject_Vectorcall(pickle_loads, arguments, 1, plain ? nullptr : loads_names));
+  if (!object && rescue && PyErr_ExceptionMatches(PyExc_Exception)) [[unlikely]]
+    return rescue(arguments[0], arguments[1]);
+  return object;
 }
 
 Reference raw_payload(worker::Bytes payload, const std::vector<worker::BlockPlace>& places, bool payload_in_block,

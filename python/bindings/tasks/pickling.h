@@ -40,9 +40,13 @@ bool take_payload(const char* bytes, size_t size, const StoreBytes& store, Pickl
 // Called when nobody uses a block any more, with the GIL.
 using BlockReturn = std::function<void(const worker::BlockPlace&)>;
 
+// Called with an Exception set by what cannot be read, with the pickle and its buffers (a list or None): what is left of it, or null
+// with an exception.
+using Rescue = std::function<Reference(PyObject* pickle, PyObject* buffers)>;
+
 // `reader`: of the sender's store; not needed without places.
 Reference from_bytes(worker::Bytes payload, const std::vector<worker::BlockPlace>& places, bool payload_in_block,
-                     worker::BlockReader* reader, const BlockReturn& give_back);
+                     worker::BlockReader* reader, const BlockReturn& give_back, const Rescue& rescue = {});
 // The payload itself as an object with a buffer, for what is no pickle. Null with an exception.
 Reference raw_payload(worker::Bytes payload, const std::vector<worker::BlockPlace>& places, bool payload_in_block,
                       worker::BlockReader* reader, const BlockReturn& give_back);

@@ -3,12 +3,14 @@
 #include <algorithm>
 
 #include "bindings/gil.h"
+#include "bindings/tasks/call_site.h"
 #include "bindings/tasks/interpreter.h"
 #include "bindings/tasks/packed.h"
 #include "bindings/tasks/pickling.h"
 #include "bindings/tasks/process_flags.h"
 #include "bindings/tasks/standard.h"
 #include "bindings/tasks/task_report.h"
+#include "bindings/tasks/travelling_errors.h"
 #include "os/clock.h"
 
 namespace manycore::python::tasks {
@@ -105,10 +107,13 @@ PyObject* ProcessCore::submit(PyObject* function, PyObject* arguments, PyObject*
       written = all && to_bytes(all.get(), store, &pickled, main_by_value.get());
     }
   }
-  if (written) return send(std::move(call), pickled, function, std::move(options), call_site());
+  if (written) return send(std::move(call), pickled, function, std::move(options));
   if (!PyErr_ExceptionMatches(PyExc_Exception)) return nullptr;  // Ctrl-C
   // What cannot be pickled is the future's business, as in the standard, which starts its processes even so.
-  const Reference exception = take_raised();
+  Reference exception = take_raised();
+  const Reference check(PyObject_GetAttrString(self_, "check_pickle"));
+  if (check) exception = blamed(exception.get(), check.get(), function, arguments, keywords);
+  PyErr_Clear();
   if (!started || crew->has_free_slot()) {
     if (!Reference(PyObject_CallNoArgs(starter.get()))) return nullptr;
     started = true;
@@ -117,8 +122,13 @@ PyObject* ProcessCore::submit(PyObject* function, PyObject* arguments, PyObject*
   return future && set_exception(future.get(), exception.get()) == 0 ? future.release() : nullptr;
 }
 
+bool ProcessCore::can_pickle(PyObject* object) {
+  Pickled pickled;
+  return to_bytes(object, nullptr, &pickled, main_by_value.get());
+}
+
 PyObject* ProcessCore::submit_items(PyObject* function, PyObject* items, bool tuples, bool only_with_room,
-                                    std::unique_ptr<CallOptions> options, CallSite site) {
+                                    std::unique_ptr<CallOptions> options, PyObject* site) {
   const Reference self = Reference::to(self_);
   bool no_room = false;
   const StoreBytes store = [this, &no_room, only_with_room](const void* data, int64_t bytes) {
@@ -157,11 +167,11 @@ PyObject* ProcessCore::submit_items(PyObject* function, PyObject* items, bool tu
     Py_RETURN_NONE;
   }
   serve();  // a chunk that is done makes room for the next, whether or not somebody waits for it
-  return send(std::move(call), pickled, function, std::move(options), std::move(site));
+  return send(std::move(call), pickled, function, std::move(options), site);
 }
 
 PyObject* ProcessCore::send(std::unique_ptr<worker::Call> call, Pickled& pickled, PyObject* function,
-                            std::unique_ptr<CallOptions> options, CallSite site) {
+                            std::unique_ptr<CallOptions> options, PyObject* site) {
   call->payload = std::move(pickled.payload);
   call->leases = std::move(pickled.leases);
   if (pickled.payload_in_block) call->flags |= kPayloadInBlock;
@@ -177,8 +187,9 @@ PyObject* ProcessCore::send(std::unique_ptr<worker::Call> call, Pickled& pickled
     if (options->retries >= 0) call->retries = options->retries;
     if (options->name.get() != Py_None) named = Reference::to(options->name.get());
   }
-  auto* owner = new TaskOwner{Py_NewRef(future.get()), Py_NewRef(self_), named.release(),
-                              site.code.release(),     site.instruction, std::move(options)};
+  CallSite where = site_of(site != nullptr || options == nullptr ? site : options->site.get());
+  auto* owner = new TaskOwner{Py_NewRef(future.get()), Py_NewRef(self_),  named.release(),
+                              where.code.release(),    where.instruction, std::move(options)};
   call->owner = owner;
   if (report_kept) [[unlikely]]
     note_sent(*call);

@@ -41,10 +41,11 @@ class ProcessCore final : public FutureSource {
   // The future of submit(), or null with an exception.
   PyObject* submit(PyObject* function, PyObject* arguments, PyObject* keywords, std::unique_ptr<CallOptions> options);
   // One call for each of the items (a list or another iterable of plain state), together. `only_with_room`: None where there is no
-  // memory for them now.
-  // `site`: where the map was called.
+  // memory for them now. `site`: as of the options, or null.
   PyObject* submit_items(PyObject* function, PyObject* items, bool tuples, bool only_with_room,
-                         std::unique_ptr<CallOptions> options, CallSite site);
+                         std::unique_ptr<CallOptions> options, PyObject* site);
+  // Raises what keeps the object from being sent by itself; false then.
+  bool can_pickle(PyObject* object);
   // False with an exception once no more calls are taken.
   bool accepts();
   // Waits until memory has come back. 0 where none will or this thread may not wait, -1 with an exception.
@@ -94,7 +95,7 @@ class ProcessCore final : public FutureSource {
   Reference death_of(const worker::Death& death, const TaskOwner& owner);
   Reference unreadable(const worker::Finished& finished, const TaskOwner& owner);
   PyObject* send(std::unique_ptr<worker::Call> call, Pickled& pickled, PyObject* function, std::unique_ptr<CallOptions> options,
-                 CallSite site);
+                 PyObject* site = nullptr);
   const Known* known(PyObject* function);
   std::shared_ptr<worker::Function> anonymous();
   bool start_workers(bool short_of_workers, worker::Call* call, PyObject* future);

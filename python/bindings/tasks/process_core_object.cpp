@@ -105,19 +105,18 @@ PyObject* submit(PyObject* core, PyObject* const* args, Py_ssize_t count, PyObje
 
 PyObject* submit_items(PyObject* self, PyObject* args) {
   PyObject *function, *items;
-  PyObject* described = Py_None;
-  PyObject* where = Py_None;
+  PyObject *described = Py_None, *site = nullptr;
   int tuples, only_with_room = 0;
-  if (!PyArg_ParseTuple(args, "OOp|pOO:submit_items", &function, &items, &tuples, &only_with_room, &described, &where))
+  if (!PyArg_ParseTuple(args, "OOp|pOO:submit_items", &function, &items, &tuples, &only_with_room, &described, &site))
     return nullptr;
-  CallSite site;
-  PyObject* code = nullptr;
-  if (where != Py_None && !PyArg_ParseTuple(where, "Oi", &code, &site.instruction)) return nullptr;
-  site.code = Reference::to(code);
   ProcessCore& core = core_of(self);
   std::unique_ptr<CallOptions> options(described != Py_None ? make_options(described) : nullptr);
   if ((options == nullptr && described != Py_None) || !core.accepts()) return nullptr;
-  return core.submit_items(function, items, tuples != 0, only_with_room != 0, std::move(options), std::move(site));
+  return core.submit_items(function, items, tuples != 0, only_with_room != 0, std::move(options), site);
+}
+
+PyObject* check_pickle(PyObject* self, PyObject* object) {
+  return core_of(self).can_pickle(object) ? Py_NewRef(Py_None) : nullptr;
 }
 
 PyObject* wait_for_room(PyObject* self, PyObject*) {
@@ -249,6 +248,7 @@ PyMethodDef core_methods[] = {
      "their packed "
      "numbers, exceptions by "
      "index or None, nanoseconds an item)."},
+    {"check_pickle", check_pickle, METH_O, "Raise what keeps the object from being sent by itself."},
     {"wait_for_room", wait_for_room, METH_NOARGS,
      "Wait until memory has come back; False where none will or this thread may not wait."},
     {"prepare", prepare, METH_NOARGS, "A slot for a new worker, or -1 where all are taken."},

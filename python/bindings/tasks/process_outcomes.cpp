@@ -3,6 +3,7 @@
 #include "bindings/tasks/pickling.h"
 #include "bindings/tasks/process_core.h"
 #include "bindings/tasks/process_flags.h"
+#include "bindings/tasks/travelling_errors.h"
 
 namespace manycore::python::tasks {
 
@@ -16,8 +17,11 @@ Reference ProcessCore::outcome_of(worker::Finished& finished) {
   };
   const auto payload = std::as_bytes(std::span(finished.payload));
   const bool packed = (finished.flags & kPacked) != 0;
-  Reference opened = (packed ? raw_payload : from_bytes)(payload, finished.blocks, (finished.flags & kPayloadInBlock) != 0,
-                                                         finished.reader.get(), give_back);
+  const bool in_block = (finished.flags & kPayloadInBlock) != 0;
+  const bool of_items = (finished.call->flags & kItems) != 0 && finished.how == worker::Finished::How::result;
+  const Rescue rescue = breaking ? Rescue() : of_items ? rescue_results() : explain_result();
+  Reference opened = packed ? raw_payload(payload, finished.blocks, in_block, finished.reader.get(), give_back)
+                            : from_bytes(payload, finished.blocks, in_block, finished.reader.get(), give_back, rescue);
   if (!opened || !packed) return opened;
   Py_buffer view;
   if (PyObject_GetBuffer(opened.get(), &view, PyBUF_SIMPLE) < 0) return {};

@@ -10,6 +10,7 @@
 #include "bindings/tasks/process_flags.h"
 #include "bindings/tasks/reference.h"
 #include "bindings/tasks/standard.h"
+#include "bindings/tasks/travelling_errors.h"
 #include "bindings/tasks/worker_errors.h"
 #include "bindings/tasks/worker_items.h"
 #include "manycore/errors.h"
@@ -208,9 +209,14 @@ Reference WorkerLoop::call(const worker::Request& request, Reference& input, Ite
   for (const worker::BlockPlace& place : request.blocks) {
     if (place.file != 0) reader_->find_spill(post_.pool_process(), place);
   }
-  input =
-      (packed ? raw_payload : from_bytes)(request.payload, request.blocks, (request.flags & kPayloadInBlock) != 0, reader_.get(),
-                                          [unused = unused_](const worker::BlockPlace& place) { unused->push_back(place); });
+  const bool in_block = (request.flags & kPayloadInBlock) != 0;
+  const auto give_back = [unused = unused_](const worker::BlockPlace& place) { unused->push_back(place); };
+  Reference broken;
+  Rescue rescue;
+  if ((request.flags & (kItems | kEndIfUnreadable)) == kItems)
+    rescue = rescue_arguments((request.flags & kFunctionInside) != 0, &broken);
+  input = packed ? raw_payload(request.payload, request.blocks, in_block, reader_.get(), give_back)
+                 : from_bytes(request.payload, request.blocks, in_block, reader_.get(), give_back, rescue);
   const uint64_t number = request.function;
   const uint32_t kind = request.flags;
   post_.release();  // the pool may use the place again; what was in it is Python's now
@@ -235,7 +241,7 @@ Reference WorkerLoop::call(const worker::Request& request, Reference& input, Ite
     }
   }
   if ((kind & kItems) != 0) {
-    const bool ran = run_items(function.get(), arguments, packed, (kind & kItemsAreTuples) != 0, items);
+    const bool ran = run_items(function.get(), arguments, broken.get(), packed, (kind & kItemsAreTuples) != 0, items);
     return ran ? Reference::to(Py_None) : Reference();
   }
   return Reference(PyObject_Call(function.get(), arguments, keywords));
@@ -264,7 +270,8 @@ bool WorkerLoop::send_items(worker::Reply& reply, const ItemResults& items) {
     Pickled alone;
     if (to_bytes(failure != nullptr ? failure : PyList_GET_ITEM(values, i), nullptr, &alone)) continue;
     const Reference exception = take_raised();
-    const Reference told = unsendable(exception.get(), failure != nullptr ? failure : PyList_GET_ITEM(values, i));
+    const Reference told =
+        unsendable(exception.get(), failure != nullptr ? failure : PyList_GET_ITEM(values, i), failure == nullptr);
     const Reference sent = told ? wrapped(told.get()) : Reference();
     if (!sent || PyDict_SetItem(failures.get(), index.get(), sent.get()) < 0) return false;
     if (PyList_SetItem(values, i, Py_NewRef(Py_None)) < 0) return false;
@@ -280,7 +287,7 @@ bool WorkerLoop::send_result(worker::Reply& reply, PyObject* result) {
     return send(ReplyKind::result, reply);
   }
   if (pickle(reply, result)) return send(ReplyKind::result, reply);
-  const Reference told = unsendable(take_raised().get(), result);
+  const Reference told = unsendable(take_raised().get(), result, true);
   return told && send_error(reply, told.get());
 }
 
@@ -292,9 +299,9 @@ bool WorkerLoop::send_error(worker::Reply& reply, PyObject* exception) {
   }
   Reference sent = wrapped(exception);
   if (!sent || !pickle(reply, sent.get())) {
-    // An exception that cannot be pickled: why it cannot is what the caller gets.
+    // As where there is no memory for it.
     const Reference why = take_raised();
-    const Reference told = unsendable(why.get(), exception);
+    const Reference told = unsendable(why.get(), exception, false);
     sent = told ? wrapped(told.get()) : Reference();
     if (!sent || !pickle(reply, sent.get())) return false;
   }
@@ -355,7 +362,7 @@ bool WorkerLoop::write(ReplyKind kind, worker::Reply& reply) {
 PyObject* run_worker(PyObject*, PyObject* arguments) {
   int descriptor, slot, blocks, results;
   if (!PyArg_ParseTuple(arguments, "iiii:run_worker", &descriptor, &slot, &blocks, &results)) return nullptr;
-  if (load_pickling() < 0 || load_error_forms() < 0) return nullptr;
+  if (load_pickling() < 0) return nullptr;
   try {
     WorkerLoop loop(descriptor, slot, blocks, results);
     return loop.run();

@@ -1,12 +1,13 @@
 #include "bindings/tasks/worker_errors.h"
 
 #include "bindings/tasks/module.h"
+#include "bindings/tasks/travelling_errors.h"
 
 namespace manycore::python::tasks {
 namespace {
 
-PyObject* with_traceback = nullptr;  // makes of (exception, traceback) what is pickled
-PyObject* encoding_error = nullptr;  // makes of (why, value) an exception; null: why itself
+PyObject* with_traceback = nullptr;  // makes of (exception, traceback) what is pickled; null: sent_form() does
+PyObject* encoding_error = nullptr;  // makes of (why, value) an exception; null: unsent_result() does
 bool exits_end_worker = false;
 
 PyObject* set_error_forms(PyObject*, PyObject* arguments) {
@@ -28,21 +29,15 @@ PyMethodDef functions[] = {
 
 }  // namespace
 
-int load_error_forms() {
-  if (with_traceback != nullptr) return 0;
-  const Reference module(PyImport_ImportModule("concurrent.futures.process"));
-  if (module) with_traceback = PyObject_GetAttrString(module.get(), "_ExceptionWithTraceback");
-  return with_traceback != nullptr ? 0 : -1;
-}
-
 Reference wrapped(PyObject* exception) {
+  if (with_traceback == nullptr) return sent_form(exception);
   const Reference traceback(PyException_GetTraceback(exception));
   return Reference(PyObject_CallFunctionObjArgs(with_traceback, exception, traceback ? traceback.get() : Py_None, nullptr));
 }
 
-Reference unsendable(PyObject* why, PyObject* value) {
-  return encoding_error == nullptr ? Reference::to(why)
-                                   : Reference(PyObject_CallFunctionObjArgs(encoding_error, why, value, nullptr));
+Reference unsendable(PyObject* why, PyObject* value, bool is_result) {
+  if (encoding_error != nullptr) return Reference(PyObject_CallFunctionObjArgs(encoding_error, why, value, nullptr));
+  return is_result ? unsent_result(why, value) : Reference::to(why);
 }
 
 bool raised_ends_worker() { return exits_end_worker && PyErr_ExceptionMatches(PyExc_Exception) == 0; }

@@ -8,14 +8,12 @@
 
 namespace manycore::python::tasks {
 
-// Before anything else here; more than once does no harm.
-int load_error_forms();
-
 // An exception with the text of its traceback, as it travels. Null with an exception.
 Reference wrapped(PyObject* exception);
 
-// The exception that is sent in the place of `value`, which cannot be pickled because of `why`. Null with an exception.
-Reference unsendable(PyObject* why, PyObject* value);
+// The exception that is sent in the place of `value`, a result or an exception, which cannot be pickled because of `why`. Null with an
+// exception.
+Reference unsendable(PyObject* why, PyObject* value, bool is_result);
 
 // Is what is raised now none of the caller's business, but the end of this process, as sys.exit() in a call of multiprocessing.Pool?
 bool raised_ends_worker();

@@ -73,7 +73,22 @@ Reference ItemResults::tuple() const {
   return Reference(Py_BuildValue("(OOd)", values.get(), failures ? failures.get() : Py_None, nanoseconds));
 }
 
-bool run_items(PyObject* function, PyObject* items, bool packed, bool tuples, ItemResults* results) {
+namespace {
+
+// The item's exception, raised where it is one that could not be read.
+Reference call_item(PyObject* function, PyObject* item, PyObject* broken, int64_t index, bool tuples) {
+  if (broken != nullptr) [[unlikely]] {
+    const Reference key(PyLong_FromLongLong(index));
+    PyObject* error = key ? PyDict_GetItemWithError(broken, key.get()) : nullptr;
+    if (error != nullptr) raise(error);
+    if (PyErr_Occurred() != nullptr) return {};
+  }
+  return Reference(tuples ? PyObject_CallObject(function, item) : PyObject_CallOneArg(function, item));
+}
+
+}  // namespace
+
+bool run_items(PyObject* function, PyObject* items, PyObject* broken, bool packed, bool tuples, ItemResults* results) {
   const int64_t begin = os::now_nanoseconds();
   Items source(items, packed);
   if (!source.valid()) {
@@ -82,7 +97,7 @@ bool run_items(PyObject* function, PyObject* items, bool packed, bool tuples, It
   }
   int64_t index = 0;
   while (const Reference item = source.next()) {
-    const Reference result(tuples ? PyObject_CallObject(function, item.get()) : PyObject_CallOneArg(function, item.get()));
+    const Reference result = call_item(function, item.get(), broken, index, tuples);
     if (result ? !add(*results, result.get()) : !add_failure(*results, index)) return false;
     ++index;
   }

@@ -19,8 +19,8 @@ struct ItemResults {
   Reference tuple() const;
 };
 
-// `items`: a list, another iterable, or with `packed` an object with a buffer of numbers. False with an exception that is not an
-// item's.
-bool run_items(PyObject* function, PyObject* items, bool packed, bool tuples, ItemResults* results);
+// `items`: a list, another iterable, or with `packed` an object with a buffer of numbers. `broken` (null: none): exceptions by index of
+// items that are not to be run. False with an exception that is not an item's.
+bool run_items(PyObject* function, PyObject* items, PyObject* broken, bool packed, bool tuples, ItemResults* results);
 
 }  // namespace manycore::python::tasks

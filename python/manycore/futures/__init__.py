@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from manycore.futures.cancelling import cancel
     from manycore.futures.options import DeadlineMissed
     from manycore.futures.process import BrokenProcessPool, ProcessPoolExecutor, WorkerDied
+    from manycore.futures.raised import RemoteError
 
 __all__ = [
     "ALL_COMPLETED",
@@ -42,6 +43,7 @@ __all__ = [
     "Future",
     "InvalidStateError",
     "ProcessPoolExecutor",
+    "RemoteError",
     "ThreadPoolExecutor",
     "TimeoutError",
     "WorkerDied",
@@ -56,6 +58,7 @@ _LATER = {
     "DeadlineMissed": "options",
     "Executor": "automatic",
     "ProcessPoolExecutor": "process",
+    "RemoteError": "raised",
     "WorkerDied": "process",
     "cancel": "cancelling",
 }

@@ -16,8 +16,10 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, ParamSpec, TypeVar
 
+from manycore import _tasks
 from manycore.futures.automatic import Shared
 from manycore.futures.awaiting import wrap_future
+from manycore.futures.options import PLAIN
 from manycore.futures.thread import default_workers
 
 _P = ParamSpec("_P")
@@ -79,10 +81,14 @@ async def to_process(func: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwa
         await wrap_future(shared.threads().submit(_start_processes, shared, func))
     variables = _travelling()
 
+    options = (*PLAIN, _tasks.call_site())
+
     def submit() -> Future[_T]:
         with shared.lock:
             pool = shared.processes(func)
-            return pool.submit(_call_with, variables, func, args, kwargs) if variables else pool.submit(func, *args, **kwargs)
+            if variables:
+                return pool._submit_with(options, _call_with, variables, func, args, kwargs)
+            return pool._submit_with(options, func, *args, **kwargs)
 
     large = any(map(_is_large, args)) or any(map(_is_large, kwargs.values()))
     future = await _on_thread(shared, submit) if large else submit()
@@ -184,3 +190,7 @@ def _call_with(
         return func(*args, **kwargs)
 
     return contextvars.Context().run(call)
+
+
+# For errors that name what cannot be pickled.
+_call_with._call_behind = lambda _variables, *call: call  # type: ignore[attr-defined]

@@ -148,11 +148,11 @@ class Shared:
             pass
 
     def start_in_processes(
-        self, fn: Callable[..., Any], items: list[Any], tuples: bool, deadline: float | None, counted: bool
+        self, fn: Callable[..., Any], items: list[Any], tuples: bool, deadline: float | None, counted: bool, site: Any
     ) -> ChunkedMap:
         with self.lock:
             pool = self.processes(fn)
-            chunks = pool._start_map(fn, items, tuples, 1, deadline, counted)
+            chunks = pool._start_map(fn, items, tuples, 1, deadline, counted, None, site)
             if self.closed:
                 pool.shutdown(wait=False)
             return chunks

@@ -34,6 +34,7 @@ class AutomaticMap:
         self.name = getattr(fn, "__qualname__", None) or repr(fn)
         self.tuples = tuples
         self.counted = counted
+        self.site = _tasks.call_site() if shared.may_use_processes else None
         self.count = len(items)
         self.deadline = None if timeout is None else time.monotonic() + timeout
         self.lock = threading.Lock()
@@ -180,7 +181,7 @@ class AutomaticMap:
         with self.lock:
             rest = self.head._take_rest()
             try:
-                self.chunks = self.shared.start_in_processes(self.fn, rest, self.tuples, self.deadline, self.counted)
+                self.chunks = self.shared.start_in_processes(self.fn, rest, self.tuples, self.deadline, self.counted, self.site)
                 self.rest = _tasks.ChunkResults(self.chunks.take, self.chunks.stop)
             except BaseException as error:
                 self.rest = self.row_of(rest)

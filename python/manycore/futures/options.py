@@ -86,6 +86,10 @@ def described(priority: int, deadline: float | None, name: str | None, retries: 
     return (priority, None if deadline is None else float(deadline), name, _missed, retries)
 
 
+# Of a call for which nothing was said.
+PLAIN = described(0, None, None, None)
+
+
 class _PoolOptions:
     """A pool as ``pool.options(...)`` gives it: ``submit`` and ``map`` go to the pool, with these options."""
 

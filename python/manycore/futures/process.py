@@ -130,7 +130,7 @@ class ProcessPoolExecutor(_tasks.ProcessPool, _Standard):
         """Like `map(fn, *iterables)`, in worker processes, results in order.
 
         Items travel in chunks that adapt to how long they take; a `chunksize` above 1 is taken as given. A call that raises
-        leaves the others of its chunk alone; what cannot be pickled or unpickled fails its chunk. `buffersize`: take items from
+        leaves the others of its chunk alone; what cannot be pickled or unpickled fails alone too. `buffersize`: take items from
         the iterables only as results are read, at most so many ahead. `progress`: True for a line on the terminal, "tqdm", or a
         function that is called with how far it is.
         """
@@ -189,12 +189,13 @@ class ProcessPoolExecutor(_tasks.ProcessPool, _Standard):
         deadline: float | None,
         counted: bool,
         options: tuple[Any, ...] | None = None,
+        site: tuple[Any, int] | None = None,
     ) -> ChunkedMap:
         if self._core is None:
             self._start_anew()
         if items:
             self._core.check_accepts()
-        chunks = ChunkedMap(self._core, self._max_workers, fn, items, tuples, size, deadline, options)
+        chunks = ChunkedMap(self._core, self._max_workers, fn, items, tuples, size, deadline, options, site)
         if counted:
             chunks.uncounted = []
         maps = self._team.maps

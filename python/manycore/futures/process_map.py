@@ -12,7 +12,7 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
 from manycore import _tasks
-from manycore.futures.options import with_time_left
+from manycore.futures.options import PLAIN, with_time_left
 
 if TYPE_CHECKING:
     from manycore.futures.process import ProcessPoolExecutor
@@ -37,10 +37,11 @@ class ChunkedMap:
         size: int,
         deadline: float | None,
         options: tuple[Any, ...] | None = None,
+        site: tuple[Any, int] | None = None,
     ) -> None:
         self.core = core
         self.options = options
-        self.site = _tasks.call_site()
+        self.site = site or _tasks.call_site()
         self.began = time.monotonic()
         self.workers = workers
         self.fn = fn
@@ -50,6 +51,7 @@ class ChunkedMap:
         self.fixed = size > 1
         self.deadline = deadline
         self.sent = 0
+        self.alone_before = 0  # items that go one by one, since some of them cannot be pickled
         self.flying: list[Future[Any]] = []  # chunks that were not done when last seen
         self.uncounted: list[tuple[int, Future[Any]]] | None = None  # items of chunks that were not done when last counted
         self.over = 0  # items, and those of them that failed
@@ -84,8 +86,15 @@ class ChunkedMap:
             while self.sent < len(self.items) and (everything or len(self.flying) < most):
                 if not self.fixed:
                     self.size = self.next_size(everything)
-                chunk = self.items[self.sent : self.sent + self.size]
-                future = self.send(chunk, urgent)
+                chunk = self.items[self.sent : self.sent + (self.size if self.sent >= self.alone_before else 1)]
+                try:
+                    future = self.send(chunk, urgent)
+                except Exception as error:
+                    self.core.check_accepts()
+                    if len(chunk) > 1:
+                        self.alone_before = self.sent + len(chunk)
+                        continue
+                    future = self.failed_item(error, chunk[0])
                 while future is None and len(chunk) > 1 and not self.fixed:
                     self.size = (len(chunk) + 1) // 2
                     chunk = chunk[: self.size]
@@ -115,13 +124,16 @@ class ChunkedMap:
 
     def send(self, chunk: list[Any] | range, urgent: bool) -> Future[Any] | None:
         """The chunk's future; None where it is not `urgent` and there is no memory for it."""
-        try:
-            options = None if self.options is None else with_time_left(self.options, self.began)
-            return self.core.submit_items(self.fn, chunk, self.tuples, not urgent, options, self.site)
-        except Exception as error:
-            failed: Future[Any] = _tasks.Future()
-            failed.set_exception(error)
-            return failed
+        options = None if self.options is None else with_time_left(self.options, self.began)
+        return self.core.submit_items(self.fn, chunk, self.tuples, not urgent, options, self.site)
+
+    def failed_item(self, error: Exception, item: Any) -> Future[Any]:
+        from manycore.futures.raised import blamed
+
+        failed: Future[Any] = _tasks.Future()
+        arguments = item if self.tuples else (item,)
+        failed.set_exception(blamed(error, self.core.check_pickle, self.fn, arguments, None, f" for item {self.sent}"))
+        return failed
 
     def next_size(self, everything: bool) -> int:
         left = len(self.items) - self.sent
@@ -221,8 +233,10 @@ def buffered(
 ) -> Iterator[Any]:
     """The results in order, while only `size` calls are ahead of the one that is read."""
 
+    with_site = (*(options or PLAIN), _tasks.call_site())
+
     def submit(executor: ProcessPoolExecutor, row: tuple[Any, ...]) -> Future[Any]:
-        return executor.submit(fn, *row) if options is None else executor._submit_with(options, fn, *row)
+        return executor._submit_with(with_site, fn, *row)
 
     futures = [submit(pool, row) for row in itertools.islice(rows, size)]
     futures.reverse()

@@ -65,6 +65,11 @@ class SizedMap(ChunkedMap):
             self.note(future, len(chunk))
         return future
 
+    def failed_item(self, error: Exception, item: Any) -> Future[Any]:
+        failed = super().failed_item(error, item)
+        self.note(failed, 1)
+        return failed
+
     def note(self, future: Future[Any], length: int) -> None:
         self.given += 1
         self.lengths[future] = length

@@ -131,6 +131,12 @@ class _Calls(_tasks.ThreadPool):
     def wait_for_room(self) -> bool:
         return True
 
+    def check_accepts(self) -> None:
+        """What it refuses, submit_items raises."""
+
+    def check_pickle(self, _value: object) -> None:
+        """Nothing is pickled."""
+
 
 def _run_items(
     fn: Callable[..., Any], items: list[Any] | range, tuples: bool
