@@ -98,7 +98,16 @@ bool MemoryFile::write(int64_t offset, const void* data, int64_t bytes) {
 }
 
 bool MemoryFile::read(int64_t offset, void* data, int64_t bytes) const {
-  return pread(descriptor_, data, static_cast<size_t>(bytes), offset) == static_cast<ssize_t>(bytes);
+  auto* to = static_cast<char*>(data);
+  while (bytes > 0) {
+    const ssize_t count = pread(descriptor_, to, static_cast<size_t>(bytes), offset);
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) return false;
+    to += count;
+    offset += count;
+    bytes -= count;
+  }
+  return true;
 }
 
 void MemoryFile::clear() { [[maybe_unused]] const int result = ftruncate(descriptor_, 0); }

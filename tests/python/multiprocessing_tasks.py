@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import sys
@@ -73,3 +74,51 @@ def refuse() -> None:
 def numbers_until_error(count: int) -> Iterator[int]:
     yield from range(count)
     raise KeyError("the iterator's own")
+
+
+END = "the end"
+
+
+def echo(there: Any, back: Any) -> None:
+    while not (isinstance(value := there.get(), str) and value == END):
+        back.put(value)
+        if hasattr(there, "task_done"):
+            there.task_done()
+
+
+def serve(line: Any) -> None:
+    while line.get() != END:
+        time.sleep(0.001)
+        line.task_done()
+
+
+def put_many(line: Any, count: int, size: int, told: Any = None) -> None:
+    if told is not None:
+        told.put("begun")
+    for _ in range(count):
+        line.put(b"x" * size)
+    if told is not None:
+        told.put("all put")
+
+
+def put_many_and_cancel(line: Any, count: int, size: int) -> None:
+    line.cancel_join_thread()
+    put_many(line, count, size)
+
+
+def put_for_ever(line: Any) -> None:
+    for i in itertools.count():
+        line.put((os.getpid(), i, b"x" * (i % 3 * 60_000)))
+
+
+def get_for_ever(line: Any) -> None:
+    while True:
+        line.get()
+
+
+def count_until_end(line: Any, counted: Any) -> None:
+    seen = []
+    while (value := line.get()) != END:
+        if isinstance(value, tuple) and value[0] == "mine":
+            seen.append(value[1])
+    counted.put(seen)

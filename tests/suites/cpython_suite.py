@@ -134,9 +134,9 @@ def run(folder: Path, suite: Suite, left_out: tuple[str, ...]) -> tuple[dict[str
         print(said.read_text(errors="replace")[-12000:])
         print(f"cpython_suite: {suite.name} ended without a result on {folder.name}", flush=True)
         return {}, 0
-    column = ("threads", "processes").index(suite.where)
+    columns = [("threads", "processes").index(suite.where)] if suite.where in ("threads", "processes") else [0, 1]
     lines = counts.read_text().splitlines() if counts.exists() else []
-    tasks = sum(int(line.split()[column]) for line in lines)
+    tasks = sum(int(line.split()[column]) for line in lines for column in columns)
     return json.loads(out.read_text()), tasks
 
 

@@ -5,7 +5,7 @@
     .venv/bin/python -m tests.suites.multiprocessing_suite --show    what the failures said as well
 
 As cpython_suite, whose environment with a .pth it uses (swapped_multiprocessing.py). A run in which no call went through our pools
-fails, and so does one in which a test fails that multiprocessing_expected.txt does not name with a reason, or passes that it names.
+and no message through our queues fails, and so does one in which a test fails that multiprocessing_expected.txt does not name with a reason, or passes that it names.
 """
 
 from __future__ import annotations
@@ -21,14 +21,15 @@ from tests.suites.cpython_suite import CANDIDATES, HERE, ROOT, Suite
 EXPECTED = HERE / "multiprocessing_expected.txt"
 METHODS = ("fork", "spawn", "forkserver")
 SECONDS = 900
+WHERE = "pools (calls) and queues (messages)"
 # In a fast run, these only, and of them none that waits on purpose.
-FAST = ("TestPool",)
+FAST = ("TestPool", "TestQueue", "TestSimpleQueue")
 SLOW = ("WithManager", "test_async_timeout", "test_map_no_failfast", "test_pool_worker_lifetime", "handle_iterable")
 
 
 def suites(fast: bool) -> list[Suite]:
     return [
-        Suite(method, (f"test.test_multiprocessing_{method}",), FAST if fast else ("",), SECONDS)
+        Suite(method, (f"test.test_multiprocessing_{method}",), FAST if fast else ("",), SECONDS, WHERE)
         for method in (METHODS[:1] if fast else METHODS)
     ]
 
@@ -58,7 +59,7 @@ def main() -> int:
             if only not in ("", suite.name):
                 continue
             if args.tests:
-                suite = Suite(suite.name, suite.modules, (args.tests,), suite.seconds)
+                suite = Suite(suite.name, suite.modules, (args.tests,), suite.seconds, WHERE)
             outcomes, counted = cpython_suite.run(folder, suite, SLOW if args.fast else ())
             cpython_suite.run_failures_again(folder, suite, outcomes, EXPECTED)
             good &= cpython_suite.report(folder.name, suite, outcomes, counted, args.show, EXPECTED)

@@ -1,22 +1,26 @@
 """Put into an environment's site-packages and imported by a .pth file there, so that every interpreter of the environment, children
-with -I too, finds our classes in multiprocessing. Leaves in a file how many calls went through our pools."""
+with -I too, finds our classes in multiprocessing. Leaves in a file how many calls went through our pools and how many messages
+through our queues."""
 
 import atexit
 import multiprocessing.dummy
 import multiprocessing.pool
+import multiprocessing.queues
 import os
 
 import manycore.multiprocessing.pool
+import manycore.multiprocessing.queues
 from manycore import _tasks
 
-for _name in manycore.multiprocessing.pool.__all__:
-    if hasattr(multiprocessing.pool, _name):
-        setattr(multiprocessing.pool, _name, getattr(manycore.multiprocessing.pool, _name))
+for _ours in (manycore.multiprocessing.pool, manycore.multiprocessing.queues):
+    _theirs = getattr(multiprocessing, _ours.__name__.rpartition(".")[2])
+    for _name in set(_ours.__all__) & set(vars(_theirs)):
+        setattr(_theirs, _name, getattr(_ours, _name))
 
 
 def _count() -> None:
     path = os.environ.get("MANYCORE_SUITE_COUNTS")
-    counted = (_tasks.calls_answered(), 0)
+    counted = (_tasks.calls_answered(), _tasks.messages_taken())
     if path and any(counted):
         with open(path, "a") as counts:
             counts.write("{} {}\n".format(*counted))

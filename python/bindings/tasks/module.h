@@ -20,5 +20,6 @@ int add_call_site(PyObject* module);
 int add_stop_call(PyObject* module);
 int add_worker_errors(PyObject* module);
 int add_call_site(PyObject* module);
+int add_mailbox_type(PyObject* module);
 
 }  // namespace manycore::python::tasks

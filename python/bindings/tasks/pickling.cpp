@@ -231,6 +231,21 @@ Reference from_bytes(worker::Bytes payload, const std::vector<worker::BlockPlace
   return object;
 }
 
+Reference from_bytes_and_buffers(worker::Bytes payload, PyObject* buffers, bool payload_in_block) {
+  if (buffers == nullptr || PyList_GET_SIZE(buffers) == 0) return from_bytes(payload, {}, false, nullptr, {});
+  Reference input;
+  if (payload_in_block) {
+    input = Reference(PySequence_GetItem(buffers, -1));
+    if (!input || PySequence_DelItem(buffers, -1) < 0) return {};
+  } else {
+    input = Reference(
+        PyBytes_FromStringAndSize(reinterpret_cast<const char*>(payload.data()), static_cast<Py_ssize_t>(payload.size())));
+    if (!input) return {};
+  }
+  PyObject* arguments[] = {input.get(), buffers};
+  return Reference(PyObject_Vectorcall(pickle_loads, arguments, 1, loads_names));
+}
+
 Reference raw_payload(worker::Bytes payload, const std::vector<worker::BlockPlace>& places, bool payload_in_block,
                       worker::BlockReader* reader, const BlockReturn& give_back) {
   Reference buffers;

@@ -47,6 +47,9 @@ using Rescue = std::function<Reference(PyObject* pickle, PyObject* buffers)>;
 // `reader`: of the sender's store; not needed without places.
 Reference from_bytes(worker::Bytes payload, const std::vector<worker::BlockPlace>& places, bool payload_in_block,
                      worker::BlockReader* reader, const BlockReturn& give_back, const Rescue& rescue = {});
+// The same, of large bytes that are here already: `buffers` is a list of objects with a buffer (null: none), of which the payload is the last
+// where it is in a block.
+Reference from_bytes_and_buffers(worker::Bytes payload, PyObject* buffers, bool payload_in_block);
 // The payload itself as an object with a buffer, for what is no pickle. Null with an exception.
 Reference raw_payload(worker::Bytes payload, const std::vector<worker::BlockPlace>& places, bool payload_in_block,
                       worker::BlockReader* reader, const BlockReturn& give_back);

@@ -27,6 +27,24 @@ class Ours(standard.BaseContext):
 
         return Pool(processes, initializer, initargs, maxtasksperchild, context=self.get_context())
 
+    def Queue(self, maxsize: int = 0) -> Any:
+        """A queue for processes; `put` does not wait for readers."""
+        from manycore.multiprocessing.queues import Queue
+
+        return Queue(maxsize, ctx=self.get_context())
+
+    def JoinableQueue(self, maxsize: int = 0) -> Any:
+        """A queue whose readers say when they are done with what they got."""
+        from manycore.multiprocessing.queues import JoinableQueue
+
+        return JoinableQueue(maxsize, ctx=self.get_context())
+
+    def SimpleQueue(self) -> Any:
+        """A queue without threads; `put` waits for room."""
+        from manycore.multiprocessing.queues import SimpleQueue
+
+        return SimpleQueue(ctx=self.get_context())
+
     def get_context(self, method: str | None = None) -> Any:
         """The context of a start method; this one without a name."""
         if method is None:
