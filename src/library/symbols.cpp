@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/options.h"
+#include "library/thread_limits.h"
 #include "manycore/errors.h"
 
 namespace manycore::library {
@@ -87,32 +88,12 @@ LinearAlgebraLibrary find() {
   return library;
 }
 
-using SetThreads = void (*)(int);
-using GetThreads = int (*)();
-
-struct ThreadControl {
-  SetThreads set = nullptr;
-  int initial = 0;
-  std::atomic<int64_t> applied{0};
-
-  ThreadControl() {
-    const LinearAlgebraLibrary& library = linear_algebra_library();
-    if (!library.handle) return;
-    std::string prefix = library.cblas_prefix + "openblas_";
-    void* setter = dlsym(library.handle, (prefix + "set_num_threads" + library.cblas_suffix).c_str());
-    void* getter = dlsym(library.handle, (prefix + "get_num_threads" + library.cblas_suffix).c_str());
-    if (!setter || !getter) return;
-    set = reinterpret_cast<SetThreads>(setter);
-    initial = reinterpret_cast<GetThreads>(getter)();
-  }
-};
-
 void follow_thread_option() {
-  static ThreadControl* control = new ThreadControl();
-  int64_t asked = base::integer_option(base::Option::threads);
-  if (asked == control->applied.load(std::memory_order_relaxed) || !control->set) return;
-  control->applied.store(asked, std::memory_order_relaxed);
-  control->set(asked > 0 ? static_cast<int>(asked) : control->initial);
+  static std::atomic<int64_t> followed{0};
+  const int64_t asked = base::integer_option(base::Option::threads);
+  if (asked == followed.load(std::memory_order_relaxed)) return;
+  followed.store(asked, std::memory_order_relaxed);
+  apply_budget();
 }
 
 // Guarded calls and forks take turns. A call costs two atomic additions.

@@ -16,15 +16,18 @@
 #include "manycore/errors.h"
 #include "os/clock.h"
 #include "os/topology.h"
+#include "sched/budget.h"
 #include "sched/stop.h"
 
 namespace manycore::sched {
 namespace {
 
-// The arena of the loops. Replaced, never destroyed, when the option threads changes: another thread may be inside it.
+// An arena of loops. Never destroyed: another thread may be inside it. Those with the whole budget share one; a loop that has less,
+// since tasks run beside it, has one for itself meanwhile, so that it neither waits for another's threads nor gets more than its own.
 struct Crew {
   Crew(int count, Crew* before) : threads(count), arena(count), previous(before) {}
   int threads;
+  bool taken = false;  // by one loop; with the mutex
   tbb::task_arena arena;
   Crew* previous;
 };
@@ -42,6 +45,7 @@ void precedes(void*) {}
 #endif
 
 std::atomic<Crew*> current_crew{nullptr};
+Crew* small_crews = nullptr;  // of loops beside tasks; with the mutex
 std::mutex crew_mutex;
 tbb::global_control* control = nullptr;  // oneTBB's own limit counts cores, not what the user asked for
 
@@ -59,7 +63,9 @@ void end_workers_for_fork() {
   crew_mutex.lock();
   forking.store(true);
   if (running_loops.load() != 0 || !workers || in_fork_child.load()) return;
-  for (Crew* each = current_crew.load(std::memory_order_relaxed); each; each = each->previous) each->arena.terminate();
+  for (Crew* first : {current_crew.load(std::memory_order_relaxed), small_crews}) {
+    for (Crew* each = first; each; each = each->previous) each->arena.terminate();
+  }
   tbb::finalize(*workers, std::nothrow);
   *workers = tbb::task_scheduler_handle{tbb::attach{}};
 }
@@ -100,6 +106,37 @@ Crew& crew(int threads) {
   return *fresh;
 }
 
+// The arena of one loop, as long as it runs.
+class LoopArena {
+ public:
+  explicit LoopArena(int threads) {
+    const int all = budget();
+    Crew& whole = crew(all);
+    if (threads >= all) {
+      arena_ = &whole.arena;
+      return;
+    }
+    const std::lock_guard lock(crew_mutex);
+    own_ = small_crews;
+    while (own_ && (own_->taken || own_->threads != threads)) own_ = own_->previous;
+    if (!own_) own_ = small_crews = new Crew(threads, small_crews);
+    own_->taken = true;
+    arena_ = &own_->arena;
+  }
+  ~LoopArena() {
+    if (!own_) return;
+    const std::lock_guard lock(crew_mutex);
+    own_->taken = false;
+  }
+  LoopArena(const LoopArena&) = delete;
+  LoopArena& operator=(const LoopArena&) = delete;
+  tbb::task_arena& operator*() const { return *arena_; }
+
+ private:
+  tbb::task_arena* arena_;
+  Crew* own_ = nullptr;
+};
+
 // Runs [begin, end) in steps of whole chunks, asking before each whether to go on. A step starts with few chunks, since
 // nobody knows what one costs, and doubles until it lasts a millisecond.
 template <class Continue>
@@ -134,7 +171,7 @@ void stop_if_interrupted() {
   if (interrupted && interrupted()) throw Interrupted("interrupted by the user");
 }
 
-int thread_count() { return in_fork_child.load(std::memory_order_relaxed) ? 1 : asked_threads(); }
+int thread_count() { return in_fork_child.load(std::memory_order_relaxed) ? 1 : share(); }
 
 int asked_threads() {
   int64_t asked = base::integer_option(base::Option::threads);
@@ -155,7 +192,8 @@ void parallel_for(int64_t count, int64_t grain, RangeBody body, Interrupts inter
   const RunningLoop running;
   char loop = 0;
   precedes(&loop);
-  crew(threads).arena.execute([&] {
+  const LoopArena arena(threads);
+  (*arena).execute([&] {
     tbb::task_group_context context;
     // oneTBB merges chunks into long ranges where no thread is idle; those are left in the middle too.
     const auto range_body = [&](const tbb::blocked_range<int64_t>& range) {

@@ -79,6 +79,7 @@ class Queue {
   // Takes a call out before it is taken up; false where it is not in the queue.
   MANYCORE_API bool remove(Call& call);
 
+  int most_threads() const { return most_threads_; }
   bool stopped() const { return stopped_.load(std::memory_order_relaxed); }
   int64_t waiting() const { return waiting_.load(std::memory_order_relaxed); }
   // Threads that are counted, and those of them that are idle.

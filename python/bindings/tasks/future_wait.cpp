@@ -12,6 +12,7 @@
 #include "bindings/tasks/interpreter.h"
 #include "bindings/tasks/reference.h"
 #include "bindings/tasks/standard.h"
+#include "bindings/tasks/task_seat.h"
 #include "os/clock.h"
 
 namespace manycore::python::tasks {
@@ -76,10 +77,16 @@ int check_signals(locks::KnownWait* known) {
   return raised;
 }
 
+int wait_for_source(PyObject* future, int64_t deadline) {
+  const Resting resting;
+  return fields_of(future).source->wait(future, deadline);
+}
+
 }  // namespace
 
 int sleep_on(task::Waiter& waiter, int64_t deadline, bool (*unlink)(void* owner, task::Waiter& waiter), void* owner,
              locks::KnownWait* known) {
+  const Resting resting;
   const bool looks_up = on_main_thread();
   locks::LookUp look(deadline < 0 ? known : nullptr);
   if (known != nullptr) known->sleeps(waiter, unlink, owner);
@@ -126,8 +133,7 @@ int wait_until_done(PyObject* future, int64_t deadline) {
   if (fields.source != nullptr) look(future);
   if (!is_done(fields)) {
     if (deadline >= 0 && os::now_nanoseconds() >= deadline) return 0;
-    const int done =
-        fields.source != nullptr ? fields.source->wait(future, deadline) : sleep_until_done(future, fields, deadline);
+    const int done = fields.source != nullptr ? wait_for_source(future, deadline) : sleep_until_done(future, fields, deadline);
     if (done <= 0) return done;
   }
   return wait_for_hand(fields);

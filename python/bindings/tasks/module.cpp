@@ -8,6 +8,7 @@
 #include "bindings/tasks/may_wait.h"
 #include "bindings/tasks/plain_values.h"
 #include "bindings/tasks/standard.h"
+#include "bindings/tasks/task_seat.h"
 #include "manycore/version.h"
 
 namespace {
@@ -19,9 +20,9 @@ int fill(PyObject* module) {
                       add_chunk_type(module) < 0 || add_thread_pool_type(module) < 0 || add_block_type(module) < 0 ||
                       add_process_worker(module) < 0 || add_may_wait(module) < 0 || add_plain_values(module) < 0 ||
                       add_process_core(module) < 0 || add_process_pool(module) < 0 || add_task_report(module) < 0 ||
-                      add_stop_call(module) < 0 || add_worker_errors(module) < 0 || add_call_site(module) < 0 ||
-                      add_travelling_errors(module) < 0 || add_future_wakers(module) < 0 || add_mailbox_type(module) < 0 ||
-                      manycore::python::locks::add_locks(module) < 0;
+                      add_stop_call(module) < 0 || add_task_seat(module) < 0 || add_worker_errors(module) < 0 ||
+                      add_call_site(module) < 0 || add_travelling_errors(module) < 0 || add_future_wakers(module) < 0 ||
+                      add_mailbox_type(module) < 0 || manycore::python::locks::add_locks(module) < 0;
   return failed ? -1 : 0;
 }
 

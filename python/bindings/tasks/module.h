@@ -20,6 +20,7 @@ int add_call_site(PyObject* module);
 int add_stop_call(PyObject* module);
 int add_worker_errors(PyObject* module);
 int add_call_site(PyObject* module);
+int add_task_seat(PyObject* module);
 int add_mailbox_type(PyObject* module);
 
 }  // namespace manycore::python::tasks

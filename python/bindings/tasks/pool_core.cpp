@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 
+#include <algorithm>
 #include <mutex>
 
 #include "bindings/locks/known_wait.h"
@@ -9,6 +10,7 @@
 #include "bindings/tasks/map_run.h"
 #include "bindings/tasks/may_wait.h"
 #include "bindings/tasks/task_report.h"
+#include "bindings/tasks/task_seat.h"
 #include "os/clock.h"
 #include "sched/spin.h"
 
@@ -50,9 +52,10 @@ PyMethodDef worker_method = {"work", run_worker, METH_NOARGS, "Run tasks until t
 
 void drop_core(PyObject* capsule) { static_cast<PoolCore*>(PyCapsule_GetPointer(capsule, nullptr))->drop(); }
 
-void run_taken(task::Call* call, Wakeups& later) {
+void run_taken(PoolCore& pool, task::Call* call, Wakeups& later) {
   ++tasks;
   const MayNotWait task;
+  const TaskSeat seat(pool);
   if (auto* map = as_map(call)) {
     run_map_item(map, later);
   } else {
@@ -101,6 +104,11 @@ bool PoolCore::submit(task::Call& call, int64_t more) {
     break;
   }
   return true;
+}
+
+void PoolCore::count_running(int more) {
+  running += more;
+  claim.set(static_cast<int>(std::min<int64_t>(running + queue.waiting(), queue.most_threads())));
 }
 
 bool PoolCore::initialize_thread() {
@@ -154,7 +162,7 @@ void PoolCore::work() {
     }
     // The queue lets go of a map with the last item; until then whoever runs an item holds it too.
     if (auto* map = as_map(call); map != nullptr && !last) ++map->holders;
-    run_taken(call, later);
+    run_taken(*this, call, later);
     if (born != generation) return;  // the task forked: in the child this thread is no worker
     if (queue.waiting() > 0) later.wake();
     if (turn.is_over()) {
@@ -237,9 +245,12 @@ void after_fork_in_child() {
   ++generation;
   forget_report();
   sched::forget_spinning_threads();
+  sched::forget_claims();
   for (PoolCore* pool = pools; pool != nullptr; pool = pool->next) {
     pool->queue.forget_threads();
     pool->workers.clear();
+    pool->running = 0;
+    pool->claim.forget();
     pool->forget_waiting();
   }
 }

@@ -9,6 +9,7 @@
 
 #include "bindings/tasks/python_call.h"
 #include "bindings/tasks/reference.h"
+#include "sched/budget.h"
 #include "sync/threads.h"
 #include "task/queue.h"
 
@@ -28,6 +29,8 @@ class PoolCore {
   bool submit(task::Call& call, int64_t more = 1);
   // The loop of one worker thread.
   void work();
+  // So many more threads, or fewer, run a task; cores are claimed for them and for what waits for threads that may still be had.
+  void count_running(int more);
   // A worker saw more work than threads, or a submit did. Errors stay set.
   bool start_thread();
 
@@ -48,6 +51,8 @@ class PoolCore {
   int holders = 1;
   std::vector<manycore::sync::Thread*> workers;  // those that are in their loop
   int grown = 0;                                 // threads that were added against a deadlock
+  int running = 0;
+  sched::Claim claim;
   std::atomic<uint32_t> releases_at_push{0};
   // All pools of the process, for forks and the interpreter's end.
   PoolCore* next = nullptr;

@@ -10,6 +10,7 @@
 #include "bindings/tasks/process_flags.h"
 #include "bindings/tasks/reference.h"
 #include "bindings/tasks/standard.h"
+#include "bindings/tasks/task_seat.h"
 #include "bindings/tasks/travelling_errors.h"
 #include "bindings/tasks/worker_errors.h"
 #include "bindings/tasks/worker_items.h"
@@ -240,6 +241,7 @@ Reference WorkerLoop::call(const worker::Request& request, Reference& input, Ite
       keywords = PyTuple_GET_ITEM(input.get(), 1);
     }
   }
+  follow_budget();
   if ((kind & kItems) != 0) {
     const bool ran = run_items(function.get(), arguments, broken.get(), packed, (kind & kItemsAreTuples) != 0, items);
     return ran ? Reference::to(Py_None) : Reference();

@@ -55,8 +55,7 @@ class ProcessPoolExecutor(_tasks.ProcessPool, _Standard):
         retries: int = 0,
     ) -> None:
         if max_workers is None:
-            cores = getattr(os, "process_cpu_count", os.cpu_count)()
-            max_workers = cores or 1
+            max_workers = _tasks.share() if _tasks.is_nested() else getattr(os, "process_cpu_count", os.cpu_count)() or 1
         max_workers = worker_count(max_workers)
         if mp_context is None:
             mp_context = multiprocessing.get_context("spawn" if max_tasks_per_child is not None else None)

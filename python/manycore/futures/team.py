@@ -18,7 +18,7 @@ from manycore import _tasks
 from manycore.futures.main_names import MainNames, without_a_file_that_is_none
 from manycore.futures.process_errors import NOT_USABLE, TERMINATED, broken_error, death_error, ended_error
 from manycore.futures.process_map import ChunkedMap
-from manycore.futures.worker_main import Descriptor, main, parent_descriptor
+from manycore.futures.worker_main import Descriptor, main, parent_descriptor, part_of_cores
 
 # A worker that ends so often before it is ready will not become ready.
 _MOST_FAILED_STARTS = 10
@@ -47,6 +47,7 @@ class Team:
         self.initializer = initializer
         self.initargs = initargs
         self.breaks = breaks
+        self.cores = part_of_cores(slots)  # another one before any worker has started, if that is wanted
         self.processes: dict[int, Any] = {}
         self.thread: threading.Thread | None = None
         self.broken: str | bool = False
@@ -91,7 +92,7 @@ class Team:
         try:
             memory = (self.core.descriptor, self.core.blocks_descriptor, self.core.results_descriptor(slot))
             descriptors = tuple(Descriptor(number) for number in (*memory, parent_descriptor()))
-            arguments = (descriptors, slot, self.initializer, self.initargs)
+            arguments = (descriptors, slot, self.cores, self.initializer, self.initargs)
             process = self.new_process(arguments)
             with warnings.catch_warnings():
                 # That this process has threads is our doing; none of them holds a lock that the child will want.

@@ -10,7 +10,7 @@ import os
 import threading
 from collections.abc import Callable
 from multiprocessing import reduction
-from typing import Any
+from typing import Any, NamedTuple
 
 
 class Descriptor:
@@ -23,6 +23,46 @@ class Descriptor:
         return _arrived, (reduction.DupFd(self.number),)
 
 
+# Read by OpenMP, BLAS and others when they are loaded.
+_VARIABLES = (
+    *("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS"),
+    *("VECLIB_MAXIMUM_THREADS", "NUMBA_NUM_THREADS", "NUMEXPR_NUM_THREADS"),
+)
+_SHARE = "MANYCORE_SHARE"  # read by src/sched/budget.cpp
+
+
+class Cores(NamedTuple):
+    """Of the one core budget, what a worker has: 0 is all. ``exactly``: somebody has asked for so many threads inside it."""
+
+    number: int
+    exactly: bool = False
+
+    def keep_to(self) -> None:
+        from manycore import _tasks
+
+        if self.number == 0:
+            return
+        before = os.environ.get(_SHARE)
+
+        def is_users(name: str) -> bool:
+            return os.environ.get(name, "") not in ("", before)
+
+        if self.exactly or not is_users("OMP_NUM_THREADS"):  # which says it for all
+            for name in _VARIABLES:
+                if self.exactly or not is_users(name):
+                    os.environ[name] = str(self.number)
+        os.environ[_SHARE] = str(self.number)
+        _tasks.limit_budget(self.number, self.exactly)
+
+
+def part_of_cores(workers: int) -> Cores:
+    """Of each of so many workers, of what the caller has. One worker has all, and so has each where there is only one core."""
+    from manycore import _tasks
+
+    share = _tasks.share()
+    return Cores(max(share // workers, 1) if workers > 1 and share > 1 else 0)
+
+
 def _arrived(duplicate: Any) -> Descriptor:
     return Descriptor(duplicate.detach())
 
@@ -30,6 +70,7 @@ def _arrived(duplicate: Any) -> Descriptor:
 def main(
     descriptors: tuple[Descriptor, ...],
     slot: int,
+    cores: Cores,
     initializer: Callable[..., object] | None,
     initargs: tuple[Any, ...],
 ) -> None:
@@ -41,6 +82,7 @@ def main(
 
     memory, blocks, results, parent = (descriptor.number for descriptor in descriptors)
     _tasks.end_with(parent)
+    cores.keep_to()
     if initializer is not None:
         try:
             initializer(*initargs)

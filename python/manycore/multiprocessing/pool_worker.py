@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from manycore.futures.worker_main import Descriptor
+from manycore.futures.worker_main import Cores, Descriptor
 
 
 def main(
-    descriptors: tuple[Descriptor, ...], slot: int, initializer: Callable[..., object] | None, initargs: tuple[Any, ...]
+    descriptors: tuple[Descriptor, ...],
+    slot: int,
+    cores: Cores,
+    initializer: Callable[..., object] | None,
+    initargs: tuple[Any, ...],
 ) -> None:
     """As `manycore.futures.worker_main.main`, but what calls raise is told as the standard's workers of `Pool` do.
 
@@ -21,6 +25,7 @@ def main(
 
     memory, blocks, results, parent = (descriptor.number for descriptor in descriptors)
     _tasks.end_with(parent)
+    cores.keep_to()
     if initializer is not None:
         initializer(*initargs)
     _tasks.set_error_forms(ExceptionWithTraceback, MaybeEncodingError)

@@ -18,7 +18,9 @@ from joblib.parallel import (  # type: ignore[import-untyped]
     SequentialBackend,
 )
 
+from manycore import _tasks
 from manycore.futures import ThreadPoolExecutor, shelf
+from manycore.futures.worker_main import Cores, part_of_cores
 from manycore.parallel import crews
 from manycore.parallel.files import FileArrays
 
@@ -83,7 +85,9 @@ class ManycoreBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[m
                 stacklevel=3,
             )
             return 1
-        return max(int(cpu_count()) + 1 + n_jobs, 1) if n_jobs < 0 else n_jobs
+        if n_jobs < 0:
+            n_jobs = max(int(cpu_count()) + 1 + n_jobs, 1)
+        return min(n_jobs, _tasks.share()) if _tasks.is_nested() else n_jobs
 
     def configure(
         self, n_jobs: int = 1, parallel: Any = None, prefer: str | None = None, require: str | None = None, **options: Any
@@ -92,12 +96,13 @@ class ManycoreBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[m
         if n_jobs == 1:
             raise FallbackToBackend(SequentialBackend(nesting_level=self.nesting_level))
         self.parallel = parallel
-        if require == "sharedmem" or prefer == "threads":
+        if require == "sharedmem" or prefer == "threads" or self.nesting_level:
             self._threads = shelf.take(n_jobs)
         else:
             options = {**self.backend_kwargs, **options}
-            inner = self.inner_max_num_threads or max(int(cpu_count()) // n_jobs, 1)
-            self._crew = crews.take(n_jobs, inner, options.get("idle_worker_timeout") or crews.IDLE_SECONDS)
+            inner = self.inner_max_num_threads
+            cores = Cores(inner, exactly=True) if inner else part_of_cores(n_jobs)
+            self._crew = crews.take(n_jobs, cores, options.get("idle_worker_timeout") or crews.IDLE_SECONDS)
             self._files = FileArrays(options)
         return n_jobs
 
@@ -125,11 +130,25 @@ class ManycoreBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[m
         """joblib asks every 10 ms whether a call is over; before it does, it is told when it is. With a time limit or results
         that are wanted one by one it has to ask."""
         call = self.parallel
-        if call is not None and call.timeout is None and not call.return_generator:
-            while not self._is_over():
-                self._over.wait(1.0)
-                self._over.clear()
-        yield
+        if call is None or call.return_generator:  # perhaps another thread's to end
+            yield
+            return
+        _tasks.rest(True)  # the cores of a call that waits for others are theirs
+        try:
+            if call.timeout is None:
+                while not self._is_over():
+                    self._over.wait(1.0)
+                    self._over.clear()
+            yield
+        finally:
+            _tasks.rest(False)
+
+    def get_nested_backend(self) -> tuple[ParallelBackendBase, None]:
+        """For calls inside of calls: ours on threads, as many as the call has cores, so that joblib's do not add up."""
+        level = (self.nesting_level or 0) + 1
+        if level > 1:
+            return SequentialBackend(nesting_level=level), None
+        return ManycoreBackend(nesting_level=level), None
 
     def retrieve_result_callback(self, future: Future[Any]) -> Any:
         return future.result()

@@ -15,32 +15,28 @@ from manycore.futures.automatic import start_server
 from manycore.futures.keeper import keeper
 from manycore.futures.process import ProcessPoolExecutor
 from manycore.futures.server_keeper import server
+from manycore.futures.worker_main import Cores
 
 IDLE_SECONDS = 300.0  # as joblib's
 _MOST_KEPT = 2  # of different kinds
 
-# Read by OpenMP, BLAS and numexpr when they are loaded.
-_VARIABLES = (
-    *("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS"),
-    *("VECLIB_MAXIMUM_THREADS", "NUMBA_NUM_THREADS", "NUMEXPR_NUM_THREADS"),
-)
-
 
 class Crew:
-    """A pool and since when nobody has it. ``threads`` is how many a library may use inside a worker."""
+    """A pool and since when nobody has it. ``cores`` is what a library may use inside a worker."""
 
-    def __init__(self, workers: int, threads: int, seconds: float) -> None:
-        self.kind = (workers, threads)
+    def __init__(self, workers: int, cores: Cores, seconds: float) -> None:
+        self.kind = (workers, cores)
         self.seconds = seconds
         self.idle_since = 0.0
         context = server_context.started() if server_context.usable() else None
-        self.pool = ProcessPoolExecutor(workers, context, initializer=_begin, initargs=(threads,))
+        self.pool = ProcessPoolExecutor(workers, context)
+        self.pool._team.cores = cores
 
 
 def prepare() -> None:
     """Let the fork server start and load what workers need, beside the program."""
     if server_context.usable():
-        for module in ("joblib", "threadpoolctl", __name__):
+        for module in ("joblib", __name__):
             server.want(module)
         threading.Thread(target=start_server, name="manycore-fork-server", daemon=True).start()
 
@@ -49,15 +45,15 @@ _lock = threading.Lock()
 _kept: list[Crew] = []  # the longest idle first
 
 
-def take(workers: int, threads: int, seconds: float = IDLE_SECONDS) -> Crew:
+def take(workers: int, cores: Cores, seconds: float = IDLE_SECONDS) -> Crew:
     """A pool of so many workers that nobody else has."""
     with _lock:
         for crew in reversed(_kept):
-            if crew.kind == (workers, threads):
+            if crew.kind == (workers, cores):
                 _kept.remove(crew)
                 crew.seconds = seconds
                 return crew
-    return Crew(workers, threads, seconds)
+    return Crew(workers, cores, seconds)
 
 
 def put_back(crew: Crew) -> None:
@@ -85,17 +81,6 @@ def _end_idle(_late: float) -> float | None:
     for crew in ended:
         crew.pool.shutdown(wait=False)
     return max(0.1, min(left)) if left else None
-
-
-def _begin(threads: int) -> None:
-    """In a worker: libraries share the cores with the other workers."""
-    for name in _VARIABLES:
-        os.environ[name] = str(threads)
-    try:
-        import threadpoolctl  # type: ignore[import-untyped]  # for those that are loaded already
-    except ImportError:
-        return
-    threadpoolctl.threadpool_limits(threads)
 
 
 def _forget() -> None:
