@@ -2,8 +2,10 @@
 
 ``manycore run script.py`` runs an unmodified program; ``import manycore.numpy as np`` uses the arrays directly;
 ``manycore.install()`` and ``%load_ext manycore`` do for a session what ``manycore run`` does for a program;
-``manycore.futures`` has the executors of ``concurrent.futures``; ``await manycore.to_thread(f, ...)`` and ``to_process`` call
-blocking functions from coroutines; ``manycore.cancel(future)`` cancels a call or stops it.
+``manycore.threading`` is ``threading`` with deadlocks that are named; ``manycore.futures`` has the executors of
+``concurrent.futures``; ``await manycore.to_thread(f, ...)`` and ``to_process`` call blocking functions from coroutines;
+``manycore.cancel(future)`` cancels a call or stops it; ``manycore.deadlocks(policy=...)`` says what happens to threads that
+wait for each other for ever.
 """
 
 from __future__ import annotations
@@ -36,11 +38,13 @@ if TYPE_CHECKING:
     )
     from manycore.futures.asynchronous import to_process, to_thread
     from manycore.futures.cancelling import cancel
+    from manycore.threading import deadlocks
 
 __all__ = [
     "FallbackError",
     "__version__",
     "cancel",
+    "deadlocks",
     "evaluate",
     "explain",
     "install",
@@ -53,16 +57,21 @@ __all__ = [
 
 # Modules that are there after `import manycore`, as if it had imported them.
 _NEED_ENGINE = frozenset({"_core", "recording"})
-_ALONE = frozenset({"futures", "session", "waiting"})
-_OF_FUTURES = {"cancel": "cancelling", "to_process": "asynchronous", "to_thread": "asynchronous"}
+_ALONE = frozenset({"futures", "session", "threading", "waiting"})
+_OF_PARTS = {
+    "cancel": "futures.cancelling",
+    "deadlocks": "threading",
+    "to_process": "futures.asynchronous",
+    "to_thread": "futures.asynchronous",
+}
 
 
 def __getattr__(name: str) -> Any:
     """Import what is asked for: NumPy and the arrays take 100 ms that a program of tasks does not need."""
     if name in _ALONE:
         return importlib.import_module(f"manycore.{name}")
-    if name in _OF_FUTURES:
-        value = getattr(importlib.import_module(f"manycore.futures.{_OF_FUTURES[name]}"), name)
+    if name in _OF_PARTS:
+        value = getattr(importlib.import_module(f"manycore.{_OF_PARTS[name]}"), name)
         globals()[name] = value
         return value
     if name not in _NEED_ENGINE and name not in __all__:

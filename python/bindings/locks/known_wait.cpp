@@ -18,11 +18,15 @@ namespace {
 constexpr int64_t kMillisecond = 1'000'000;
 // Most waits are over by then.
 constexpr int64_t kFirstLook = 50 * kMillisecond;
-constexpr int64_t kBetweenSearches = 200 * kMillisecond;
+constexpr int64_t kBetweenSearches = 100 * kMillisecond;
+// Where no wait has begun or ended since the last search.
+constexpr int64_t kBetweenEqualSearches = 400 * kMillisecond;
 constexpr int64_t kLongestNap = 1'000 * kMillisecond;
 
 std::atomic<int> sleepers{0};
 std::atomic<int64_t> next_search{0};
+std::atomic<int64_t> last_search{0};
+std::atomic<uint64_t> version_searched{0};
 
 // Tells the record, when the thread ends, that it has.
 struct Leaver {
@@ -57,7 +61,15 @@ bool LookUp::is_my_turn() {
   // Many sleepers look up seldom, and together as often as a few.
   next_ = now + std::min<int64_t>(kBetweenSearches * std::max(1, others / 4), kLongestNap);
   int64_t due = next_search.load(std::memory_order_relaxed);
-  return now >= due && next_search.compare_exchange_strong(due, now + kBetweenSearches, std::memory_order_relaxed);
+  if (now < due || !next_search.compare_exchange_strong(due, now + kBetweenSearches, std::memory_order_relaxed)) return false;
+  const uint64_t version = manycore::sync::waits_version();
+  if (version == version_searched.load(std::memory_order_relaxed) &&
+      now < last_search.load(std::memory_order_relaxed) + kBetweenEqualSearches) {
+    return false;
+  }
+  version_searched.store(version, std::memory_order_relaxed);
+  last_search.store(now, std::memory_order_relaxed);
+  return true;
 }
 
 bool raise_verdict(KnownWait* wait) {

@@ -59,7 +59,7 @@ class KnownWait : public manycore::sync::Wait {
 // Is anybody to search for deadlocks?
 bool is_watching();
 
-// When a sleeping thread looks up. In turn with others, so that one search comes every fifth of a second.
+// When a sleeping thread looks up. In turn with others, so that a search comes ten times a second, or twice where nothing has changed.
 class LookUp {
  public:
   // `wait` may be null: never.

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "bindings/locks/lock_order.h"
 #include "bindings/tasks/future_object.h"
+#include "bindings/tasks/future_wait.h"
 #include "bindings/tasks/map_run.h"
 #include "bindings/tasks/pool_core.h"
 #include "bindings/tasks/stop_call.h"
@@ -27,26 +29,74 @@ PoolCore* pool_that_queues(PyObject* future) {
 }
 
 PyObject* method_grow(PyObject*, PyObject* arguments) {
-  PyObject* future = nullptr;
+  PyObject* thing = nullptr;
   int most = 0;
-  if (!PyArg_ParseTuple(arguments, "O!i:grow_pool_of", future_type, &future, &most)) return nullptr;
-  const int started = grow_pool_of(future, most);
+  if (!PyArg_ParseTuple(arguments, "Oi:grow_pool_of", &thing, &most)) return nullptr;
+  const int started = grow_pool_of(thing, most);
   return started < 0 ? nullptr : PyLong_FromLong(started);
 }
 
-PyObject* method_made(PyObject*, PyObject* future) {
-  PoolCore* pool = PyObject_TypeCheck(future, future_type) ? pool_that_queues(future) : nullptr;
-  if (pool == nullptr) Py_RETURN_NONE;
-  return Py_BuildValue("iL", pool->queue.threads(), static_cast<long long>(pool->queue.waiting()));
+// The call of a future of ours while it waits or runs here; null otherwise.
+const PythonCall* call_of(PyObject* future) {
+  const FutureFields& fields = fields_of(future);
+  if (fields.running != nullptr) return fields.running->is_of_this_process() ? fields.running->call() : nullptr;
+  const PythonCall* found = nullptr;
+  for (PoolCore* pool = first_pool(); pool != nullptr && found == nullptr; pool = pool->next) {
+    pool->queue.find([&](const task::Call& call) {
+      if (call.kind != kPythonCall || static_cast<const PythonCall&>(call).future != future) return false;
+      found = static_cast<const PythonCall*>(&call);
+      return true;
+    });
+  }
+  return found;
+}
+
+PyObject* method_call_of(PyObject*, PyObject* future) {
+  const PythonCall* call = PyObject_TypeCheck(future, future_type) ? call_of(future) : nullptr;
+  if (call == nullptr) Py_RETURN_NONE;
+  return Py_BuildValue("(ON)", call->callable, locks::place_text(call->made));
+}
+
+PyObject* method_await(PyObject*, PyObject* future) {
+  if (!PyObject_TypeCheck(future, future_type)) {
+    PyErr_SetString(PyExc_TypeError, "await_done: expected a Future of manycore.futures");
+    return nullptr;
+  }
+  return wait_until_done(future, -1) < 0 ? nullptr : Py_NewRef(Py_None);
+}
+
+PoolCore* pool_of_thing(PyObject* thing) {
+  if (PoolCore* pool = pool_of_results(thing)) return pool;
+  if (PyObject_TypeCheck(thing, future_type)) return pool_that_queues(thing);
+  if (!PyAnySet_Check(thing) && !PyList_Check(thing)) return nullptr;
+  const Reference list(PySequence_List(thing));
+  if (!list) PyErr_Clear();
+  for (Py_ssize_t i = 0; list && i < PyList_GET_SIZE(list.get()); ++i) {
+    PyObject* future = PyList_GET_ITEM(list.get(), i);
+    if (!PyObject_TypeCheck(future, future_type) || is_done(fields_of(future))) continue;
+    if (PoolCore* pool = pool_that_queues(future)) return pool;
+  }
+  return nullptr;
+}
+
+// The address of the pool in which the call of the future waits, or that the executor is; 0: none.
+PyObject* method_key(PyObject*, PyObject* thing) {
+  PoolCore* pool = pool_of_executor(thing);
+  return PyLong_FromVoidPtr(pool != nullptr ? pool : pool_of_thing(thing));
 }
 
 PyMethodDef functions[] = {
     {"grow_pool_of", method_grow, METH_VARARGS,
-     "grow_pool_of(future, most, /)\n--\n\nStart a thread more in the pool that this future's call waits in, unless it has grown "
+     "grow_pool_of(thing, most, /)\n--\n\nStart a thread more in the pool that this future's call (or those of these, or a "
+     "map's) waits in, unless it has grown "
      "by "
      "`most` already; how many were started."},
-    {"pool_of_future", method_made, METH_O,
-     "(threads, waiting calls) of the thread pool that the future's call waits in, or None."},
+    {"call_of_future", method_call_of, METH_O,
+     "The function of a future's call while it waits or runs in this process, and where it was submitted, if that is kept; or "
+     "None."},
+    {"pool_key", method_key, METH_O,
+     "The same number for a thread pool and for what waits for a thread of it; 0 for anything else."},
+    {"await_done", method_await, METH_O, "Until the future is done."},
     {nullptr, nullptr, 0, nullptr},
 };
 
@@ -109,8 +159,8 @@ Wakers wakers_of_any(PyObject* futures) {
   return all;
 }
 
-int grow_pool_of(PyObject* future, int most) {
-  PoolCore* pool = pool_that_queues(future);
+int grow_pool_of(PyObject* thing, int most) {
+  PoolCore* pool = pool_of_thing(thing);
   if (pool == nullptr || pool->grown >= most) return 0;
   pool->queue.allow_another();
   ++pool->grown;

@@ -15,8 +15,9 @@ manycore::sync::Wakers wakers_in_pool(PoolCore& pool);
 // Any of these, an iterable of futures; others than ours are completed by nobody knows whom.
 manycore::sync::Wakers wakers_of_any(PyObject* futures);
 
-// Lets the pool that this future's call waits in have so many more threads; how many were started, -1 with an exception.
-int grow_pool_of(PyObject* future, int most);
+// Lets the pool in which the call of this future, or of one of these, waits have a thread more, unless it has grown by `most` already; how
+// many were started, -1 with an exception.
+int grow_pool_of(PyObject* thing, int most);
 
 int add_future_wakers(PyObject* module);
 

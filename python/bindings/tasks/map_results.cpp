@@ -221,6 +221,10 @@ Reference make_results(PoolCore& pool, PyObject* callable, bool unpacks, int64_t
 
 }  // namespace
 
+PoolCore* pool_of_results(PyObject* results) {
+  return PyObject_TypeCheck(results, results_type) ? results_of(results).pool : nullptr;
+}
+
 PyObject* start_map(PoolCore& pool, PyObject* callable, PyObject* iterables, int64_t deadline, task::Order* order) {
   Reference results = make_results(pool, callable, PyTuple_GET_SIZE(iterables) != 1, deadline, order);
   const Reference iterator(results ? iterator_over(iterables) : Reference());

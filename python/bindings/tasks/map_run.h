@@ -68,4 +68,7 @@ PyObject* start_map(PoolCore& pool, PyObject* callable, PyObject* iterables, int
 // The same over a list of arguments, or of tuples of them (`unpacks`), which begins as a row.
 PyObject* start_row(PoolCore& pool, PyObject* callable, PyObject* list, bool unpacks, int64_t deadline);
 
+// The pool of what start_map answered; null for anything else.
+PoolCore* pool_of_results(PyObject* results);
+
 }  // namespace manycore::python::tasks

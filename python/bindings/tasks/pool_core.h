@@ -67,6 +67,8 @@ class PoolCore {
 
 // All pools of this process; the others follow by `next`.
 PoolCore* first_pool();
+// That of a ThreadPoolExecutor; null for anything else.
+PoolCore* pool_of_executor(PyObject* executor);
 
 // At the interpreter's end: refuse submits, let workers finish what waits.
 void stop_all_pools();

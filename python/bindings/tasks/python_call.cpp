@@ -49,8 +49,10 @@ PythonCall* make_call(PyObject* future, PyObject* context, PyObject* const* args
     PyErr_NoMemory();
     return nullptr;
   }
-  auto* call = new (memory) PythonCall{{},  Py_NewRef(future), Py_XNewRef(context), Py_XNewRef(keywords),
-                                       all, time_for_report(), Py_NewRef(args[0]),  {}};
+  auto* call = new (memory) PythonCall{
+      {}, Py_NewRef(future), Py_XNewRef(context), Py_XNewRef(keywords), all, time_for_report(), {}, Py_NewRef(args[0]), {}};
+  if (locks::watches_order) [[unlikely]]
+    call->made = locks::current_place();
   for (Py_ssize_t i = 0; i < all; ++i) call->arguments[i] = Py_NewRef(args[1 + i]);
   return call;
 }
@@ -61,6 +63,7 @@ void free_call(PythonCall* call) {
   Py_XDECREF(call->keywords);
   Py_XDECREF(call->context);
   Py_DECREF(call->future);
+  Py_XDECREF(call->made.code);
   if (call->order != nullptr) [[unlikely]]
     free_options(call->order);
   PyMem_Free(call);
@@ -77,7 +80,7 @@ void run_call(PythonCall* call, Wakeups& later) {
     bool was_told;
     {
       const TaskTime time(Place::kThread, call->submitted);
-      const RunningHere running(call->future);
+      const RunningHere running(call->future, call);
       result = call_in_context(*call);
       was_told = running.was_told();
     }

@@ -3,6 +3,7 @@
 
 #include <Python.h>
 
+#include "bindings/locks/lock_order.h"
 #include "bindings/tasks/future_object.h"
 #include "task/queue.h"
 
@@ -14,6 +15,7 @@ struct PythonCall : task::Call {
   PyObject* keywords;  // names of the last arguments, a tuple or null
   Py_ssize_t count;    // arguments of both kinds
   int64_t submitted;   // when, where a report is kept
+  locks::MadeAt made;  // where, while that is watched
   PyObject* callable;
   PyObject* arguments[1];  // as many as `count` says; the callable before them is the slot that a vector call may borrow
 };

@@ -25,8 +25,8 @@ PyMethodDef functions[] = {
 }  // namespace
 
 // A future may be given to a second call by hand; then it is that one's until it ends.
-RunningHere::RunningHere(PyObject* future)
-    : scope_(told_, 1), fields_(fields_of(future)), process_(process_generation()), thread_(locks::this_thread()) {
+RunningHere::RunningHere(PyObject* future, const PythonCall* call)
+    : scope_(told_, 1), fields_(fields_of(future)), process_(process_generation()), thread_(locks::this_thread()), call_(call) {
   fields_.running = this;
 }
 

@@ -12,10 +12,12 @@
 
 namespace manycore::python::tasks {
 
+struct PythonCall;
+
 // As long as it lives, the call of the future runs on this thread and can be told to stop.
 class RunningHere {
  public:
-  explicit RunningHere(PyObject* future);
+  RunningHere(PyObject* future, const PythonCall* call);
   ~RunningHere();
   RunningHere(const RunningHere&) = delete;
   RunningHere& operator=(const RunningHere&) = delete;
@@ -25,6 +27,7 @@ class RunningHere {
   // False in a child of fork, whose parent runs it.
   bool is_of_this_process() const;
   manycore::sync::Thread* thread() const { return thread_; }
+  const PythonCall* call() const { return call_; }
 
  private:
   std::atomic<uint64_t> told_{0};
@@ -32,6 +35,7 @@ class RunningHere {
   FutureFields& fields_;
   uint32_t process_;
   manycore::sync::Thread* thread_;
+  const PythonCall* call_;
 };
 
 // 1: cancelled, or told to stop; 0: it is done, or nobody knows who runs it; -1 with an exception, also where `force` cannot be.

@@ -9,6 +9,8 @@
 namespace manycore::python::tasks {
 namespace {
 
+PyTypeObject* pool_type = nullptr;
+
 struct ThreadPool {
   PyObject_HEAD PoolCore* core;  // null until __init__
 };
@@ -197,6 +199,10 @@ PyMethodDef functions[] = {
 
 }  // namespace
 
+PoolCore* pool_of_executor(PyObject* executor) {
+  return PyObject_TypeCheck(executor, pool_type) ? reinterpret_cast<ThreadPool*>(executor)->core : nullptr;
+}
+
 int add_thread_pool_type(PyObject* module) {
   PyType_Slot slots[] = {
       {Py_tp_doc, const_cast<char*>("The C half of manycore.futures.ThreadPoolExecutor.")},
@@ -213,6 +219,7 @@ int add_thread_pool_type(PyObject* module) {
                       Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_BASETYPE, slots};
   const Reference type(PyType_FromSpec(&spec));
   if (!type || PyModule_AddObjectRef(module, "ThreadPool", type.get()) < 0) return -1;
+  pool_type = reinterpret_cast<PyTypeObject*>(Py_NewRef(type.get()));
   if (!watch_forks()) {
     PyErr_NoMemory();
     return -1;

@@ -13,12 +13,11 @@ from concurrent.futures import (
     CancelledError,
     InvalidStateError,
     TimeoutError,
-    as_completed,
-    wait,
 )
 
-from manycore._tasks import Future
+from manycore._tasks import DeadlockError, Future
 from manycore.futures.thread import BrokenThreadPool, ThreadPoolExecutor
+from manycore.futures.waiting import as_completed, wait
 
 TYPE_CHECKING = False  # as typing's, whose import would be a third of this package's
 if TYPE_CHECKING:
@@ -39,6 +38,7 @@ __all__ = [
     "BrokenThreadPool",
     "CancelledError",
     "DeadlineMissed",
+    "DeadlockError",
     "Executor",
     "Future",
     "InvalidStateError",

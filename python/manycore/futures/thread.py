@@ -180,7 +180,10 @@ class ThreadPoolExecutor(_tasks.ThreadPool, concurrent.futures.ThreadPoolExecuto
         self._stop(cancel_futures)
         if wait:
             for thread in list(self._threads):
-                thread.join()
+                if thread.ident is None or thread.ident == threading.get_ident():
+                    thread.join()  # which raises
+                else:
+                    _tasks.join_thread(thread, thread.ident, threading.Thread.join)
 
 
 def _buffered_map(

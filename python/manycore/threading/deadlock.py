@@ -112,7 +112,7 @@ def _of_certain(members: list[Wait], others: list[Any], handled: bool) -> str | 
     if not things:
         return "suspected" if handled else "certain"
     reaching = [frame for frame in others if reach.could(frame, things, ())]
-    if any(reach.could(frame, things, ("cancel", "shutdown", "close")) for frame in reaching):
+    if any(reach.could(frame, things, ("cancel", "cancel_futures")) for frame in reaching):
         return None
     return "suspected" if reaching or handled else "certain"
 

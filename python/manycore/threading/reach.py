@@ -8,9 +8,11 @@ import gc
 import os
 import types
 
+from manycore import _tasks
+
 TYPE_CHECKING = False  # as typing's
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
     from typing import Any
 
 MOST_OBJECTS = 20_000
@@ -43,17 +45,20 @@ class _Search:
             return
         for one in _codes(code):
             self.names.update(one.co_names)
+            for constant in one.co_consts:
+                if isinstance(constant, tuple):  # names of keyword arguments are
+                    self.names.update(name for name in constant if isinstance(name, str))
             for name in one.co_names:
                 if name in names:
                     self.add(names[name])
 
-    def run(self, wanted: set[int], most: int) -> bool | None:
-        """Whether one of these objects was found; None where there are too many to tell."""
+    def run(self, wanted: set[int], pools: set[int], most: int) -> bool | None:
+        """Whether one of these objects or pools was found; None where there are too many to tell."""
         count = 0
         while True:
             while self._next:
                 value = self._next.pop()
-                if id(value) in wanted:
+                if id(value) in wanted or (isinstance(value, _tasks.ThreadPool) and _tasks.pool_key(value) in pools):
                     return True
                 count += 1
                 if count > most:
@@ -94,7 +99,7 @@ def _codes(code: types.CodeType) -> Iterator[types.CodeType]:
             yield from _codes(constant)
 
 
-def could(frame: types.FrameType | None, things: Iterable[Any], names: Iterable[str]) -> bool:
+def could(frame: types.FrameType | None, things: list[Any], names: tuple[str, ...]) -> bool:
     """Can the thread of this frame come by one of the things, and does code that it can call use one of the names, if there are
     any?"""
     search = _Search()
@@ -104,12 +109,12 @@ def could(frame: types.FrameType | None, things: Iterable[Any], names: Iterable[
             for value in frame.f_locals.values():
                 search.add(value)
         frame = frame.f_back
-    found = search.run({id(thing) for thing in things}, MOST_OBJECTS)
+    wanted = {id(part) for thing in things for part in (thing if isinstance(thing, set) else (thing,))}
+    found = search.run(wanted, {_tasks.pool_key(thing) for thing in things} - {0}, MOST_OBJECTS)
     if found is None:
         return True
-    wanted = set(names)
-    if not found or not wanted:
+    if not found or not names:
         return found
     # What it calls on the way may be named anywhere in what it can reach.
-    search.run(set(), MOST_OBJECTS)
-    return bool(wanted & search.names)
+    search.run(set(), set(), MOST_OBJECTS)
+    return not search.names.isdisjoint(names)

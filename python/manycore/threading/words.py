@@ -53,11 +53,26 @@ def thing(wait: Wait) -> str:
     if wait.kind == "map":
         return "the next result of a map over a pool"
     if wait.kind == "future":
-        return "a future" + (", whose call waits for a thread of its pool" if wait.cancellable else "")
+        return future(wait.thing) + (", which waits for a thread of its pool" if wait.cancellable else "")
     queue = getattr(wait.thing, "_of_queue", None)
     if queue is not None:
         return f"a {queue[0]}{place(queue[1])} that is {queue[2]}"
     return f"the {KINDS[wait.kind]}{place(getattr(wait.thing, '_made_at', None))}"
+
+
+def future(thing: Any) -> str:
+    """A future by its call, and where that was submitted."""
+    from manycore import _tasks
+
+    if not isinstance(thing, _tasks.Future):
+        left = [one for one in list(thing) if not one.done()]
+        return future(left[0]) if len(left) == 1 else f"one of {len(left)} futures"
+    call = _tasks.call_of_future(thing)
+    if call is None:
+        return "a future that nobody is to complete"
+    function, made = call
+    name = getattr(function, "__qualname__", None) or type(function).__qualname__
+    return f"the call of {name}" + (f" submitted at {made[0]}:{made[1]}" if made else "")
 
 
 def _relation(wait: Wait) -> str:
@@ -67,7 +82,7 @@ def _relation(wait: Wait) -> str:
     if wait.kind in ("future", "map") and names:
         if wait.cancellable:
             return f" of {len(names)}, all of which wait: {', '.join(names)}"
-        return f", whose call runs in {', '.join(names)}"
+        return f", which runs in {', '.join(names)}"
     if wait.kind == "join":
         return ""
     return ", which nobody is left to set free"
