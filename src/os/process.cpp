@@ -53,6 +53,14 @@ bool has_ended(int process_descriptor) {
   return poll(&entry, 1, 0) > 0;
 }
 
+bool is_gone(pid_t process) {
+  const int descriptor = open_process(process);
+  if (descriptor < 0) return errno == ESRCH;
+  const bool gone = has_ended(descriptor);
+  close(descriptor);
+  return gone;
+}
+
 Ending ending_of(int process_descriptor) {
   Ending ending;
   siginfo_t facts{};

@@ -15,6 +15,8 @@ namespace manycore::os {
 MANYCORE_API int open_process(pid_t process);
 // Has it ended? Asks without waiting.
 MANYCORE_API bool has_ended(int process_descriptor);
+// The same of a number; one that nobody has collected has ended too. False where another process has that number by now.
+MANYCORE_API bool is_gone(pid_t process);
 
 struct Ending {
   bool known = false;      // false where the process is no child of this one, or somebody has collected it

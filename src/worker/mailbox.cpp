@@ -1,17 +1,16 @@
 #include "worker/mailbox.h"
 
-#include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cstring>
 #include <new>
 
 #include "manycore/errors.h"
 #include "os/pages.h"
+#include "os/process.h"
 
 namespace manycore::worker {
 namespace {
@@ -271,7 +270,7 @@ bool Mailbox::free_blocks_of_the_dead() {
   for (int64_t i = 0; i < page_->counts.blocks; ++i) {
     MailboxBlock& block = page_->blocks[static_cast<size_t>(i)];
     if (block.state != MailboxBlock::filling && block.state != MailboxBlock::reading) continue;
-    if (kill(block.owner, 0) == 0 || errno != ESRCH) continue;
+    if (!os::is_gone(block.owner)) continue;
     block.state = MailboxBlock::free;
     found = true;
   }

@@ -82,9 +82,11 @@ TEST(Mailbox, ABlockOfADeadProcessIsFreeAgain) {
     box.store(large.data(), static_cast<int64_t>(large.size()));
     _exit(0);
   }
-  ASSERT_EQ(waitpid(child, nullptr, 0), child);
+  siginfo_t facts{};
+  ASSERT_EQ(waitid(P_PID, static_cast<id_t>(child), &facts, WEXITED | WNOWAIT), 0);  // nobody has collected it
   EXPECT_EQ(box.counts().blocks, 2);
   EXPECT_FALSE(box.has_blocks_in_use());
+  EXPECT_EQ(waitpid(child, nullptr, 0), child);
 }
 
 TEST(Mailbox, TheWatchedDescriptorIsReadableWhileThereAreMessages) {

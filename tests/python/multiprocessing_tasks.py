@@ -122,3 +122,35 @@ def count_until_end(line: Any, counted: Any) -> None:
         if isinstance(value, tuple) and value[0] == "mine":
             seen.append(value[1])
     counted.put(seen)
+
+
+def count_up(lock: Any, number: Any, times: int) -> None:
+    for _ in range(times):
+        with lock:
+            number.value += 1
+
+
+def use_all(recursive: Any, semaphore: Any, condition: Any, event: Any, barrier: Any, array: Any) -> None:
+    with recursive, recursive, array.get_lock():
+        array[:] = [1, 2, 3]
+    with condition:
+        semaphore.release()
+        condition.wait(60)
+    event.set()
+    barrier.wait(60)
+
+
+def expect_locked(lock: Any) -> None:
+    sys.exit(1 if lock.acquire(False) else 0)
+
+
+def hold_for_ever(lock: Any, ready: Any) -> None:
+    with lock:
+        ready.set()
+        time.sleep(600)
+
+
+def take_and_tell(lock: Any, told: Any) -> None:
+    with lock:
+        told.put(os.getpid())
+        time.sleep(0.05)

@@ -6,13 +6,15 @@ import atexit
 import multiprocessing.dummy
 import multiprocessing.pool
 import multiprocessing.queues
+import multiprocessing.synchronize
 import os
 
 import manycore.multiprocessing.pool
 import manycore.multiprocessing.queues
+import manycore.multiprocessing.synchronize
 from manycore import _tasks
 
-for _ours in (manycore.multiprocessing.pool, manycore.multiprocessing.queues):
+for _ours in (manycore.multiprocessing.pool, manycore.multiprocessing.queues, manycore.multiprocessing.synchronize):
     _theirs = getattr(multiprocessing, _ours.__name__.rpartition(".")[2])
     for _name in set(_ours.__all__) & set(vars(_theirs)):
         setattr(_theirs, _name, getattr(_ours, _name))

@@ -22,7 +22,8 @@ int fill(PyObject* module) {
                       add_process_core(module) < 0 || add_process_pool(module) < 0 || add_task_report(module) < 0 ||
                       add_stop_call(module) < 0 || add_task_seat(module) < 0 || add_worker_errors(module) < 0 ||
                       add_call_site(module) < 0 || add_travelling_errors(module) < 0 || add_future_wakers(module) < 0 ||
-                      add_mailbox_type(module) < 0 || manycore::python::locks::add_locks(module) < 0;
+                      add_mailbox_type(module) < 0 || add_shared_semaphore_type(module) < 0 ||
+                      manycore::python::locks::add_locks(module) < 0;
   return failed ? -1 : 0;
 }
 

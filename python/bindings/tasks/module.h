@@ -22,5 +22,6 @@ int add_worker_errors(PyObject* module);
 int add_call_site(PyObject* module);
 int add_task_seat(PyObject* module);
 int add_mailbox_type(PyObject* module);
+int add_shared_semaphore_type(PyObject* module);
 
 }  // namespace manycore::python::tasks

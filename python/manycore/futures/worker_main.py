@@ -9,7 +9,7 @@ import fcntl
 import os
 import threading
 from collections.abc import Callable
-from multiprocessing import reduction
+from multiprocessing import context, reduction
 from typing import Any, NamedTuple
 
 
@@ -20,6 +20,9 @@ class Descriptor:
         self.number = number
 
     def __reduce__(self) -> tuple[Any, ...]:
+        popen: Any = context.get_spawning_popen()
+        if getattr(popen, "method", None) == "spawn" and self.number in popen._fds:
+            return _arrived, (popen.DupFd(self.number),)  # it takes none twice
         return _arrived, (reduction.DupFd(self.number),)
 
 

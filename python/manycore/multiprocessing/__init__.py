@@ -16,7 +16,7 @@ from manycore.multiprocessing import context
 __all__ = list(_standard.__all__)
 
 
-_SUBMODULES = frozenset({"dummy", "pool", "queues"})  # of ours that have the place of the standard's
+_SUBMODULES = frozenset({"dummy", "pool", "queues", "synchronize"})  # of ours that have the place of the standard's
 
 
 def __getattr__(name: str) -> Any:

@@ -45,6 +45,30 @@ class Ours(standard.BaseContext):
 
         return SimpleQueue(ctx=self.get_context())
 
+    def Lock(self) -> Any:
+        """A lock for processes."""
+        from manycore.multiprocessing.synchronize import Lock
+
+        return Lock()
+
+    def RLock(self) -> Any:
+        """A lock that the thread that has it may acquire again."""
+        from manycore.multiprocessing.synchronize import RLock
+
+        return RLock()
+
+    def Semaphore(self, value: int = 1) -> Any:
+        """So many places."""
+        from manycore.multiprocessing.synchronize import Semaphore
+
+        return Semaphore(value)
+
+    def BoundedSemaphore(self, value: int = 1) -> Any:
+        """So many places, and never more."""
+        from manycore.multiprocessing.synchronize import BoundedSemaphore
+
+        return BoundedSemaphore(value)
+
     def get_context(self, method: str | None = None) -> Any:
         """The context of a start method; this one without a name."""
         if method is None:

@@ -19,10 +19,18 @@ REPLACED = {
     "concurrent.futures": ("manycore.futures", ("ThreadPoolExecutor", "ProcessPoolExecutor")),
     "concurrent.futures.thread": ("manycore.futures", ("ThreadPoolExecutor",)),
     "concurrent.futures.process": ("manycore.futures", ("ProcessPoolExecutor",)),
-    "multiprocessing": ("manycore.multiprocessing", ("JoinableQueue", "Pool", "Queue", "SimpleQueue", "get_context")),
+    "multiprocessing": (
+        "manycore.multiprocessing",
+        ("Array", "Barrier", "BoundedSemaphore", "Condition", "Event", "JoinableQueue", "Lock", "Pool", "Queue", "RLock")
+        + ("Semaphore", "SimpleQueue", "Value", "get_context"),
+    ),
     "multiprocessing.context": ("manycore.multiprocessing.context", ("ForkContext", "SpawnContext", "ForkServerContext")),
     "multiprocessing.dummy": ("manycore.multiprocessing.dummy", ("Pool",)),
     "multiprocessing.pool": ("manycore.multiprocessing.pool", ("Pool", "ThreadPool")),
+    "multiprocessing.synchronize": (
+        "manycore.multiprocessing.synchronize",
+        ("BoundedSemaphore", "Lock", "RLock", "Semaphore"),
+    ),
     "multiprocessing.queues": ("manycore.multiprocessing.queues", ("JoinableQueue", "Queue", "SimpleQueue")),
     "joblib": ("manycore.parallel", ("Parallel",)),
     "joblib.parallel": ("manycore.parallel", ("Parallel",)),
