@@ -21,12 +21,13 @@ import manycore.parallel  # noqa: F401  (makes the backend's name known)
 import numpy
 
 from benchmarks.harness import markdown, save, seconds_text
+from benchmarks.parallel_tasks import doubled, total
 
 BACKENDS = ("manycore", "loky", "threading")
 FIRST = """
 import sys, time
 import joblib
-from benchmarks.parallel import doubled
+from benchmarks.parallel_tasks import doubled
 if sys.argv[1] == "manycore":
     import manycore.parallel
 begin = time.perf_counter()
@@ -34,14 +35,6 @@ found = joblib.Parallel(n_jobs=2, backend=sys.argv[1])(joblib.delayed(doubled)(i
 assert [value for value, _ in found] == [0, 2]
 print(time.perf_counter() - begin)
 """
-
-
-def doubled(x: int) -> tuple[int, int]:
-    return 2 * x, os.getpid()
-
-
-def total(array: Any) -> tuple[float, int]:
-    return float(array.sum()), os.getpid()
 
 
 def parallel(backend: str, function: Callable[[Any], tuple[Any, int]], items: list[Any]) -> list[Any]:

@@ -85,7 +85,10 @@ class Limits {
   void release(bool always);
   ThreadLimits counts() {
     const std::lock_guard lock(mutex_);
-    return {static_cast<int>(process_.size() + of_threads_.size()), told_.load()};
+    look();
+    int threads = 0;
+    for (const auto& [library, number] : process_) threads += std::max(library.get(), number.most) - 1;
+    return {static_cast<int>(process_.size() + of_threads_.size()), told_.load(), threads};
   }
 
  private:

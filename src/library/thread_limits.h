@@ -23,10 +23,12 @@ MANYCORE_API void release_budget();
 // The same where the budget is another.
 MANYCORE_API void apply_budget();
 
-// Around `follow_budget`, for tests: how many libraries are known, and how often one was told a number.
+// How many libraries are loaded, how often one was told a number, and how many threads of their own those have that end them before a
+// fork (OpenBLAS).
 struct ThreadLimits {
   int libraries;
   int64_t told;
+  int threads;
 };
 MANYCORE_API ThreadLimits thread_limits();
 

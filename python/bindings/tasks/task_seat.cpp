@@ -38,7 +38,7 @@ PyObject* rest(PyObject*, PyObject* begins) {
 
 PyObject* thread_limits(PyObject*, PyObject*) {
   const library::ThreadLimits limits = library::thread_limits();
-  return Py_BuildValue("iL", limits.libraries, static_cast<long long>(limits.told));
+  return Py_BuildValue("iLi", limits.libraries, static_cast<long long>(limits.told), limits.threads);
 }
 
 PyMethodDef functions[] = {
@@ -48,7 +48,7 @@ PyMethodDef functions[] = {
      "limit_budget(cores, exactly, /)\n--\n\nThis process is a worker that has so many cores; exactly: somebody asked for them."},
     {"rest", rest, METH_O, "rest(begins, /)\n--\n\nThe task of this thread begins, or ends, to wait for others."},
     {"thread_limits", thread_limits, METH_NOARGS,
-     "How many libraries with threads are known, and how often one was told how many."},
+     "How many libraries with threads are loaded, how often one was told how many, and how many threads OpenBLAS has."},
     {nullptr, nullptr, 0, nullptr},
 };
 

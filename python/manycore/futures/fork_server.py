@@ -54,8 +54,8 @@ class Inherited:
         return inherited[self.index]
 
 
-def main(descriptor: int, program: int, shared: int) -> None:
-    """Fork workers for whoever holds the other end of the socket, until it is closed."""
+def main(descriptor: int, program: int, shared: int, forked: bool = False) -> None:
+    """Fork workers for whoever holds the other end of the socket, until it is closed. `forked`: from the program itself."""
     global serving, board
     before = {
         signal.SIGINT: signal.signal(signal.SIGINT, signal.SIG_IGN),  # the terminal's Ctrl-C is the program's to act on
@@ -73,8 +73,9 @@ def main(descriptor: int, program: int, shared: int) -> None:
     with socket.socket(fileno=descriptor) as requests:
         start: dict[str, Any] = pickle.loads(os.pread(board, os.fstat(board).st_size - START, START))
         spawn.prepare(start["preparation"])
-        for name in ("os", "sys", "importlib", "spec", "main"):  # of the command that has brought us here
-            vars(sys.modules["__main__"]).pop(name, None)
+        if not forked:
+            for name in ("os", "sys", "importlib", "spec", "main"):  # of the command that has brought us here
+                vars(sys.modules["__main__"]).pop(name, None)
         for name in start["needed"]:
             _load(name)
         gc.freeze()  # what workers share with this process they need not look through
@@ -208,6 +209,12 @@ def _load(name: str, *origin: str | None) -> None:
         util._flush_std_streams()  # type: ignore[attr-defined]  # or each worker would print it
 
 
+def _seed() -> None:
+    """NumPy's global generator has the server's state, as other workers' have; Python's own looks after itself."""
+    if (random := sys.modules.get("numpy.random")) is not None:
+        random.seed()
+
+
 def _work(descriptors: list[int]) -> NoReturn:
     """Like multiprocessing's forked processes, with the program's environment, folder and output of this moment."""
     global serving
@@ -237,6 +244,7 @@ def _work(descriptors: list[int]) -> NoReturn:
                     os.environ.clear()
                     os.environ.update(environment)
                 spawn.prepare(preparation)
+                _seed()
                 task = pickle.load(file)
             except EOFError:  # the program has given it up
                 os._exit(0)

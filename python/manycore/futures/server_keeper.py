@@ -25,7 +25,7 @@ from typing import Any
 
 import manycore
 from manycore import _tasks
-from manycore.futures import fork_server
+from manycore.futures import fork_server, server_fork
 from manycore.futures.worker_main import above_standard, parent_descriptor
 
 # Loaded before the server is ready: what each worker needs before it can run any call.
@@ -77,10 +77,10 @@ class ForkServer:
             return 0.0
         return max(0.0, _USUAL_START - (time.monotonic() - self.begun)) if self.begun else _USUAL_START
 
-    def start(self) -> None:
-        """Until it is ready. ServerGone where it cannot be started."""
+    def start(self, as_fork: bool = False) -> None:
+        """Until it is ready; `as_fork`: of the program, if there is none yet. ServerGone where it cannot be started."""
         with self.lock:
-            self._start()
+            self._start(as_fork)
 
     def want(self, module: str | None) -> None:
         """Workers that are forked from now on will need it."""
@@ -144,7 +144,7 @@ class ForkServer:
             self._give_up()
             raise
 
-    def _start(self) -> None:
+    def _start(self, as_fork: bool = False) -> None:
         inherits = _inherited()
         if self.socket is not None:
             try:
@@ -157,23 +157,27 @@ class ForkServer:
             self.pid = self.pid if alive else 0
             self._give_up()
         self.begun = time.monotonic()
-        useful = {} if self.has_failed else {**self.wanted, **_modules_of_main()}
+        useful = {} if self.has_failed or as_fork else {**self.wanted, **_modules_of_main()}
         self.inherits = inherits
         start = {"preparation": preparation("manycore-fork-server"), "needed": _NEEDED, "useful": useful}
         self.board = above_standard(os.memfd_create("manycore-fork-server"))
         with open(self.board, "wb", closefd=False) as file:
             file.write(bytes(fork_server.START) + pickle.dumps(start))
-        self._spawn()
+        self._spawn(as_fork)
         if self.closed:
             self._kill()
         self._wait_until_ready()
 
-    def _spawn(self) -> None:
+    def _spawn(self, as_fork: bool) -> None:
         ours, theirs = (
             socket.socket(fileno=above_standard(end.detach())) for end in socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         )
         with theirs:
             passed = (theirs.fileno(), parent_descriptor(), self.board)
+            if as_fork:
+                self.pid = server_fork.fork(passed)
+                self.socket = ours
+                return
             executable = spawn.get_executable()
             command = _COMMAND.format(file=os.path.abspath(manycore.__file__), passed=passed)
             arguments = [executable, *util._args_from_interpreter_flags(), "-c", command]  # type: ignore[attr-defined]

@@ -29,6 +29,7 @@ from manycore.parallel.backend import ManycoreBackend  # noqa: E402
 __all__ = ["ManycoreBackend", "Parallel", "cpu_count", "delayed", "effective_n_jobs", "parallel_config"]
 
 register_parallel_backend("manycore", ManycoreBackend)
+crews.prepare_as_fork()
 
 
 def _is_chosen() -> bool:

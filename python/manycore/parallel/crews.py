@@ -6,11 +6,12 @@ would be held for ever in a child. Where there is no fork server, as in a worker
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
 
-from manycore.futures import server_context
+from manycore.futures import server_context, server_fork
 from manycore.futures.automatic import start_server
 from manycore.futures.keeper import keeper
 from manycore.futures.process import ProcessPoolExecutor
@@ -33,12 +34,28 @@ class Crew:
         self.pool._team.cores = cores
 
 
+_prepared = False
+
+
 def prepare() -> None:
-    """Let the fork server start and load what workers need, beside the program."""
-    if server_context.usable():
+    """Let the fork server start and load what workers need, beside the program, unless it can be a fork of the program."""
+    global _prepared
+    if server_context.usable() and not server_fork.is_possible():
+        _prepared = True
         for module in ("joblib", __name__):
             server.want(module)
         threading.Thread(target=start_server, name="manycore-fork-server", daemon=True).start()
+
+
+def prepare_as_fork() -> None:
+    """With all loaded that workers need."""
+    if _prepared or server.begun or not server_context.usable():
+        return
+    if server_fork.is_possible():
+        with contextlib.suppress(OSError):
+            server.start(as_fork=True)
+    else:
+        prepare()
 
 
 _lock = threading.Lock()
