@@ -12,7 +12,18 @@ import sys
 
 from benchmarks.harness import RESULTS
 
-BENCHMARKS = ("tiny", "large", "fused", "crossing", "import_time", "tasks", "tasks_process", "tasks_uneven", "parallel")
+BENCHMARKS = (
+    "tiny",
+    "large",
+    "fused",
+    "crossing",
+    "import_time",
+    "tasks",
+    "tasks_process",
+    "tasks_uneven",
+    "parallel",
+    "multiprocessing",
+)
 
 
 def measure_all() -> int:

@@ -37,7 +37,9 @@ def nested(pool, depth):
 def test_a_pool_all_of_whose_threads_wait_for_a_call_that_cannot_begin(threads):
     with ThreadPoolExecutor(threads) as pool:
         future = pool.submit(nested, pool, threads)
-        with pytest.raises(DeadlockError, match=rf"waits for the call of nested, which waits for a thread of its pool of {threads}"):
+        with pytest.raises(
+            DeadlockError, match=rf"waits for the call of nested, which waits for a thread of its pool of {threads}"
+        ):
             future.result()
         assert pool.submit(nested, pool, threads - 1).result() == 0
     assert [kind for kind, _ in deadlock.found] == ["deadlock"]
@@ -47,7 +49,9 @@ def test_the_line_of_the_submit_is_named_while_orders_are_watched():
     threading.deadlocks(order=True)
     with ThreadPoolExecutor(1) as pool:
         future = pool.submit(nested, pool, 1)
-        with pytest.raises(DeadlockError, match=r"the call of nested submitted at .*test_deadlocks_of_pools\.py:\d+, which waits"):
+        with pytest.raises(
+            DeadlockError, match=r"the call of nested submitted at .*test_deadlocks_of_pools\.py:\d+, which waits"
+        ):
             future.result()
 
 
