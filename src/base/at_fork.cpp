@@ -28,11 +28,12 @@ void after() {
   }
 }
 
+// When the library is loaded, which no fork interrupts.
+const int registered = pthread_atfork(before, after<&ForkActions::after_in_parent>, after<&ForkActions::after_in_child>);
+
 }  // namespace
 
 void at_fork(ForkStep step, ForkActions actions) {
-  static const int registered = pthread_atfork(before, after<&ForkActions::after_in_parent>, after<&ForkActions::after_in_child>);
-  (void)registered;
   const ForkActions* none = nullptr;
   const auto* lasting = new ForkActions(actions);
   if (!steps[static_cast<int>(step)].compare_exchange_strong(none, lasting)) delete lasting;

@@ -10,6 +10,8 @@
 #include <numeric>
 #include <utility>
 
+#include "base/lasting.h"
+
 namespace manycore::base {
 namespace {
 
@@ -157,8 +159,8 @@ class Table {
 
 // Leaked on purpose: threads may still read options while the process ends.
 Table& table() {
-  static Table* instance = new Table();
-  return *instance;
+  static constinit Lasting<Table> instance;
+  return instance.get();
 }
 
 size_t edit_distance(std::string_view a, std::string_view b) {

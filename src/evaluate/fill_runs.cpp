@@ -49,7 +49,7 @@ class Pattern {
 };
 
 bool exceeds_caches(int64_t bytes) {
-  static const int64_t threshold = std::max<int64_t>(int64_t{4} << 20, os::topology().l3_bytes / 2);
+  const int64_t threshold = std::max<int64_t>(int64_t{4} << 20, os::topology().l3_bytes / 2);
   return bytes >= threshold;
 }
 

@@ -4,6 +4,7 @@
 #include <mutex>
 
 #include "base/check.h"
+#include "base/lasting.h"
 #include "kernel/table.h"
 
 namespace manycore::kernel {
@@ -17,8 +18,8 @@ std::mutex building;
 std::atomic<uint64_t> version{0};
 
 Table& storage() {
-  static Table table;
-  return table;
+  static constinit base::Lasting<Table> table;
+  return table.get();
 }
 
 void fill_table() {

@@ -46,7 +46,7 @@ void finish_stream() { hwy::FlushStream(); }
 
 int64_t streaming_bytes() {
   const int64_t asked = base::integer_option(base::Option::stream_from);
-  static const int64_t threshold = std::max<int64_t>(int64_t{4} << 20, os::topology().l3_bytes / 2);
+  const int64_t threshold = std::max<int64_t>(int64_t{4} << 20, os::topology().l3_bytes / 2);
   return asked > 0 ? asked : threshold;
 }
 }  // namespace manycore::kernel

@@ -5,6 +5,7 @@
 #include <type_traits>
 
 #include "base/check.h"
+#include "base/lasting.h"
 #include "library/symbols.h"
 
 namespace manycore::library {
@@ -36,8 +37,8 @@ struct Table {
 };
 
 const Table& table() {
-  static const Table* instance = new Table();
-  return *instance;
+  static constinit base::Lasting<const Table> instance;
+  return instance.get();
 }
 
 template <class T>

@@ -3,6 +3,7 @@
 #include <array>
 #include <string>
 
+#include "base/lasting.h"
 #include "library/symbols.h"
 
 namespace manycore::library {
@@ -29,8 +30,8 @@ struct Table {
 };
 
 const Table& table() {
-  static const Table* instance = new Table();
-  return *instance;
+  static constinit base::Lasting<const Table> instance;
+  return instance.get();
 }
 
 template <class T>

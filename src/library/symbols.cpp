@@ -10,6 +10,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/lasting.h"
 #include "base/options.h"
 #include "library/thread_limits.h"
 #include "manycore/errors.h"
@@ -100,7 +101,8 @@ void follow_thread_option() {
 class ForkGate {
  public:
   // Registered after the library's own handlers, so that these run before them.
-  ForkGate() {
+  void register_once() {
+    if (registered_.load(std::memory_order_relaxed) || registered_.exchange(true)) return;
     pthread_atfork([] { instance().close(); }, [] { instance().open(); },
                    [] {
                      instance().calls_.store(0);  // those of threads that the child does not have
@@ -108,8 +110,9 @@ class ForkGate {
                    });
   }
   static ForkGate& instance() {
-    static ForkGate* gate = new ForkGate();
-    return *gate;
+    static constinit ForkGate gate;
+    gate.register_once();
+    return gate;
   }
   void enter() {
     while (true) {
@@ -132,6 +135,7 @@ class ForkGate {
     turn_.unlock();
   }
 
+  std::atomic<bool> registered_{false};
   std::atomic<int64_t> calls_{0};
   std::atomic<bool> forking_{false};
   std::mutex turn_;  // held while a fork goes on
@@ -148,8 +152,8 @@ void* LinearAlgebraLibrary::lapack(const std::string& name) const {
 }
 
 const LinearAlgebraLibrary& linear_algebra_library() {
-  static const LinearAlgebraLibrary* found = new LinearAlgebraLibrary(find());
-  return *found;
+  static constinit base::Lasting<const LinearAlgebraLibrary> found;
+  return found.get([] { return new LinearAlgebraLibrary(find()); });
 }
 
 LibraryCall::LibraryCall(bool guarded) : guarded_(guarded) {

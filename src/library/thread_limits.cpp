@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "base/lasting.h"
 #include "base/options.h"
 #include "os/clock.h"
 #include "sched/budget.h"
@@ -77,8 +78,8 @@ struct Number {
 class Limits {
  public:
   static Limits& instance() {
-    static Limits* limits = new Limits;
-    return *limits;
+    static constinit base::Lasting<Limits> limits;
+    return limits.get([] { return new Limits; });
   }
 
   void follow(uint64_t modules);

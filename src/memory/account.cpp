@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "base/lasting.h"
 #include "base/options.h"
 #include "manycore/errors.h"
 #include "os/memory_limit.h"
@@ -9,8 +10,8 @@
 namespace manycore::memory {
 
 Account& Account::arrays() {
-  static Account* instance = new Account("arrays");
-  return *instance;
+  static constinit base::Lasting<Account> instance;
+  return instance.get([] { return new Account("arrays"); });
 }
 
 void Account::refresh_limit() {

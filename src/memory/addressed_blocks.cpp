@@ -4,13 +4,14 @@
 #include <cstring>
 
 #include "base/at_fork.h"
+#include "base/lasting.h"
 #include "memory/pool.h"
 
 namespace manycore::memory {
 
 AddressedBlocks& AddressedBlocks::instance() {
-  static auto* blocks = new AddressedBlocks();  // leaked: arrays die after static destruction
-  return *blocks;
+  static constinit base::Lasting<AddressedBlocks> blocks;  // arrays die after static destruction
+  return blocks.get([] { return new AddressedBlocks(); });
 }
 
 AddressedBlocks::AddressedBlocks() {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/at_fork.h"
+#include "base/lasting.h"
 #include "memory/account.h"
 
 namespace manycore::memory {
@@ -20,8 +21,8 @@ struct List {
                                              }});
   }
   static List& instance() {
-    static List* list = new List();  // leaked: arrays are made after static destruction too
-    return *list;
+    static constinit base::Lasting<List> list;  // arrays are made after static destruction too
+    return list.get([] { return new List(); });
   }
   std::mutex mutex;
   std::vector<std::weak_ptr<Keeper>> keepers;

@@ -6,6 +6,7 @@
 
 #include "base/at_fork.h"
 #include "base/check.h"
+#include "base/lasting.h"
 #include "manycore/errors.h"
 #include "memory/keepers.h"
 #include "memory/poison.h"
@@ -35,8 +36,8 @@ int64_t mapped_bytes(int64_t class_bytes, int64_t charged) { return std::max(cla
 }  // namespace
 
 Pool& Pool::instance() {
-  static Pool* pool = new Pool();  // leaked: buffers die after static destruction
-  return *pool;
+  static constinit base::Lasting<Pool> pool;  // buffers die after static destruction
+  return pool.get([] { return new Pool(); });
 }
 
 Pool::Pool() {
@@ -375,7 +376,7 @@ std::byte* Pool::carve_region(int64_t bytes) {
 
 // With the mutex held: a free block of the size that was not used for longest, taken out of its bin; only large ones where that is asked.
 Buffer* Pool::take_oldest(bool large) {
-  static const auto only_large = static_cast<size_t>(big_class(kMediumLimit) + 1);
+  const auto only_large = static_cast<size_t>(big_class(kMediumLimit) + 1);
   Bin* oldest = nullptr;
   for (size_t size_class = large ? only_large : 0; size_class < bins_.size(); ++size_class) {
     Bin& bin = bins_[size_class];

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "base/check.h"
+#include "base/lasting.h"
 #include "manycore/errors.h"
 
 namespace manycore::op {
@@ -88,8 +89,8 @@ struct Slots {
   }
 };
 const Slots& slots() {
-  static const Slots table;
-  return table;
+  static constinit base::Lasting<const Slots> table;
+  return table.get();
 }
 
 DType magnitude_of(DType dtype) {

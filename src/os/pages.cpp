@@ -46,9 +46,15 @@ void drop_pages(std::byte* pages, int64_t bytes) { madvise(pages, static_cast<si
 
 namespace {
 
+std::atomic<int> huge_pages{-1};  // unknown, none, some
+
 bool has_huge_pages() {
-  static const bool has = first_line("/sys/kernel/mm/transparent_hugepage/enabled").find("[never]") == std::string::npos;
-  return has;
+  int known = huge_pages.load(std::memory_order_relaxed);
+  if (known < 0) {
+    known = first_line("/sys/kernel/mm/transparent_hugepage/enabled").find("[never]") == std::string::npos ? 1 : 0;
+    huge_pages.store(known, std::memory_order_relaxed);
+  }
+  return known > 0;
 }
 
 }  // namespace

@@ -49,6 +49,9 @@ void close_in_child() {
   descriptors = {};
 }
 
+// When the library is loaded, which no fork interrupts.
+const int registered = pthread_atfork(nullptr, nullptr, close_in_child);
+
 Descriptors open_both() {
   Descriptors both;
   both.faults = static_cast<int>(syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK | kUserModeOnly));
@@ -65,7 +68,6 @@ Descriptors open_both() {
 const Descriptors& both() {
   if (!opened.load(std::memory_order_acquire)) {
     const std::lock_guard lock(opening);
-    static const int registered = pthread_atfork(nullptr, nullptr, close_in_child);
     if (!opened.load(std::memory_order_relaxed)) {
       if (registered == 0) descriptors = open_both();
       opened.store(true, std::memory_order_release);

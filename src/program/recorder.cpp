@@ -6,6 +6,7 @@
 #include "base/at_fork.h"
 #include "base/check.h"
 #include "base/hooks.h"
+#include "base/lasting.h"
 #include "program/bases.h"
 
 namespace manycore::program {
@@ -17,8 +18,8 @@ struct Registry {
   std::vector<Recorder*> free;
 
   static Registry& instance() {
-    static Registry* registry = new Registry();  // leaked: threads end after static destruction
-    return *registry;
+    static constinit base::Lasting<Registry> registry;  // threads end after static destruction
+    return registry.get();
   }
 
   Registry() {

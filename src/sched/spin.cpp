@@ -15,8 +15,8 @@ std::atomic<int> spinning{0};
 
 // Who passes work to a spinning thread starts to spin before that one has stopped, so one spinner a core, not one less.
 int most_spinning_threads() {
-  static const int most = os::topology().cores > 1 ? os::topology().cores : 0;
-  return most;
+  const int cores = os::topology().cores;
+  return cores > 1 ? cores : 0;
 }
 
 Spin::Spin(SpinHistory& history, int64_t nanoseconds) : history_(history), nanoseconds_(nanoseconds) {

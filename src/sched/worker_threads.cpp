@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/at_fork.h"
+#include "base/lasting.h"
 #include "sched/parallel.h"
 #include "sched/workers.h"
 
@@ -24,8 +25,8 @@ struct ReleaseAtExit {
 };
 
 Workers& Workers::instance() {
-  static Workers* workers = new Workers;
-  return *workers;
+  static constinit base::Lasting<Workers> workers;
+  return workers.get([] { return new Workers; });
 }
 
 Workers::Workers() {

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "base/lasting.h"
+
 namespace manycore::sched {
 namespace {
 
@@ -120,8 +122,8 @@ void Workers::stop_searching() {
   perturb();
   if (count(before, kSearching) > 1 || !any_work()) return;
   // The last one that searched goes: who put tasks away while it did has woken nobody.
-  static Group nobody;
-  announce(nobody);
+  static constinit base::Lasting<Group> nobody;
+  announce(nobody.get());
 }
 
 bool Workers::sleep() {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/hooks.h"
+#include "base/lasting.h"
 #include "os/clock.h"
 
 namespace manycore::trace {
@@ -37,8 +38,8 @@ struct Registry {
 
 // Leaked: threads may end after static destruction.
 Registry& registry() {
-  static Registry* instance = new Registry();
-  return *instance;
+  static constinit base::Lasting<Registry> instance;
+  return instance.get();
 }
 
 void add_to(Totals& sum, const ThreadTotals& part) {
@@ -70,13 +71,13 @@ __attribute__((tls_model("initial-exec"))) thread_local int64_t elsewhere = 0;
 
 // Where what a thread still does after its thread-local objects are gone is counted. Shared, so adds may be lost; never torn.
 ThreadTotals& late_totals() {
-  static ThreadTotals* instance = [] {
-    auto* totals = new ThreadTotals();
+  static constinit ThreadTotals late{};
+  static constinit std::atomic<bool> known{false};
+  if (!known.exchange(true)) {
     std::lock_guard lock(registry().mutex);
-    registry().threads.push_back(totals);
-    return totals;
-  }();
-  return *instance;
+    registry().threads.push_back(&late);
+  }
+  return late;
 }
 
 Registration::Registration() : totals(new ThreadTotals()) {

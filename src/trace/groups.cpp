@@ -5,6 +5,7 @@
 #include <unordered_map>
 
 #include "base/at_fork.h"
+#include "base/lasting.h"
 #include "os/clock.h"
 #include "trace/counters.h"
 
@@ -42,14 +43,13 @@ struct Registry {
   uint64_t runs = 0;
 
   static Registry& instance() {
-    static Registry* registry = [] {
-      auto* made = new Registry();
+    static constinit base::Lasting<Registry> registry;
+    return registry.get([] {
       // A child made by fork has only the forking thread: the locks must be free in it.
       base::at_fork(base::ForkStep::kGroups,
                     {[] { instance().lock_all(); }, [] { instance().unlock_all(); }, [] { instance().unlock_all(); }});
-      return made;
-    }();
-    return *registry;
+      return new Registry();
+    });
   }
 
   void lock_all() {

@@ -6,6 +6,7 @@
 #include <mutex>
 #include <unordered_map>
 
+#include "base/lasting.h"
 #include "manycore/errors.h"
 #include "os/memory_file.h"
 #include "os/pages.h"
@@ -42,8 +43,8 @@ struct Files {
 };
 
 Files& files() {
-  static auto* files = new Files();  // locks may outlive everything else
-  return *files;
+  static constinit base::Lasting<Files> files;  // locks may outlive everything else
+  return files.get();
 }
 
 uint64_t inode_of(int descriptor) {

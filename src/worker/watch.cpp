@@ -74,10 +74,12 @@ void forget_everything() {
   if (inherited != nullptr) close(inherited->epoll);
 }
 
+// When the library is loaded, which no fork interrupts.
+const int registered = pthread_atfork(nullptr, nullptr, forget_everything);
+
 Watch* start() {
   const std::lock_guard lock(starting);
   if (Watch* watch = current.load()) return watch;
-  static const int registered = pthread_atfork(nullptr, nullptr, forget_everything);
   auto watch = std::make_unique<Watch>();
   watch->epoll = epoll_create1(EPOLL_CLOEXEC);
   bool started = false;

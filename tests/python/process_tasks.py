@@ -327,3 +327,10 @@ def kept_mappings() -> int:
 def nap_and_double(x: int) -> int:
     time.sleep(0.002)
     return 2 * x
+
+
+def interrupt_at_two(x: int) -> int:
+    if x == 2:
+        raise KeyboardInterrupt
+    assert x < 2, "run although it was interrupted"
+    return x

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -95,3 +97,35 @@ def test_a_worker_that_inherited_a_pool_uses_it_anew(tmp_path: Path) -> None:
             assert pool.submit(tasks.double_in_own_pool, 5).result(60) == 10
         finally:
             tasks.POOL = None
+
+
+@pytest.mark.parametrize("held", ["used", "running", "dropped", "mapping"])
+@pytest.mark.parametrize(
+    "does", ["pass", "use()", "pool.shutdown()", "pool.kill_workers()", "ProcessPoolExecutor(1).submit(pow, 2, 3)"]
+)
+def test_a_child_of_fork_goes_to_the_interpreters_end(held: str, does: str) -> None:
+    """The standard's would raise there, since the workers are none of its children."""
+    program = f"""
+import os, sys, time
+from manycore.futures import ProcessPoolExecutor
+pool = ProcessPoolExecutor(2)
+assert pool.submit(pow, 2, 3).result() == 8
+if {held!r} == "running":
+    future = pool.submit(time.sleep, 0.5)
+elif {held!r} == "mapping":
+    results = pool.map(time.sleep, [0.05] * 20)
+elif {held!r} == "dropped":
+    future = pool.submit(time.sleep, 0.5)
+    pool = ProcessPoolExecutor(1)
+def use():
+    assert pool.submit(pow, 2, 3).result() == 8
+    assert list(pool.map(abs, [-1, -2])) == [1, 2]
+if os.fork() == 0:
+    {does}
+    sys.exit(7)
+assert os.waitstatus_to_exitcode(os.wait()[1]) == 7
+use()
+"""
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert (ended.returncode, ended.stdout) == (0, "")
+    assert [line for line in ended.stderr.splitlines() if "Warning" not in line and "os.fork()" not in line] == []

@@ -264,3 +264,37 @@ def test_a_worker_that_the_machine_kills_for_its_memory_is_named_with_its_peak()
         assert isinstance(error, WorkerDied) and error.exit_code == -signal.SIGKILL
         assert error.peak_bytes > 64 << 20
         assert pool.submit(tasks.double, 21).result(30) == 42
+
+
+@pytest.mark.timed
+@pytest.mark.slow
+def test_ctrl_c_leaves_the_rest_of_chunks_and_rings_alone_and_says_so_once() -> None:
+    program = """
+from manycore.futures.process import ProcessPoolExecutor
+with ProcessPoolExecutor(2) as pool:
+    list(pool.map(t.worker_pid, range(20)))
+    results = pool.map(t.nap, [30] * 40, chunksize=10)
+    print(*pool._processes, flush=True)
+    list(results)
+"""
+    for wait in (0.1, 0.3, 0.35):
+        parent = python(program, start_new_session=True)
+        assert parent.stdout is not None
+        workers = [int(word) for word in parent.stdout.readline().split()]
+        time.sleep(wait)
+        begin = time.monotonic()
+        os.killpg(parent.pid, signal.SIGINT)
+        _, errors = parent.communicate(timeout=60)
+        assert time.monotonic() - begin < 5
+        assert errors.count("Traceback") == errors.count("KeyboardInterrupt") == 1, errors
+        assert all(gone_soon(pid) for pid in workers)
+
+
+def test_an_interrupt_ends_its_chunk_and_keeps_what_was_before() -> None:
+    with ProcessPoolExecutor(1) as pool:
+        chunks = pool._start_map(tasks.interrupt_at_two, range(6), False, 6, None, False)
+        values, failures, _ = chunks.take()  # type: ignore[misc]
+        assert sorted(failures or ()) == [2, 3, 4, 5]
+        assert all(isinstance(error, KeyboardInterrupt) for error in (failures or {}).values())
+        assert list(values)[:2] == [0, 1]
+        assert pool.submit(tasks.double, 1).result(30) == 2

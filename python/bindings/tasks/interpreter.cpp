@@ -24,10 +24,9 @@ bool load_yield() {
   return nothing != nullptr;
 }
 
-void yield_interpreter() {
+bool yield_interpreter() {
   try {
-    // An exception that another thread sets for this one (PyThreadState_SetAsyncExc) meets no task of its own.
-    if (!Reference(PyObject_CallNoArgs(nothing))) PyErr_WriteUnraisable(nothing);
+    return static_cast<bool>(Reference(PyObject_CallNoArgs(nothing)));
   } catch (...) {
     stop_thread();  // the interpreter ended while another thread had the GIL
   }

@@ -22,8 +22,9 @@ inline PyThreadState* release_interpreter() {
 
 // Gives the GIL to a thread that has asked for it (after Python's switch interval of 5 ms) and comes back with it; else costs some
 // 50 ns. Never PyEval_SaveThread and PyEval_RestoreThread in its place: these wake a waiting thread and take the GIL away again
-// before that one runs, and it begins to count its 5 ms anew; done every 5 ms, it never gets to ask. GIL held; raises nothing.
-void yield_interpreter();
+// before that one runs, and it begins to count its 5 ms anew; done every 5 ms, it never gets to ask. GIL held. False with an
+// exception that came meanwhile: of a signal's handler, on the main thread, or by PyThreadState_SetAsyncExc.
+bool yield_interpreter();
 
 // How long a worker may go on without looking whether others want the GIL: while it calls C functions only, the interpreter never
 // looks.
@@ -32,9 +33,16 @@ class Turn {
   Turn() { begin(); }
   void begin();
   bool is_over() const;
+  // Exceptions that come meanwhile meet no task of their own.
   void yield() {
-    yield_interpreter();
+    if (!yield_interpreter()) PyErr_WriteUnraisable(nullptr);
     begin();
+  }
+  // The same for the main thread, where Ctrl-C may come: false with its exception.
+  bool yield_or_raise() {
+    const bool quiet = yield_interpreter();
+    begin();
+    return quiet;
   }
 
  private:

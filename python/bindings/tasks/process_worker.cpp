@@ -83,7 +83,7 @@ PyObject* WorkerLoop::run() {
     const Step step = this->step();
     if (step == Step::failed) return nullptr;
     if (step == Step::leave) Py_RETURN_NONE;
-    if (turn.is_over()) turn.yield();
+    if (turn.is_over() && !turn.yield_or_raise()) return nullptr;
   }
 }
 
@@ -141,13 +141,16 @@ WorkerLoop::Step WorkerLoop::step() {
   const Reference result = call(request, input, &item_results);
   reply.nanoseconds = static_cast<uint64_t>(os::now_nanoseconds() - begin);
   reply.began = begin;
-  bool sent;
+  bool sent, interrupted = static_cast<bool>(item_results.interrupt);
   if (!result) {
     if ((!input && (request.flags & kEndIfUnreadable) != 0) || raised_ends_worker()) return Step::failed;
-    sent = send_error(reply, take_raised().get());
+    const Reference raised = take_raised();
+    interrupted = is_interrupt(raised.get());
+    sent = send_error(reply, raised.get());
   } else {
     sent = items ? send_items(reply, item_results) : send_result(reply, result.get());
   }
+  if (sent && interrupted) leave_time_to_cancel();
   return sent ? Step::go_on : Step::failed;
 }
 

@@ -1,5 +1,9 @@
 #include "bindings/tasks/worker_errors.h"
 
+#include <chrono>
+#include <thread>
+
+#include "bindings/gil.h"
 #include "bindings/tasks/module.h"
 #include "bindings/tasks/travelling_errors.h"
 
@@ -41,6 +45,15 @@ Reference unsendable(PyObject* why, PyObject* value, bool is_result) {
 }
 
 bool raised_ends_worker() { return exits_end_worker && PyErr_ExceptionMatches(PyExc_Exception) == 0; }
+
+bool is_interrupt(PyObject* exception) { return PyErr_GivenExceptionMatches(exception, PyExc_KeyboardInterrupt) != 0; }
+
+void leave_time_to_cancel() {
+  constexpr auto kMoment = std::chrono::milliseconds(200);
+  PyThreadState* state = PyEval_SaveThread();
+  std::this_thread::sleep_for(kMoment);
+  take_gil(state);
+}
 
 int add_worker_errors(PyObject* module) { return PyModule_AddFunctions(module, functions); }
 

@@ -18,4 +18,9 @@ Reference unsendable(PyObject* why, PyObject* value, bool is_result);
 // Is what is raised now none of the caller's business, but the end of this process, as sys.exit() in a call of multiprocessing.Pool?
 bool raised_ends_worker();
 
+// Was it Ctrl-C? That goes to all processes of a terminal at once, and the program may be about to cancel what waits behind this call:
+// a moment to do so before this process begins it.
+bool is_interrupt(PyObject* exception);
+void leave_time_to_cancel();
+
 }  // namespace manycore::python::tasks

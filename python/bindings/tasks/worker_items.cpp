@@ -59,8 +59,12 @@ bool add(ItemResults& results, PyObject* value) {
 
 bool add_failure(ItemResults& results, int64_t index) {
   if (raised_ends_worker()) return false;
-  const Reference exception = take_raised();
-  const Reference sent = wrapped(exception.get());
+  Reference sent = Reference::to(results.interrupt.get());
+  if (!sent) {
+    const Reference exception = take_raised();
+    sent = wrapped(exception.get());
+    if (is_interrupt(exception.get())) results.interrupt = Reference::to(sent.get());
+  }
   const Reference key(PyLong_FromLongLong(index));
   if (!results.failures) results.failures = Reference(PyDict_New());
   return sent && key && results.failures && PyDict_SetItem(results.failures.get(), key.get(), sent.get()) == 0 &&
@@ -97,7 +101,7 @@ bool run_items(PyObject* function, PyObject* items, PyObject* broken, bool packe
   }
   int64_t index = 0;
   while (const Reference item = source.next()) {
-    const Reference result = call_item(function, item.get(), broken, index, tuples);
+    const Reference result = results->interrupt ? Reference() : call_item(function, item.get(), broken, index, tuples);
     if (result ? !add(*results, result.get()) : !add_failure(*results, index)) return false;
     ++index;
   }

@@ -13,6 +13,7 @@ struct ItemResults {
   PackedWriter numbers;  // all results, where `values` is null
   Reference values;      // a list
   Reference failures;    // exceptions by index, or null
+  Reference interrupt;   // Ctrl-C came: the failure of that item and of all behind it, which are not run
   double nanoseconds = 0;
 
   // (values, failures or None, nanoseconds of an item). Null with an exception.

@@ -5,6 +5,7 @@ The counts are kept anyway; the keeper's thread looks at them ten times a second
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import time
@@ -67,11 +68,18 @@ class _Line:
         self.width = 0
 
     def __call__(self, state: State) -> None:
-        text = str(state)
+        text = str(state)[: _columns() - 1]  # a line that wraps could not be written over
         padding = " " * (self.width - len(text))
         self.width = len(text)
         sys.stderr.write("\r" + text + padding + ("\n" if state.finished else ""))
         sys.stderr.flush()
+
+
+def _columns() -> int:
+    try:
+        return os.get_terminal_size(sys.stderr.fileno()).columns or 80
+    except (OSError, ValueError, AttributeError):
+        return 80
 
 
 class _Bar:

@@ -10,6 +10,7 @@ import weakref
 from collections.abc import Callable
 from concurrent.futures._base import LOGGER
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import process as standard
 from multiprocessing import util
 from multiprocessing.context import BaseContext
 from typing import Any
@@ -254,7 +255,9 @@ def shut_down_all() -> None:
 
 
 def leave_to_parent() -> None:
-    """In a child of fork."""
+    """In a child of fork. Where it goes on to the interpreter's end, multiprocessing would wait for workers of the parent."""
+    for team in list(_teams):
+        standard._children.difference_update(team.processes.values())  # type: ignore[attr-defined]
     _teams.clear()
 
 

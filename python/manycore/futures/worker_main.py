@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import sys
 import threading
 from collections.abc import Callable
 from multiprocessing import context, reduction
@@ -97,6 +98,8 @@ def main(
             return
     try:
         _tasks.run_worker(memory, slot, blocks, results)
+    except KeyboardInterrupt:
+        sys.exit(1)  # Ctrl-C between two calls: the program says what there is to say
     finally:
         _end_as_programs_do()
 
