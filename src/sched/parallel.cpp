@@ -44,6 +44,29 @@ void follows(void*) {}
 void precedes(void*) {}
 #endif
 
+// Destructors, since a loop that is told to stop leaves by an exception, which travels through oneTBB too.
+class Chunks {
+ public:
+  explicit Chunks(void* loop) : loop_(loop) { follows(loop); }
+  ~Chunks() { precedes(loop_); }
+  Chunks(const Chunks&) = delete;
+  Chunks& operator=(const Chunks&) = delete;
+
+ private:
+  void* loop_;
+};
+
+class CallOfLoop {
+ public:
+  explicit CallOfLoop(void* loop) : loop_(loop) { precedes(loop); }
+  ~CallOfLoop() { follows(loop_); }
+  CallOfLoop(const CallOfLoop&) = delete;
+  CallOfLoop& operator=(const CallOfLoop&) = delete;
+
+ private:
+  void* loop_;
+};
+
 std::atomic<Crew*> current_crew{nullptr};
 Crew* small_crews = nullptr;  // of loops beside tasks; with the mutex
 std::mutex crew_mutex;
@@ -191,13 +214,13 @@ void parallel_for(int64_t count, int64_t grain, RangeBody body, Interrupts inter
   const StopSign* sign = current_stop_sign();
   const RunningLoop running;
   char loop = 0;
-  precedes(&loop);
+  const CallOfLoop call(&loop);
   const LoopArena arena(threads);
   (*arena).execute([&] {
     tbb::task_group_context context;
     // oneTBB merges chunks into long ranges where no thread is idle; those are left in the middle too.
     const auto range_body = [&](const tbb::blocked_range<int64_t>& range) {
-      follows(&loop);
+      const Chunks chunks_of_call(&loop);
       const int64_t begin = range.begin() * grain, end = std::min(count, range.end() * grain);
       if (interrupts == Interrupts::kFinish) {
         body(begin, end);
@@ -209,11 +232,9 @@ void parallel_for(int64_t count, int64_t grain, RangeBody body, Interrupts inter
           return !context.is_group_execution_cancelled();
         });
       }
-      precedes(&loop);
     };
     tbb::parallel_for(tbb::blocked_range<int64_t>(0, chunks), range_body, context);
   });
-  follows(&loop);
 }
 
 }  // namespace manycore::sched
