@@ -79,11 +79,13 @@ class Limits {
  public:
   static Limits& instance() {
     static constinit base::Lasting<Limits> limits;
-    return limits.get([] { return new Limits; });
+    return limits.get();
   }
 
   void follow(uint64_t modules);
   void release(bool always);
+  void lock() { mutex_.lock(); }
+  void unlock() { mutex_.unlock(); }
   ThreadLimits counts() {
     const std::lock_guard lock(mutex_);
     look();
@@ -102,9 +104,6 @@ class Limits {
     std::vector<Number> numbers;
   };
 
-  Limits() {
-    pthread_atfork([] { instance().mutex_.lock(); }, [] { instance().mutex_.unlock(); }, [] { instance().mutex_.unlock(); });
-  }
   void look();
   void add(void* handle, const Naming& naming);
   bool process_has_to_change(int wanted);
@@ -126,6 +125,10 @@ class Limits {
 };
 
 thread_local Limits::Here Limits::here_;
+
+// When the library is loaded, which no fork interrupts.
+const int registered =
+    pthread_atfork([] { Limits::instance().lock(); }, [] { Limits::instance().unlock(); }, [] { Limits::instance().unlock(); });
 
 // With the mutex.
 void Limits::look() {

@@ -2,6 +2,7 @@
 #include "bindings/tasks/module.h"
 #include "bindings/tasks/process_core_object.h"
 #include "os/process.h"
+#include "worker/watch.h"
 
 namespace manycore::python::tasks {
 namespace {
@@ -42,6 +43,16 @@ PyObject* open_process(PyObject*, PyObject* process) {
   if (number == -1 && PyErr_Occurred() != nullptr) return nullptr;
   const int descriptor = os::open_process(static_cast<pid_t>(number));
   return descriptor < 0 ? PyErr_SetFromErrno(PyExc_OSError) : PyLong_FromLong(descriptor);
+}
+
+PyObject* end_with(PyObject*, PyObject* descriptor) {
+  const long number = PyLong_AsLong(descriptor);
+  if (number == -1 && PyErr_Occurred() != nullptr) return nullptr;
+  if (!worker::end_with(static_cast<int>(number))) {
+    PyErr_SetString(PyExc_OSError, "worker process: no thread could be started that watches the parent");
+    return nullptr;
+  }
+  Py_RETURN_NONE;
 }
 
 PyObject* count_calls(PyObject*, PyObject*) { return PyLong_FromLongLong(calls_answered()); }
@@ -113,6 +124,8 @@ PyMethodDef functions[] = {
      "before."},
     {"open_process", open_process, METH_O,
      "open_process(pid, /)\n--\n\nA descriptor that becomes readable when the process ends."},
+    {"end_with", end_with, METH_O,
+     "end_with(descriptor)\n--\n\nEnd this process and all below it when the process behind the descriptor ends."},
     {"calls_answered", count_calls, METH_NOARGS, "How many calls worker processes have answered to this process."},
     {nullptr, nullptr, 0, nullptr},
 };

@@ -18,7 +18,6 @@
 #include "sched/stop.h"
 #include "worker/post.h"
 #include "worker/spill.h"
-#include "worker/watch.h"
 
 namespace manycore::python::tasks {
 namespace {
@@ -377,21 +376,9 @@ PyObject* run_worker(PyObject*, PyObject* arguments) {
   }
 }
 
-PyObject* end_with(PyObject*, PyObject* descriptor) {
-  const long number = PyLong_AsLong(descriptor);
-  if (number == -1 && PyErr_Occurred() != nullptr) return nullptr;
-  if (!worker::end_with(static_cast<int>(number))) {
-    PyErr_SetString(PyExc_OSError, "worker process: no thread could be started that watches the parent");
-    return nullptr;
-  }
-  Py_RETURN_NONE;
-}
-
 PyMethodDef functions[] = {
     {"run_worker", run_worker, METH_VARARGS,
      "run_worker(descriptor, slot, blocks, results)\n--\n\nServe a pool until it says to leave."},
-    {"end_with", end_with, METH_O,
-     "end_with(descriptor)\n--\n\nEnd this process and all below it when the process behind the descriptor ends."},
     {nullptr, nullptr, 0, nullptr},
 };
 
