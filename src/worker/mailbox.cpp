@@ -24,6 +24,7 @@ struct Head {
 
 constexpr int64_t kUnit = 64 << 10;                   // of a block's size
 constexpr int64_t kMostBytes = int64_t{1} << 30;      // of all blocks, unless one message alone is larger
+constexpr int64_t kMapped = 1 << 20;                  // and longer pieces are copied through a mapping
 constexpr int64_t kMostIdleBytes = int64_t{1} << 28;  // of free blocks with pages
 
 int64_t whole(int64_t bytes, int64_t unit) { return (bytes + unit - 1) / unit * unit; }
@@ -36,6 +37,19 @@ uint64_t record_bytes(uint64_t payload, uint64_t pieces) {
 }
 
 }  // namespace
+
+struct Mailbox::Mappings {
+  struct Mapping {
+    std::byte* memory;
+    int64_t bytes;
+  };
+  ~Mappings() {
+    for (const Mapping& mapping : all) os::unmap_pages(mapping.memory, mapping.bytes);
+  }
+  std::mutex mutex;
+  std::unordered_map<int64_t, Mapping> by_offset;
+  std::vector<Mapping> all;  // shorter ones of the same offset, which somebody may use still, too
+};
 
 // The mutex, held. What is changed counts from its end on.
 class Mailbox::Lock {
@@ -83,7 +97,8 @@ Mailbox Mailbox::make(int64_t most) {
   return box;
 }
 
-Mailbox::Mailbox(int descriptor, int signal_descriptor) : file_(descriptor), signal_(signal_descriptor) {
+Mailbox::Mailbox(int descriptor, int signal_descriptor)
+    : file_(descriptor), signal_(signal_descriptor), mappings_(std::make_unique<Mappings>()) {
   std::byte* memory = os::map_shared(descriptor, 0, mapped_bytes());
   if (memory == nullptr) throw ResourceError("queue: the system does not map its memory");
   page_ = reinterpret_cast<MailboxPage*>(memory);
@@ -95,6 +110,7 @@ Mailbox::Mailbox(Mailbox&& other) noexcept
       signal_(std::move(other.signal_)),
       page_(std::exchange(other.page_, nullptr)),
       ring_(other.ring_),
+      mappings_(std::move(other.mappings_)),
       outside_(std::move(other.outside_)) {}
 
 Mailbox::~Mailbox() {
@@ -190,7 +206,6 @@ bool Mailbox::take(Message* message) {
 
 std::optional<Mailbox::Piece> Mailbox::store(const void* data, int64_t bytes) {
   int64_t index;
-  int64_t offset;
   {
     const Lock lock(*this);
     index = find_block(bytes);
@@ -198,16 +213,45 @@ std::optional<Mailbox::Piece> Mailbox::store(const void* data, int64_t bytes) {
     MailboxBlock& block = page_->blocks[static_cast<size_t>(index)];
     block.owner = static_cast<int32_t>(getpid());
     block.state = MailboxBlock::filling;
-    offset = block.offset;
   }
   const Piece piece{static_cast<uint32_t>(index), bytes};
-  if (file_.write(offset, data, bytes)) return piece;
+  MailboxBlock& block = page_->blocks[static_cast<size_t>(index)];
+  std::byte* mapped = bytes >= kMapped && block.written >= bytes ? map(block) : nullptr;
+  if (mapped != nullptr) {
+    std::memcpy(mapped, data, static_cast<size_t>(bytes));
+    return piece;
+  }
+  if (file_.write(block.offset, data, bytes)) {
+    block.written = std::max(block.written, bytes);
+    return piece;
+  }
   drop(piece);
   return {};
 }
 
-bool Mailbox::fetch(const Piece& piece, void* data) const {
+// Null where the system refuses.
+std::byte* Mailbox::map(const MailboxBlock& block) {
+  const std::lock_guard lock(mappings_->mutex);
+  Mappings::Mapping& known = mappings_->by_offset[block.offset];
+  if (known.memory == nullptr || known.bytes < block.capacity) {
+    std::byte* memory = os::map_shared(file_.descriptor(), block.offset, block.capacity);
+    if (memory == nullptr) return known.bytes < block.capacity ? nullptr : known.memory;
+    os::fault_in_for_reading(memory, whole(block.written, os::kPageBytes));
+    known = {memory, block.capacity};
+    mappings_->all.push_back(known);
+  }
+  return known.memory;
+}
+
+bool Mailbox::fetch(const Piece& piece, void* data) {
   const MailboxBlock& block = page_->blocks[piece.block % page_->blocks.size()];
+  // Only where the file has the pages: a mapping of what it has not is a signal and no error.
+  if (piece.bytes >= kMapped && piece.bytes <= block.written) {
+    if (const std::byte* mapped = map(block)) {
+      std::memcpy(data, mapped, static_cast<size_t>(piece.bytes));
+      return true;
+    }
+  }
   return piece.bytes <= block.capacity && file_.read(block.offset, data, piece.bytes);
 }
 
@@ -220,7 +264,10 @@ void Mailbox::drop(const Piece& piece) {
       const MailboxBlock& other = page_->blocks[static_cast<size_t>(i)];
       if (other.state == MailboxBlock::free) idle += other.capacity;
     }
-    if (idle + block.capacity > kMostIdleBytes) file_.drop(block.offset, block.capacity);
+    if (idle + block.capacity > kMostIdleBytes) {
+      block.written = 0;
+      file_.drop(block.offset, block.capacity);
+    }
     block.state = MailboxBlock::free;
   }
   page_->departures.signal(1);
@@ -259,7 +306,7 @@ int64_t Mailbox::new_block(int64_t bytes) {
   const int64_t capacity = whole(bytes, kUnit);
   const bool room = counts.blocks == 0 || counts.file_end + capacity <= kMostBytes;
   if (!room || counts.blocks == static_cast<int64_t>(page_->blocks.size())) return -1;
-  page_->blocks[static_cast<size_t>(counts.blocks)] = {counts.file_end, capacity, MailboxBlock::free, 0};
+  page_->blocks[static_cast<size_t>(counts.blocks)] = {counts.file_end, capacity, MailboxBlock::free, 0, 0};
   counts.file_end += capacity;
   return counts.blocks++;
 }

@@ -11,8 +11,11 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "os/memory_file.h"
@@ -39,7 +42,8 @@ struct MailboxBlock {
   int64_t offset;
   int64_t capacity;
   uint32_t state;
-  int32_t owner;  // the process that fills or reads it
+  int32_t owner;    // the process that fills or reads it
+  int64_t written;  // bytes from its begin that have pages
 };
 
 struct MailboxPage {
@@ -95,7 +99,7 @@ class MANYCORE_API Mailbox {
   bool send(Bytes payload, uint32_t flags, const std::vector<Piece>& pieces);
   // A block with those bytes, to be sent or dropped; nothing where there is no room for it.
   std::optional<Piece> store(const void* data, int64_t bytes);
-  bool fetch(const Piece& piece, void* data) const;
+  bool fetch(const Piece& piece, void* data);
   void drop(const Piece& piece);
   bool has_blocks_in_use();
   bool take(Message* message);
@@ -116,6 +120,7 @@ class MANYCORE_API Mailbox {
   int64_t new_block(int64_t bytes);
   bool free_blocks_of_the_dead();
   bool forget_free_blocks();
+  std::byte* map(const MailboxBlock& block);
   void copy_in(uint64_t position, const void* data, uint64_t bytes);
   void copy_out(uint64_t position, void* data, uint64_t bytes) const;
 
@@ -123,6 +128,9 @@ class MANYCORE_API Mailbox {
   os::MemoryFile signal_;  // no memory, but a descriptor to be closed too
   MailboxPage* page_ = nullptr;
   std::byte* ring_ = nullptr;
+  // Blocks are mapped when they are used again: fresh pages come sooner by a write, and used ones are copied sooner when mapped.
+  struct Mappings;
+  std::unique_ptr<Mappings> mappings_;
   Outside outside_;
   sched::SpinHistory history_;
 };

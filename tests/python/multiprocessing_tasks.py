@@ -154,3 +154,24 @@ def take_and_tell(lock: Any, told: Any) -> None:
     with lock:
         told.put(os.getpid())
         time.sleep(0.05)
+
+
+def fill(array: Any, value: Any) -> None:
+    array[...] = value
+
+
+def fill_all(first: Any, second: Any, third: Any, turned: Any) -> None:
+    first[:], second[:], third[:] = 1, 2, 3
+    turned[-1, -1] = 4
+
+
+def fill_what_comes(there: Any, back: Any) -> None:
+    while (item := there.get()) is not None:
+        fill(*item)
+        back.put("done")
+
+
+def fill_and_hold(array: Any, ready: Any) -> None:
+    array[:] = 8
+    ready.put("filled")
+    time.sleep(600)
