@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "bindings/tasks/block_object.h"
+#include "bindings/tasks/names_main.h"
 #include "bindings/tasks/plain_values.h"
 #include "worker/link.h"
 
@@ -122,12 +123,6 @@ int load_pickling() {
 
 namespace {
 
-bool mentions_main(PyObject* pickled) {
-  constexpr std::string_view kMain = "__main__";
-  return memmem(PyBytes_AS_STRING(pickled), static_cast<size_t>(PyBytes_GET_SIZE(pickled)), kMain.data(), kMain.size()) !=
-         nullptr;
-}
-
 Reference dump(PyObject* object, Sink* sink, bool* by_value, PyObject* main_by_value) {
   if (is_plain(object, kDepth)) {
     PyObject* arguments[] = {object, protocol};
@@ -136,7 +131,8 @@ Reference dump(PyObject* object, Sink* sink, bool* by_value, PyObject* main_by_v
   const Reference callback = buffer_callback(sink);
   if (!callback) return {};
   Reference pickled = dump_with_registries(object, callback.get());
-  if (pickled && main_by_value != nullptr && mentions_main(pickled.get())) {
+  if (pickled && main_by_value != nullptr &&
+      names_main({PyBytes_AS_STRING(pickled.get()), static_cast<size_t>(PyBytes_GET_SIZE(pickled.get()))})) {
     std::vector<std::shared_ptr<worker::Lease>> leases;
     std::swap(leases, *sink->leases);
     Reference again(PyObject_CallFunctionObjArgs(main_by_value, object, callback.get(), nullptr));

@@ -31,7 +31,7 @@ struct Pickled {
 using StoreBytes = std::function<std::shared_ptr<worker::Lease>(const void* data, int64_t bytes)>;
 
 // False with an exception. Without a store nothing leaves the pickle. `main_by_value`(object, buffer callback) is asked where the
-// pickle mentions `__main__`: another pickle, by value, or None.
+// pickle names something of `__main__`: another pickle, by value, or None.
 bool to_bytes(PyObject* object, const StoreBytes& store, Pickled* pickled, PyObject* main_by_value = nullptr);
 
 // Puts such bytes, or those of another encoding, where they travel. False with an exception.

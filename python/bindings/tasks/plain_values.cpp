@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "bindings/tasks/names_main.h"
+
 namespace manycore::python::tasks {
 namespace {
 
@@ -148,7 +150,15 @@ PyObject* from_plain_bytes(PyObject*, PyObject* object) {
 
 PyObject* plain_values_written(PyObject*, PyObject*) { return PyLong_FromLongLong(written); }
 
+PyObject* names_main_of(PyObject*, PyObject* bytes) {
+  char* data;
+  Py_ssize_t size;
+  if (PyBytes_AsStringAndSize(bytes, &data, &size) < 0) return nullptr;
+  return PyBool_FromLong(names_main({data, static_cast<size_t>(size)}) ? 1 : 0);
+}
+
 PyMethodDef functions[] = {
+    {"names_main", names_main_of, METH_O, "Does a pickle name functions or classes of __main__, or is that not clear?"},
     {"plain_bytes", plain_bytes, METH_O, "A plain value or tuple as it travels, or None where it is for the pickler."},
     {"from_plain_bytes", from_plain_bytes, METH_O, "What plain_bytes() was given."},
     {"plain_values_written", plain_values_written, METH_NOARGS,
