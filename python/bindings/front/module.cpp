@@ -1,11 +1,7 @@
 // The extension module manycore._front: the front door's first stage. The arrays' extension _core follows when NumPy comes.
-#include <cxxabi.h>
-
-#include <exception>
-#include <new>
-
+#include "bindings/engine_errors.h"
+#include "bindings/extension_module.h"
 #include "bindings/front/front.h"
-#include "bindings/gil.h"
 #include "bindings/guarded.h"
 #include "bindings/options.h"
 #include "bindings/user_frame.h"
@@ -16,21 +12,7 @@ namespace manycore::python {
 
 // Of the engine's errors only those of options and of memory can come here.
 void set_python_error() {
-  try {
-    throw;
-  } catch (const abi::__forced_unwind&) {
-    stop_thread();  // the interpreter ends, see gil.h
-  } catch (const UserError& error) {
-    PyErr_SetString(PyExc_ValueError, error.what());
-  } catch (const ResourceError& error) {
-    PyErr_SetString(PyExc_MemoryError, error.what());
-  } catch (const std::bad_alloc&) {
-    PyErr_NoMemory();
-  } catch (const std::exception& error) {
-    PyErr_SetString(PyExc_RuntimeError, error.what());
-  } catch (...) {
-    PyErr_SetString(PyExc_RuntimeError, "manycore: unknown C++ exception");
-  }
+  set_engine_error([](const UserError&) { return PyExc_ValueError; });
 }
 
 // NumPy's loops are taken when it has come.
@@ -48,26 +30,8 @@ int fill(PyObject* module) {
   return filled ? 0 : -1;
 }
 
-PyModuleDef_Slot slots[] = {
-    {Py_mod_exec, reinterpret_cast<void*>(fill)},
-#if PY_VERSION_HEX >= 0x030C0000
-    // The package refuses other interpreters before it loads this (manycore/main_interpreter.py).
-    {Py_mod_multiple_interpreters, Py_MOD_MULTIPLE_INTERPRETERS_NOT_SUPPORTED},
-#endif
-    {0, nullptr},
-};
-
-PyModuleDef definition = {
-    PyModuleDef_HEAD_INIT,
-    "manycore._front",
-    "The front door without NumPy: options, the import hook, the start of a program.",
-    0,
-    nullptr,
-    slots,
-    nullptr,
-    nullptr,
-    nullptr,
-};
+PyModuleDef definition = manycore::python::extension_module<fill>(
+    "manycore._front", "The front door without NumPy: options, the import hook, the start of a program.");
 
 }  // namespace
 

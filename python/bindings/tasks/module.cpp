@@ -2,6 +2,7 @@
 // nanobind, so that `from manycore.futures import ...` costs a program of tasks no more than this library's load.
 #include "bindings/tasks/module.h"
 
+#include "bindings/extension_module.h"
 #include "bindings/locks/module.h"
 #include "bindings/tasks/future_wakers.h"
 #include "bindings/tasks/interpreter.h"
@@ -27,26 +28,7 @@ int fill(PyObject* module) {
   return failed ? -1 : 0;
 }
 
-PyModuleDef_Slot slots[] = {
-    {Py_mod_exec, reinterpret_cast<void*>(fill)},
-#if PY_VERSION_HEX >= 0x030C0000
-    // The package refuses other interpreters before it loads this (manycore/main_interpreter.py).
-    {Py_mod_multiple_interpreters, Py_MOD_MULTIPLE_INTERPRETERS_NOT_SUPPORTED},
-#endif
-    {0, nullptr},
-};
-
-PyModuleDef definition = {
-    PyModuleDef_HEAD_INIT,
-    "manycore._tasks",
-    "Futures and pools of manycore.futures.",
-    0,
-    nullptr,
-    slots,
-    nullptr,
-    nullptr,
-    nullptr,
-};
+PyModuleDef definition = manycore::python::extension_module<fill>("manycore._tasks", "Futures and pools of manycore.futures.");
 
 }  // namespace
 
