@@ -35,7 +35,7 @@ def suites(fast: bool) -> list[Suite]:
 
 
 def has_tests(python: Path) -> bool:
-    command = [str(python), "-c", "import test._test_multiprocessing"]
+    command = [str(python), "-c", "import test.test_multiprocessing_fork"]
     return python.exists() and subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 

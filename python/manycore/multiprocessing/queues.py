@@ -103,7 +103,7 @@ class Queue(standard.Queue):  # type: ignore[type-arg]  # not to be subscripted
         self._thread: threading.Thread | None = None
         self._jointhread: Any = None
         self._joincancelled = False
-        self._closed = False
+        self._closed = self._used = False
         self._close: Any = None
 
     def put(self, obj: Any, block: bool = True, timeout: float | None = None) -> None:
@@ -111,6 +111,7 @@ class Queue(standard.Queue):  # type: ignore[type-arg]  # not to be subscripted
             raise ValueError(f"Queue {self!r} is closed")
         if not self._box.reserve(timeout if block else 0):
             raise Full
+        self._used = True
         with self._order:
             if not self._buffer:
                 try:
@@ -133,6 +134,8 @@ class Queue(standard.Queue):  # type: ignore[type-arg]  # not to be subscripted
         return self._box.counts()[1]
 
     def empty(self) -> bool:
+        if self._closed and self._used:  # as in the standard, whose close() does nothing before
+            raise OSError(f"Queue {self!r} is closed")
         return self._box.counts()[0] == 0
 
     def full(self) -> bool:
