@@ -17,8 +17,8 @@ PyObject* set_swap(PyObject*, PyObject* swap) {
   Py_RETURN_NONE;
 }
 
-constexpr std::string_view kSwapped[] = {"numpy", "concurrent", "multiprocessing",
-                                         "joblib"};  // packages; manycore.run.import_hook decides on their modules
+// Packages; manycore.run.import_hook decides on their modules.
+constexpr std::string_view kSwapped[] = {"numpy", "concurrent", "multiprocessing", "joblib", "threading", "queue"};
 
 bool may_be_swapped(PyObject* name) {
   if (!PyUnicode_Check(name)) return false;

@@ -206,6 +206,8 @@ PyObject* count_searches(PyObject*, PyObject*) { return PyLong_FromLongLong(sear
 
 PyObject* count_waits(PyObject*, PyObject*) { return PyLong_FromLong(manycore::sync::waits_now()); }
 
+PyObject* version(PyObject*, PyObject*) { return PyLong_FromUnsignedLongLong(manycore::sync::waits_version()); }
+
 PyObject* after_fork(PyObject*, PyObject*) {
   manycore::sync::forget_other_threads(this_thread());
   searching = false;
@@ -217,6 +219,7 @@ PyMethodDef functions[] = {
     {"watch_waits", watch, METH_O, "Search for deadlocks among waits that begin from now on, or do not."},
     {"deadlock_searches", count_searches, METH_NOARGS, "How often somebody has searched."},
     {"waits_now", count_waits, METH_NOARGS, "How many known waits there are."},
+    {"waits_version", version, METH_NOARGS, "Another number after each begin and end of a known wait."},
     {"forget_other_threads", after_fork, METH_NOARGS, "In a child of fork."},
     {nullptr, nullptr, 0, nullptr},
 };

@@ -1,4 +1,4 @@
-"""The command ``manycore``: run, verify, info.
+"""The command ``manycore``: run, check, verify, info.
 
 >>> main(["verify", "no-such-file.py"])
 2
@@ -15,10 +15,11 @@ from manycore.run import options
 
 USAGE = """\
 usage: manycore run [options] script.py [arguments]     run a program; also -m MODULE and -c CODE, as python takes them
+       manycore check [options] script.py [arguments]   run it with watched locks; a report of deadlocks ends the run
        manycore verify [options] script.py [arguments]  run it both ways and compare output, exit code and files
        manycore info                                    hardware, versions and options in force
 
-options of run and verify:
+options of run, check and verify:
 {options}
   --include PKG            treat a package of site-packages as the user's code (repeatable)
   --exclude PKG            leave a package outside site-packages alone (repeatable)
@@ -31,7 +32,7 @@ options of verify:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status, or does not return when the program ends the process."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    commands: dict[str, Callable[[list[str]], int]] = {"run": _run, "verify": _verify, "info": _info}
+    commands: dict[str, Callable[[list[str]], int]] = {"run": _run, "check": _check, "verify": _verify, "info": _info}
     after_command = arguments[1:2] if arguments and arguments[0] in commands else []
     if not arguments or {arguments[0], *after_command} & {"-h", "--help"} or arguments[0] == "help":
         print(usage(), file=sys.stdout if arguments else sys.stderr)
@@ -45,13 +46,13 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise options.UsageError(options.unknown("command", arguments[0], list(commands)))
         return commands[arguments[0]](arguments[1:])
     except BrokenPipeError:
-        if arguments[0] == "run":
+        if arguments[0] in ("run", "check"):
             raise
         # Whoever read has enough, as `head` does; the interpreter's own flush at its end has nothing left to say.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except KeyboardInterrupt:
-        if arguments[0] == "run":  # the program's, which ends as in plain Python
+        if arguments[0] in ("run", "check"):  # the program's, which ends as in plain Python
             raise
         print(f"manycore: {arguments[0]}: interrupted", file=sys.stderr)
         return 130  # as a shell reports it
@@ -69,6 +70,14 @@ def _run(arguments: list[str]) -> int:
     from manycore.run import program
 
     parsed = options.parse("run", arguments, {})
+    return program.run(parsed)
+
+
+def _check(arguments: list[str]) -> int:
+    from manycore.run import program
+
+    parsed = options.parse("check", arguments, {})
+    parsed.settings["check"] = "1"
     return program.run(parsed)
 
 

@@ -165,7 +165,8 @@ def swap_import(name: str, fromlist: Any) -> types.ModuleType | None:
     """What user code gets for ``import numpy`` or a submodule: the package for a plain import, the module itself when names
     are taken from it (or ``fromlist`` is True). None lets the plain import raise its own error."""
     if name.partition(".")[0] != "numpy":
-        return stand_ins.swap_import(name, fromlist) if _front.get_option("executors") else None
+        swaps = _front.get_option("executors") or _front.get_option("check")
+        return stand_ins.swap_import(name, fromlist) if swaps else None
     if "numpy" in sys.modules and (arrays is None or sys.modules["numpy"] is not real_numpy):
         return None  # the program put something else there, as tests do
     try:

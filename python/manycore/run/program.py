@@ -37,6 +37,10 @@ def run(parsed: Parsed) -> int:
             _run_without(parsed, folder)
     install(parsed.include, parsed.exclude)
     _start_report(parsed)
+    if _front.get_option("check"):
+        from manycore.run import checking
+
+        checking.start()
     if not sys.flags.safe_path:
         shadowed.forget(folder)
         sys.path[0] = folder

@@ -35,6 +35,15 @@ REPLACED = {
     "joblib": ("manycore.parallel", ("Parallel",)),
     "joblib.parallel": ("manycore.parallel", ("Parallel",)),
 }
+# The same for a program that is checked; names of newer Pythons are taken from the real module.
+CHECKED = {
+    "threading": (
+        "manycore.threading",
+        ("Barrier", "BoundedSemaphore", "Condition", "Event", "Lock", "RLock", "Semaphore", "Thread", "Timer"),
+    ),
+    "queue": ("manycore.threading.queues", ("LifoQueue", "PriorityQueue", "Queue", "SimpleQueue")),
+    "concurrent.futures": ("manycore.futures", ("ThreadPoolExecutor", "ProcessPoolExecutor", "as_completed", "wait")),
+}
 _stand_ins: dict[str, tuple[types.ModuleType, types.ModuleType]] = {}  # by name: the real module and what stands for it
 
 
@@ -51,6 +60,12 @@ class _Ours:
         if module is None:
             return self
         return vars(module).setdefault(self.name, getattr(importlib.import_module(self.source), self.name))
+
+
+def check() -> None:
+    """From now on user code gets what ``manycore check`` watches."""
+    REPLACED.update(CHECKED)
+    _stand_ins.clear()
 
 
 def swap_import(name: str, fromlist: Any) -> types.ModuleType | None:

@@ -23,6 +23,7 @@ from manycore.threading.words import Wait
 
 TYPE_CHECKING = False  # as typing's
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
 POLICIES = ("raise", "report", "grow", "off")
@@ -33,6 +34,8 @@ PATIENCE = 0.4
 OWNERLESS = frozenset({"event", "condition", "semaphore"})
 
 _policy = "raise"
+# Called when something has been reported that lasts while no other thread goes on.
+when_hopeless: Callable[[], None] | None = None
 found: list[tuple[str, str]] = []  # what was reported or raised: "deadlock", "suspected", "order" or "grown", and the text
 _reports: deque[tuple[int, str]] = deque()
 _reporting = False
@@ -103,6 +106,8 @@ def judge(certain: bool, circle: list[Any], stuck: list[Any], idle: list[int]) -
     if verdict == "certain" and _policy != "report":
         return DeadlockError(text)
     report("error" if certain else "warning", text)
+    if when_hopeless is not None and not others:
+        when_hopeless()
     return True
 
 

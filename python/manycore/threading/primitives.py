@@ -24,6 +24,7 @@ class Condition(standard.Condition):
     """A lock to wait in until another thread that has it notifies."""
 
     __module__ = _NAMED
+    _of_queue: tuple[str, tuple[str, int, str] | None, str] | None = None  # the queue that it is for, and in which state that is
 
     def __init__(self, lock: Any = None) -> None:
         super().__init__(RLock() if lock is None else lock)  # type: ignore[arg-type]

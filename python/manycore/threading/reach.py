@@ -20,7 +20,7 @@ MOST_OBJECTS = 20_000
 STANDARD = os.path.dirname(os.__file__) + os.sep
 OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 # What leads nowhere.
-CLOSED = (str, bytes, int, float, complex, bool, type(None), types.BuiltinFunctionType, types.CodeType)
+CLOSED = (str, bytes, int, float, complex, bool, type(None), types.CodeType)
 
 
 class _Search:
@@ -79,6 +79,9 @@ class _Search:
             self.add_code(value.__code__, value.__globals__)
             for other in (value.__closure__, value.__defaults__, value.__kwdefaults__, value.__dict__):
                 self.add(other)
+        elif isinstance(value, types.BuiltinFunctionType):  # a method of something, perhaps: lock.release
+            self.names.add(value.__name__)
+            self.add(value.__self__)
         elif isinstance(value, type) and not value.__flags__ & (1 << 9):
             return  # a class of C code
         else:
