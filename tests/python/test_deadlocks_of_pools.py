@@ -130,17 +130,16 @@ def test_grow_gives_the_pool_threads_of_its_own(depth):
     manycore.deadlocks(policy="grow")
     with ThreadPoolExecutor(1) as pool:
         assert pool.submit(nested, pool, depth).result() == 0
-        assert len(pool._threads) == depth + 1
+    assert len(pool._threads) == depth + 1
     assert {kind for kind, _ in deadlock.found} == {"grown"}
 
 
 @pytest.mark.slow
 def test_grow_ends_at_thirty_two_threads_more():
     manycore.deadlocks(policy="grow")
-    with ThreadPoolExecutor(1) as pool:
-        with pytest.raises(DeadlockError):
-            pool.submit(nested, pool, 40).result()
-        assert len(pool._threads) == 33
+    with ThreadPoolExecutor(1) as pool, pytest.raises(DeadlockError):
+        pool.submit(nested, pool, 40).result()
+    assert len(pool._threads) == 33
 
 
 def test_a_watchdog_that_can_cancel_is_waited_for(caplog):

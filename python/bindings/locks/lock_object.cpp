@@ -233,13 +233,11 @@ PyObject* repr_reentrant(PyObject* self) {
 PyObject* make(PyTypeObject* type) {
   PyObject* self = type->tp_alloc(type, 0);
   if (self == nullptr) return nullptr;
+  ++locks_made;
   LockObject& lock = lock_of(self);
   if (keeps_places) {
     lock.made = current_place();
-    if (watches_order) {
-      ++locks_made;
-      lock.name = order_name(lock.made);
-    }
+    if (watches_order) lock.name = order_name(lock.made);
   }
   return self;
 }
@@ -340,7 +338,7 @@ PyObject* lock_counts(PyObject*, PyObject*) {
 }
 
 PyMethodDef functions[] = {
-    {"lock_counts", lock_counts, METH_NOARGS, "Locks that were made and how often one was taken, while their order was watched."},
+    {"lock_counts", lock_counts, METH_NOARGS, "Locks that were made, and how often one was taken while their order was watched."},
     {nullptr, nullptr, 0, nullptr},
 };
 

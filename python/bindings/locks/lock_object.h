@@ -26,7 +26,7 @@ struct LockObject {
 // The arguments (blocking=True, timeout=-1) of acquire as a deadline: -1 without limit, 0 not at all. False with an exception.
 bool acquire_deadline(PyObject* const* args, Py_ssize_t count, PyObject* keywords, int64_t* deadline);
 
-// How many locks have been made and how often one was taken, while that is counted.
+// How many locks have been made, and how often one was taken while their order was watched.
 extern int64_t locks_made;
 extern int64_t locks_taken;
 

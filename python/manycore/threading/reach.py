@@ -1,5 +1,5 @@
 """Could this thread still set something free? A thread that runs, or waits for something unknown, is looked through: what its
-frames hold and the functions that they name, a bounded number of objects. Where the bound is met the answer is yes.
+frames hold and the functions that they name, a bounded number of steps away. Where there are too many objects the answer is yes.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 MOST_OBJECTS = 20_000
+# An attribute of an object is two steps away. Further off everything leads to everything: a thread of a framework to all its program.
+MOST_STEPS = 8
 # The standard library's code and ours calls nothing of the program's but what it holds.
 STANDARD = os.path.dirname(os.__file__) + os.sep
 OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
@@ -55,9 +57,9 @@ class _Search:
     def run(self, wanted: set[int], pools: set[int], most: int) -> bool | None:
         """Whether one of these objects or pools was found; None where there are too many to tell."""
         count = 0
-        while True:
-            while self._next:
-                value = self._next.pop()
+        for _ in range(MOST_STEPS):
+            step, self._next = self._next, []
+            for value in step:
                 if id(value) in wanted or (isinstance(value, _tasks.ThreadPool) and _tasks.pool_key(value) in pools):
                     return True
                 count += 1
@@ -68,8 +70,7 @@ class _Search:
                 names = vars(module)
                 for name in self.names & names.keys():
                     self.add(names[name])
-            if not self._next:
-                return False
+        return False
 
     def _open(self, value: Any) -> None:
         if isinstance(value, types.ModuleType):
