@@ -14,7 +14,7 @@ namespace manycore::python::tasks {
 namespace {
 
 constexpr int64_t kLook = 50'000'000;    // signals, and memory that others gave back, are looked at so often
-constexpr int64_t kGrace = 300'000'000;  // a worker that has nothing to do gives blocks back within
+constexpr int64_t kGrace = 1'000'000'000;  // a worker that has nothing to do gives blocks back within
 constexpr int64_t kLongCopy = 1 << 20;   // bytes; others may have the GIL meanwhile
 
 }  // namespace
