@@ -179,7 +179,8 @@ def test_what_an_item_raises_on_the_pools_thread_is_that_items_error() -> None:
         thread = pool._executor_manager_thread
         read = []
         # Nobody reads meanwhile, so that the pool's own thread sends the items.
-        until(lambda: not pool._team.maps)
+        (sending,) = pool._team.maps
+        until(lambda: sending.sent > 40)
         with pytest.raises(SystemExit, match="no"):
             for value in results:
                 read.append(value)
@@ -286,3 +287,15 @@ def test_a_watch_that_raises_the_hardest_does_not_end_the_keeper(capsys: pytest.
     keeper.add(exits)
     keeper.add(counts)
     until(lambda: len(rounds) == 3)
+
+
+def test_a_shutdown_comes_to_its_end_whatever_the_items_of_a_map_raise() -> None:
+    pool = ProcessPoolExecutor(1)
+    maps = [pool.map(tasks.nap_and_double, [ExitsWhenPickled(i) for i in range(60)]) for _ in range(2)]
+    pool.shutdown()
+    for results in maps:
+        read = []
+        with pytest.raises(SystemExit):
+            for value in results:
+                read.append(value)
+        assert read == [2 * i for i in range(40)]

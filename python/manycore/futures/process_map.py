@@ -89,7 +89,9 @@ class ChunkedMap:
                 chunk = self.items[self.sent : self.sent + (self.size if self.sent >= self.alone_before else 1)]
                 try:
                     future = self.send(chunk, urgent)
-                except Exception as error:
+                except BaseException as error:
+                    if isinstance(error, KeyboardInterrupt):
+                        raise
                     self.core.check_accepts()
                     if len(chunk) > 1:
                         self.alone_before = self.sent + len(chunk)
@@ -105,7 +107,7 @@ class ChunkedMap:
                 urgent = False
                 self.sent += len(chunk)
                 self.chunks.append(future)
-                self.flying.append(future)
+                self.flying.append(future)  # one that failed too: those behind it are tried as results are read
                 if self.uncounted is not None:
                     self.uncounted.append((len(chunk), future))
             if self.sent >= len(self.items):
@@ -127,7 +129,7 @@ class ChunkedMap:
         options = None if self.options is None else with_time_left(self.options, self.began)
         return self.core.submit_items(self.fn, chunk, self.tuples, not urgent, options, self.site)
 
-    def failed_item(self, error: Exception, item: Any) -> Future[Any]:
+    def failed_item(self, error: BaseException, item: Any) -> Future[Any]:
         from manycore.futures.raised import blamed
 
         failed: Future[Any] = _tasks.Future()

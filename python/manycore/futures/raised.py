@@ -123,7 +123,7 @@ def blamed(
     for what, value in parts:
         try:
             check(value)
-        except Exception as found:
+        except BaseException as found:
             if what == "function":
                 return explained(found, f"the function {_name(function)} cannot be pickled")
             return explained(found, f"{what}, of type {name_of_type(value)}, cannot be pickled")

@@ -174,8 +174,13 @@ class Team:
         for chunks in list(self.maps):
             if cancel_futures:
                 chunks.cancel_rest()
-            else:
+                continue
+            try:
                 chunks.feed(everything=True)
+            except BaseException as error:  # what an item raises must not keep other maps from their ends
+                chunks.end_with(error)
+                if isinstance(error, KeyboardInterrupt):
+                    raise
         self.core.shut_down(RuntimeError(text))
         if cancel_futures:
             self.core.cancel_waiting()

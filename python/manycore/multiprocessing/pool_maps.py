@@ -65,7 +65,7 @@ class SizedMap(ChunkedMap):
             self.note(future, len(chunk))
         return future
 
-    def failed_item(self, error: Exception, item: Any) -> Future[Any]:
+    def failed_item(self, error: BaseException, item: Any) -> Future[Any]:
         failed = super().failed_item(error, item)
         self.note(failed, 1)
         return failed
