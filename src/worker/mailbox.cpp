@@ -255,6 +255,21 @@ bool Mailbox::fetch(const Piece& piece, void* data) {
   return piece.bytes <= block.capacity && file_.read(block.offset, data, piece.bytes);
 }
 
+void Mailbox::keep(const Piece& piece) {
+  const Lock lock(*this);
+  page_->blocks[piece.block].state = MailboxBlock::kept;
+}
+
+bool Mailbox::begin_reading(const Piece& piece) {
+  const Lock lock(*this);
+  if (piece.block >= static_cast<uint64_t>(page_->counts.blocks)) return false;
+  MailboxBlock& block = page_->blocks[piece.block];
+  if (block.state != MailboxBlock::kept || piece.bytes < 0 || piece.bytes > block.capacity) return false;
+  block.owner = static_cast<int32_t>(getpid());
+  block.state = MailboxBlock::reading;
+  return true;
+}
+
 void Mailbox::drop(const Piece& piece) {
   {
     const Lock lock(*this);

@@ -38,7 +38,7 @@ struct MailboxCounts {
 };
 
 struct MailboxBlock {
-  enum State : uint32_t { free, filling, sent, reading };
+  enum State : uint32_t { free, filling, sent, reading, kept };
   int64_t offset;
   int64_t capacity;
   uint32_t state;
@@ -99,6 +99,10 @@ class MANYCORE_API Mailbox {
   bool send(Bytes payload, uint32_t flags, const std::vector<Piece>& pieces);
   // A block with those bytes, to be sent or dropped; nothing where there is no room for it.
   std::optional<Piece> store(const void* data, int64_t bytes);
+  // It stays until somebody reads it, told of by other ways than a message here.
+  void keep(const Piece& piece);
+  // It is this process's to fetch and to drop. False where it is none that is kept.
+  bool begin_reading(const Piece& piece);
   bool fetch(const Piece& piece, void* data);
   void drop(const Piece& piece);
   bool has_blocks_in_use();

@@ -175,3 +175,17 @@ def fill_and_hold(array: Any, ready: Any) -> None:
     array[:] = 8
     ready.put("filled")
     time.sleep(600)
+
+
+def echo_on_pipe(end: Any, other: Any) -> None:
+    other.close()  # or this process would hold it open
+    while True:
+        try:
+            end.send(end.recv())
+        except EOFError:
+            return
+
+
+def send_from_one_to_other(first: Any, second: Any, array: Any) -> None:
+    first.send(array)
+    sys.exit(0 if (second.recv() == array).all() else 1)

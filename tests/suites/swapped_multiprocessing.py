@@ -3,17 +3,20 @@ with -I too, finds our classes in multiprocessing. Leaves in a file how many cal
 through our queues."""
 
 import atexit
+import multiprocessing.connection
 import multiprocessing.dummy
 import multiprocessing.pool
 import multiprocessing.queues
 import multiprocessing.synchronize
 import os
 
+import manycore.multiprocessing.pipes
 import manycore.multiprocessing.pool
 import manycore.multiprocessing.queues
 import manycore.multiprocessing.synchronize
 from manycore import _tasks
 
+multiprocessing.connection.Pipe = manycore.multiprocessing.pipes.Pipe
 for _ours in (manycore.multiprocessing.pool, manycore.multiprocessing.queues, manycore.multiprocessing.synchronize):
     _theirs = getattr(multiprocessing, _ours.__name__.rpartition(".")[2])
     for _name in set(_ours.__all__) & set(vars(_theirs)):

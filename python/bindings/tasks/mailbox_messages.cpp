@@ -1,6 +1,8 @@
 #include "bindings/tasks/mailbox_messages.h"
 
 #include <algorithm>
+#include <cstring>
+#include <string>
 
 #include "bindings/gil.h"
 #include "bindings/tasks/interpreter.h"
@@ -110,9 +112,9 @@ int send_object(worker::Mailbox& box, PyObject* object, bool waits) {
   return 1;
 }
 
-Reference take_object(worker::Mailbox& box) {
-  worker::Mailbox::Message message;
-  if (!box.take(&message)) return {};
+namespace {
+
+Reference open_message(worker::Mailbox& box, const worker::Mailbox::Message& message) {
   ++taken;
   Reference buffers(message.pieces.empty() ? nullptr : PyList_New(0));
   bool whole = message.pieces.empty() || buffers;
@@ -128,6 +130,86 @@ Reference take_object(worker::Mailbox& box) {
     return {};
   }
   return from_bytes_and_buffers(std::as_bytes(std::span(message.payload)), buffers.get(), (message.flags & kPayloadInPiece) != 0);
+}
+
+// No pickle begins so.
+constexpr char kMark[4] = {'m', 'c', 'p', '1'};
+
+struct PackedHead {
+  char mark[4];
+  uint32_t flags;
+  uint64_t pieces;
+};
+
+bool read_packed(worker::Bytes text, worker::Mailbox::Message* message) {
+  PackedHead head;
+  if (text.size() < sizeof head) return false;
+  std::memcpy(&head, text.data(), sizeof head);
+  const size_t left = text.size() - sizeof head;
+  if (std::memcmp(head.mark, kMark, sizeof kMark) != 0 || head.pieces > left / sizeof(worker::Mailbox::Piece)) return false;
+  message->flags = head.flags;
+  message->pieces.resize(head.pieces);
+  const size_t bytes = head.pieces * sizeof(worker::Mailbox::Piece);
+  std::memcpy(message->pieces.data(), text.data() + sizeof head, bytes);
+  message->payload.assign(reinterpret_cast<const char*>(text.data()) + sizeof head + bytes, left - bytes);
+  return true;
+}
+
+}  // namespace
+
+Reference take_object(worker::Mailbox& box) {
+  worker::Mailbox::Message message;
+  return box.take(&message) ? open_message(box, message) : Reference();
+}
+
+Reference packed_object(worker::Mailbox& box, PyObject* object) {
+  bool no_room = false;
+  const StoreBytes keep = [&](const void* data, int64_t bytes) { return store(box, data, bytes, false, &no_room); };
+  Pickled pickled;
+  if (!to_bytes(object, keep, &pickled)) {
+    if (!PyErr_ExceptionMatches(PyExc_MemoryError)) return {};
+    PyErr_Clear();
+    return Reference::to(Py_None);
+  }
+  if (pickled.leases.empty()) return Reference::to(Py_None);
+  PackedHead head{{}, pickled.payload_in_block ? kPayloadInPiece : 0, pickled.leases.size()};
+  std::memcpy(head.mark, kMark, sizeof kMark);
+  std::string text(reinterpret_cast<const char*>(&head), sizeof head);
+  for (const auto& lease : pickled.leases) {
+    const worker::BlockPlace place = lease->place();
+    const worker::Mailbox::Piece piece{static_cast<uint32_t>(place.offset), static_cast<int64_t>(place.bytes)};
+    text.append(reinterpret_cast<const char*>(&piece), sizeof piece);
+  }
+  text += pickled.payload;
+  Reference bytes(PyBytes_FromStringAndSize(text.data(), static_cast<Py_ssize_t>(text.size())));
+  for (const auto& lease : pickled.leases) {
+    if (!bytes) break;
+    const worker::BlockPlace place = lease->place();
+    box.keep({static_cast<uint32_t>(place.offset), static_cast<int64_t>(place.bytes)});
+    static_cast<Stored&>(*lease).set_sent();
+  }
+  return bytes;
+}
+
+Reference unpacked_object(worker::Mailbox& box, worker::Bytes text) {
+  worker::Mailbox::Message message;
+  bool good = read_packed(text, &message);
+  for (size_t i = 0; good && i < message.pieces.size(); ++i) {
+    good = box.begin_reading(message.pieces[i]);
+    if (good) continue;
+    for (size_t before = 0; before < i; ++before) box.drop(message.pieces[before]);
+  }
+  if (good) return open_message(box, message);
+  PyErr_SetString(PyExc_OSError, "pipe: a message whose large bytes are not here, expected those of the other end of this pipe");
+  return {};
+}
+
+void discard_packed(worker::Mailbox& box, worker::Bytes text) {
+  worker::Mailbox::Message message;
+  if (!read_packed(text, &message)) return;
+  for (const worker::Mailbox::Piece& piece : message.pieces) {
+    if (box.begin_reading(piece)) box.drop(piece);
+  }
 }
 
 }  // namespace manycore::python::tasks

@@ -19,6 +19,14 @@ int send_object(worker::Mailbox& box, PyObject* object, bool waits);
 // The next message's object; null without an exception where there is none, else with one.
 Reference take_object(worker::Mailbox& box);
 
+// The same for objects that travel by a pipe, their large bytes alone by the mailbox. The text for the pipe; None where it has no large
+// bytes, or there is no room for them; null with an exception.
+Reference packed_object(worker::Mailbox& box, PyObject* object);
+// Null with an exception.
+Reference unpacked_object(worker::Mailbox& box, worker::Bytes text);
+// What was packed is not sent.
+void discard_packed(worker::Mailbox& box, worker::Bytes text);
+
 // How many messages this process has taken, of all mailboxes.
 int64_t messages_taken();
 

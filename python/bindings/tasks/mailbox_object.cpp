@@ -128,6 +128,32 @@ PyObject* get(PyObject* self, PyObject* timeout) {
   return object.release();
 }
 
+PyObject* pack(PyObject* self, PyObject* object) {
+  return told([&] { return packed_object(box_of(self), object); }).release();
+}
+
+// Calls use(bytes) with what the object's buffer holds.
+template <class Use>
+PyObject* with_text(PyObject* text, Use&& use) {
+  Py_buffer view;
+  if (PyObject_GetBuffer(text, &view, PyBUF_SIMPLE) < 0) return nullptr;
+  Reference result =
+      told([&] { return use(worker::Bytes(static_cast<const std::byte*>(view.buf), static_cast<size_t>(view.len))); });
+  PyBuffer_Release(&view);
+  return result.release();
+}
+
+PyObject* unpack(PyObject* self, PyObject* text) {
+  return with_text(text, [&](worker::Bytes bytes) { return unpacked_object(box_of(self), bytes); });
+}
+
+PyObject* discard(PyObject* self, PyObject* text) {
+  return with_text(text, [&](worker::Bytes bytes) {
+    discard_packed(box_of(self), bytes);
+    return Reference::to(Py_None);
+  });
+}
+
 PyObject* task_done(PyObject* self, PyObject*) { return PyBool_FromLong(box_of(self).done_with_one()); }
 
 PyObject* wait_all_done(PyObject* self, PyObject* timeout) {
@@ -162,6 +188,12 @@ PyMethodDef methods[] = {
      "wait for some."},
     {"get", get, METH_O,
      "get(timeout, /)\n--\n\nThe next object, waiting so many seconds for one (None: for ever). Raises queue.Empty."},
+    {"pack", pack, METH_O,
+     "An object as bytes that begin with b'mcp1', for a pipe, its large bytes in the shared memory; None where it has none or "
+     "there "
+     "is no room."},
+    {"unpack", unpack, METH_O, "The object of such bytes, once."},
+    {"discard", discard, METH_O, "Such bytes are not sent."},
     {"task_done", task_done, METH_NOARGS, "One message more is done; False where all are."},
     {"wait_all_done", wait_all_done, METH_O, "Until all messages are done."},
     {"watch", watch, METH_NOARGS, "A descriptor that is readable while there are messages."},

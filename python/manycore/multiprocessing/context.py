@@ -45,6 +45,12 @@ class Ours(standard.BaseContext):
 
         return SimpleQueue(ctx=self.get_context())
 
+    def Pipe(self, duplex: bool = True) -> Any:
+        """Two connected ends; without `duplex` the first receives and the second sends."""
+        from manycore.multiprocessing.pipes import Pipe
+
+        return Pipe(duplex)
+
     def Lock(self) -> Any:
         """A lock for processes."""
         from manycore.multiprocessing.synchronize import Lock

@@ -21,9 +21,10 @@ REPLACED = {
     "concurrent.futures.process": ("manycore.futures", ("ProcessPoolExecutor",)),
     "multiprocessing": (
         "manycore.multiprocessing",
-        ("Array", "Barrier", "BoundedSemaphore", "Condition", "Event", "JoinableQueue", "Lock", "Pool", "Queue", "RLock")
-        + ("Semaphore", "SimpleQueue", "Value", "get_context"),
+        ("Array", "Barrier", "BoundedSemaphore", "Condition", "Event", "JoinableQueue", "Lock", "Pipe", "Pool", "Queue")
+        + ("RLock", "Semaphore", "SimpleQueue", "Value", "get_context"),
     ),
+    "multiprocessing.connection": ("manycore.multiprocessing.pipes", ("Pipe",)),
     "multiprocessing.context": ("manycore.multiprocessing.context", ("ForkContext", "SpawnContext", "ForkServerContext")),
     "multiprocessing.dummy": ("manycore.multiprocessing.dummy", ("Pool",)),
     "multiprocessing.pool": ("manycore.multiprocessing.pool", ("Pool", "ThreadPool")),
