@@ -130,6 +130,21 @@ for target in (forth, back):
     assert f"at {main}:7 in forth the lock made at {main}:4 is taken while the one made at {main}:3 is held" in ended.stderr
 
 
+def test_the_hungry_philosophers_are_named_and_the_polite_ones_eat(tmp_path):
+    script = ROOT / "examples" / "dining_philosophers.py"
+    command = [sys.executable, "-m", "manycore", "check", str(script), "--philosophers", "3", "--meals", "20"]
+    polite = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+    assert polite.returncode == 0
+    assert polite.stdout == "".join(f"philosopher {seat} has eaten 20 times\n" for seat in range(3))
+    assert polite.stderr.endswith(NOTHING)
+    hungry = subprocess.run([*command, "--hungry"], capture_output=True, text=True, timeout=100, check=False)
+    assert hungry.returncode == 3
+    line = next(line for line in hungry.stderr.splitlines() if line.startswith("suspected deadlock: "))
+    for seat in range(3):
+        assert f"philosopher {seat}" in line
+        assert f"which philosopher {seat} has" in hungry.stderr
+
+
 @pytest.mark.parametrize(
     ("programs", "seed"), [pytest.param(60, 7, marks=pytest.mark.slow), pytest.param(1000, 8, marks=pytest.mark.long)]
 )

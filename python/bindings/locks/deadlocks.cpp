@@ -1,5 +1,7 @@
 #include "bindings/locks/deadlocks.h"
 
+#include <pthread.h>
+
 #include <algorithm>
 #include <unordered_map>
 #include <vector>
@@ -208,10 +210,11 @@ PyObject* count_waits(PyObject*, PyObject*) { return PyLong_FromLong(manycore::s
 
 PyObject* version(PyObject*, PyObject*) { return PyLong_FromUnsignedLongLong(manycore::sync::waits_version()); }
 
-PyObject* after_fork(PyObject*, PyObject*) {
-  manycore::sync::forget_other_threads(this_thread());
+// The stacks on which the waits of the other threads lay are used again in the child.
+void after_fork_in_child() {
+  manycore::sync::forget_other_threads(here);
+  forget_sleepers();
   searching = false;
-  Py_RETURN_NONE;
 }
 
 PyMethodDef functions[] = {
@@ -220,7 +223,6 @@ PyMethodDef functions[] = {
     {"deadlock_searches", count_searches, METH_NOARGS, "How often somebody has searched."},
     {"waits_now", count_waits, METH_NOARGS, "How many known waits there are."},
     {"waits_version", version, METH_NOARGS, "Another number after each begin and end of a known wait."},
-    {"forget_other_threads", after_fork, METH_NOARGS, "In a child of fork."},
     {nullptr, nullptr, 0, nullptr},
 };
 
@@ -246,6 +248,10 @@ int add_deadlocks(PyObject* module) {
       "Threads wait for each other and none of them could ever go on. Raised in the one that began to wait last.",
       PyExc_RuntimeError, nullptr);
   if (deadlock_error == nullptr || PyModule_AddObjectRef(module, "DeadlockError", deadlock_error) < 0) return -1;
+  if (pthread_atfork(nullptr, nullptr, after_fork_in_child) != 0) {
+    PyErr_NoMemory();
+    return -1;
+  }
   return PyModule_AddFunctions(module, functions);
 }
 

@@ -72,6 +72,8 @@ bool LookUp::is_my_turn() {
   return true;
 }
 
+void forget_sleepers() { sleepers.store(0, std::memory_order_relaxed); }
+
 bool raise_verdict(KnownWait* wait) {
   if (wait == nullptr || wait->verdict == nullptr) return false;
   const tasks::Reference verdict(std::exchange(wait->verdict, nullptr));

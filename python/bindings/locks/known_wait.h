@@ -78,6 +78,9 @@ class LookUp {
   bool counted_ = false;
 };
 
+// In a child of fork.
+void forget_sleepers();
+
 // With the verdict of the wait set as the exception: true where there is one.
 bool raise_verdict(KnownWait* wait);
 

@@ -28,6 +28,12 @@ PoolCore* pool_that_queues(PyObject* future) {
   return nullptr;
 }
 
+bool goes_on(PoolCore& pool) {
+  if (pool.queue.has_thread_left()) return true;
+  return std::any_of(pool.workers.begin(), pool.workers.end(),
+                     [](const manycore::sync::Thread* worker) { return worker->wait == nullptr || worker->wait->pauses; });
+}
+
 PyObject* method_grow(PyObject*, PyObject* arguments) {
   PyObject* thing = nullptr;
   int most = 0;
@@ -126,9 +132,16 @@ Wakers wakers_of_future(PyObject* future) {
     } else {
       wakers.anyone = true;
     }
-  } else if (PoolCore* pool = pool_that_queues(future)) {
-    return wakers_in_pool(*pool);
   } else {
+    // Long queues are looked through only where nobody works on them.
+    for (PoolCore* pool = first_pool(); pool != nullptr; pool = pool->next) {
+      if (pool->queue.waiting() == 0) continue;
+      if (goes_on(*pool)) {
+        wakers.ready = true;
+      } else if (has_call_of(*pool, future)) {
+        return wakers_in_pool(*pool);
+      }
+    }
     wakers.anyone = true;
   }
   return wakers;

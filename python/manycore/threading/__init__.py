@@ -6,7 +6,6 @@ suspected is reported through the logger ``manycore``. The error names who waits
 
 from __future__ import annotations
 
-import os
 import threading as _standard
 from threading import (
     TIMEOUT_MAX,
@@ -28,7 +27,6 @@ from threading import (
     stack_size,
 )
 
-from manycore import _tasks
 from manycore._tasks import DeadlockError, Lock, RLock
 from manycore.threading.deadlock import deadlocks, start
 from manycore.threading.primitives import Barrier, BoundedSemaphore, Condition, Event, Semaphore, Thread, Timer
@@ -82,5 +80,4 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
 
 
-os.register_at_fork(after_in_child=_tasks.forget_other_threads)
 start()
