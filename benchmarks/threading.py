@@ -1,5 +1,5 @@
-"""Locks and queues: manycore.threading beside the standard library's, in turn: without the search for deadlocks, with it (as it is
-by default) and with the order of locks watched too (as under `manycore check`).
+"""Locks and queues: manycore.threading beside the standard library's, in turn: without the search for deadlocks, with it (as
+it is by default) and with the order of locks watched too (as under `manycore check`).
 
 Run: python -m benchmarks.threading [--rounds N]
 """
