@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -22,7 +23,6 @@ from tests.suites.cpython_suite import (
     Suite,
     environment_for,
     expected,
-    has_tests,
     run,
     run_failures_again,
 )
@@ -39,6 +39,12 @@ DETECTION = {
     "off": {"MANYCORE_DEADLOCKS": "off", "MANYCORE_LOCK_ORDER": "0"},
     "on": {"MANYCORE_DEADLOCKS": "raise", "MANYCORE_LOCK_ORDER": "1"},
 }
+
+
+def has_tests(python: Path) -> bool:
+    """Whether this Python is there with the tests of these suites."""
+    command = [str(python), "-c", "import test.test_threading, test.test_queue"]
+    return python.exists() and subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
 def report(folder: Path, suite: Suite, detection: str, outcomes: dict[str, list[str]], used: int, show: bool) -> bool:

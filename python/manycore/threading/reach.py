@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 MOST_OBJECTS = 20_000
-# An attribute of an object is two steps away. Further off everything leads to everything: a framework's thread to a whole program.
+# An attribute of an object is two steps away. Further off everything leads to everything: a framework's thread to its program.
 MOST_STEPS = 8
 # The standard library's code and ours calls nothing of the program's but what it holds.
 STANDARD = os.path.dirname(os.__file__) + os.sep
