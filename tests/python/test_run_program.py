@@ -216,7 +216,7 @@ def test_unknown_options_name_the_choices(tmp_path: Path) -> None:
     assert done.stderr.startswith("manycore: run: option '--thread' is not known; did you mean --threads? choices: --threads, ")
     done = run(["-m", "manycore", "walk"], tmp_path)
     assert done.returncode == 2
-    assert done.stderr == "manycore: command 'walk' is not known; choices: run, verify, info\n"
+    assert done.stderr == "manycore: command 'walk' is not known; choices: run, check, verify, info\n"
 
 
 def test_devices_are_named_where_one_is_not_known(tmp_path: Path) -> None:
