@@ -103,6 +103,7 @@ print(list(results) == sums(12))
     assert lines == ["True"]
 
 
+@pytest.mark.timed
 def test_an_interrupt_ends_the_wait_at_once() -> None:
     lines = run("""
 pool = ProcessPoolExecutor(2)
