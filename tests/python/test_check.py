@@ -25,7 +25,9 @@ def check(folder, text, *arguments, command=("check",)):
 
 @pytest.mark.parametrize("command", [("check",), ("run", "--check")])
 def test_a_program_without_deadlocks_ends_as_ever_and_is_told_what_was_watched(tmp_path, command):
-    ended = check(tmp_path, "import threading\nlock = threading.Lock()\nwith lock: print('in')\nraise SystemExit(5)\n", command=command)
+    ended = check(
+        tmp_path, "import threading\nlock = threading.Lock()\nwith lock: print('in')\nraise SystemExit(5)\n", command=command
+    )
     assert ended.stdout == "in\n"
     assert ended.stderr == f"manycore check: 1 locks were made and taken 1 times, 0 calls ran in pools of threads\n{NOTHING}"
     assert ended.returncode == 5
@@ -71,13 +73,18 @@ with ThreadPoolExecutor(1) as pool:
     assert ended.stdout == "DeadlockError\n"
     assert ended.returncode == 3
     assert "deadlocks: 1\n" in ended.stderr
-    assert f"waits for the call of abs submitted at {tmp_path}/main.py:4, which waits for a thread of its pool of 1" in ended.stderr
+    assert (
+        f"waits for the call of abs submitted at {tmp_path}/main.py:4, which waits for a thread of its pool of 1" in ended.stderr
+    )
 
 
 def test_a_full_queue_without_a_reader_is_named_and_the_program_ended(tmp_path):
     ended = check(tmp_path, "import queue\nq = queue.Queue(2)\nfor i in range(3):\n    q.put(i)\n")
     assert ended.returncode == 3
-    assert f"MainThread waits for a Queue made at {tmp_path}/main.py:2 that is full, which nobody is left to set free" in ended.stderr
+    assert (
+        f"MainThread waits for a Queue made at {tmp_path}/main.py:2 that is full, which nobody is left to set free"
+        in ended.stderr
+    )
     assert "the program stands still and is ended" in ended.stderr
 
 

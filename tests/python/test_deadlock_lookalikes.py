@@ -35,7 +35,11 @@ def problems(name, folder):
         return f"hung: {(hung.stderr or b'').decode()[-1500:]}"
     first, _, rest = ended.stderr.partition("\n")
     silent = first.startswith("manycore check: ") and rest == NOTHING
-    return "" if silent and ended.stdout == "done\n" and ended.returncode == 0 else f"{ended.returncode} {ended.stdout} {ended.stderr}"
+    return (
+        ""
+        if silent and ended.stdout == "done\n" and ended.returncode == 0
+        else f"{ended.returncode} {ended.stdout} {ended.stderr}"
+    )
 
 
 def test_there_are_more_than_thirty():

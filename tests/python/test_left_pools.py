@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
+import subprocess
+import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import manycore
@@ -61,3 +64,38 @@ def test_it_ends(method: str, kind: str) -> None:
     ended = process.exitcode
     process.kill()
     assert ended == 0
+
+
+@pytest.mark.parametrize("end", ["pass", "raise KeyboardInterrupt", "os.kill(os.getpid(), 15)", "os.kill(os.getpid(), 9)"])
+@pytest.mark.parametrize(
+    "use",
+    [
+        "from manycore.parallel import Parallel, delayed; Parallel(n_jobs=2)(delayed(abs)(i) for i in range(4))",
+        "import asyncio, manycore; asyncio.run(manycore.to_process(abs, -1))",
+        "from manycore.futures import ProcessPoolExecutor; ProcessPoolExecutor(2).submit(abs, -1).result()",
+    ],
+    ids=["Parallel", "to_process", "ProcessPoolExecutor"],
+)
+@pytest.mark.slow
+def test_nothing_of_a_program_is_left_behind(use: str, end: str) -> None:
+    program = subprocess.Popen(
+        [sys.executable, "-c", f"import os\n{use}\n{end}"], start_new_session=True, stderr=subprocess.DEVNULL
+    )
+    program.wait(60)
+    # Who is not the program's child any more, but of its session: it ends in a moment, or never.
+    until = time.monotonic() + 20
+    while (left := of_session(program.pid)) and time.monotonic() < until:
+        time.sleep(0.02)
+    assert left == []
+
+
+def of_session(session: int) -> list[str]:
+    found = []
+    for process in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, _parent, _group, number = process.read_text().rpartition(") ")[2].split()[:4]
+        except OSError:
+            continue
+        if int(number) == session and state != "Z":
+            found.append(process.parent.name)
+    return found

@@ -32,7 +32,13 @@ LOCKS = ("LockTests", "EventTests", "ConditionTests", "SemaphoreTests", "Barrier
 # `where` is the column of the counts: locks that were made, or how often one was taken.
 SUITES = [
     Suite("locks", ("test.test_threading",), LOCKS, 120, "threads"),
-    Suite("threads", ("test.test_threading",), ("ThreadTests", "ThreadJoin", "Exception", "Timer", "Interrupt", "Misc"), 240, "threads"),
+    Suite(
+        "threads",
+        ("test.test_threading",),
+        ("ThreadTests", "ThreadJoin", "Exception", "Timer", "Interrupt", "Misc"),
+        240,
+        "threads",
+    ),
     Suite("queues", ("test.test_queue",), ("Queue",), 240, "threads"),
 ]
 DETECTION = {

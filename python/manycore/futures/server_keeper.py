@@ -175,8 +175,8 @@ class ForkServer:
         with theirs:
             passed = (theirs.fileno(), parent_descriptor(), self.board)
             if as_fork:
+                self.socket = ours  # before the fork: there it is closed, or who waits for its end would hold it open
                 self.pid = server_fork.fork(passed)
-                self.socket = ours
                 return
             executable = spawn.get_executable()
             command = _COMMAND.format(file=os.path.abspath(manycore.__file__), passed=passed)
