@@ -20,8 +20,9 @@ PyObject* pickling_error = nullptr;
 PyObject* bytes_io = nullptr;
 PyObject* protocol = nullptr;
 PyObject* dump_name = nullptr;
-PyObject* loads_names = nullptr;     // ("buffers",)
-PyObject* dispatch_table = nullptr;  // looks into both registries, so that later registrations count
+PyObject* loads_names = nullptr;       // ("buffers",)
+PyObject* general_reducers = nullptr;  // the registries are asked at each pickle, so that later registrations count
+PyObject* own_reducers = nullptr;      // ForkingPickler's, which go first
 
 constexpr int kDepth = 4;
 
@@ -76,7 +77,10 @@ Reference dump_with_registries(PyObject* object, PyObject* callback) {
   if (!file) return {};
   PyObject* arguments[] = {file.get(), protocol, Py_True, callback};
   const Reference pickler(PyObject_Vectorcall(pickler_class, arguments, 2 + 2, nullptr));
-  if (!pickler || PyObject_SetAttrString(pickler.get(), "dispatch_table", dispatch_table) < 0) return {};
+  // A dict, which the pickler looks into by itself: for any other mapping it calls Python with each object.
+  const Reference table(PyDict_Copy(general_reducers));
+  if (!pickler || !table || PyDict_Update(table.get(), own_reducers) < 0) return {};
+  if (PyObject_SetAttrString(pickler.get(), "dispatch_table", table.get()) < 0) return {};
   if (!Reference(PyObject_CallMethodOneArg(pickler.get(), dump_name, object))) return {};
   return Reference(PyObject_CallMethod(file.get(), "getvalue", nullptr));
 }
@@ -99,7 +103,7 @@ Reference attribute(const char* module, const char* name) {
 }  // namespace
 
 int load_pickling() {
-  if (dispatch_table != nullptr) return 0;
+  if (own_reducers != nullptr) return 0;
   pickle_dumps = attribute("_pickle", "dumps").release();
   pickle_loads = attribute("_pickle", "loads").release();
   pickler_class = attribute("_pickle", "Pickler").release();
@@ -108,15 +112,12 @@ int load_pickling() {
   protocol = PyLong_FromLong(5);
   dump_name = PyUnicode_InternFromString("dump");
   loads_names = Py_BuildValue("(s)", "buffers");
-  const Reference chain = attribute("collections", "ChainMap");
   const Reference forking = attribute("multiprocessing.reduction", "ForkingPickler");
-  const Reference general = attribute("copyreg", "dispatch_table");
-  if (!chain || !forking || !general) return -1;
-  const Reference own(PyObject_GetAttrString(forking.get(), "_extra_reducers"));
-  if (!own) return -1;
-  dispatch_table = PyObject_CallFunctionObjArgs(chain.get(), own.get(), general.get(), nullptr);
+  general_reducers = attribute("copyreg", "dispatch_table").release();
+  if (!forking || general_reducers == nullptr) return -1;
+  own_reducers = PyObject_GetAttrString(forking.get(), "_extra_reducers");
   return pickle_dumps && pickle_loads && pickling_error && pickler_class && bytes_io && protocol && dump_name && loads_names &&
-                 dispatch_table
+                 own_reducers
              ? 0
              : -1;
 }

@@ -55,8 +55,8 @@ class ManycoreBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[m
     supports_inner_max_num_threads = True
     supports_sharedmem = True  # what requires it gets threads
 
-    # Seconds. A batch costs some ten microseconds and not, as with pipes, some hundred.
-    MIN_IDEAL_BATCH_DURATION = 0.01
+    # Seconds, from dispatch to result. Sending costs some ten microseconds, but pickling scikit-learn's calls a millisecond or two.
+    MIN_IDEAL_BATCH_DURATION = 0.06
     MAX_IDEAL_BATCH_DURATION = 0.5
 
     def __init__(self, **options: Any) -> None:
