@@ -55,7 +55,7 @@ class ManycoreBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[m
     supports_inner_max_num_threads = True
     supports_sharedmem = True  # what requires it gets threads
 
-    # Seconds, from dispatch to result. Sending costs some ten microseconds, but pickling scikit-learn's calls a millisecond or two.
+    # Seconds, from dispatch to result. Sending takes some ten microseconds, pickling scikit-learn's calls a millisecond or two.
     MIN_IDEAL_BATCH_DURATION = 0.06
     MAX_IDEAL_BATCH_DURATION = 0.5
 
