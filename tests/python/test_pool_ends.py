@@ -299,3 +299,18 @@ def test_a_shutdown_comes_to_its_end_whatever_the_items_of_a_map_raise() -> None
             for value in results:
                 read.append(value)
         assert read == [2 * i for i in range(40)]
+
+
+def test_pools_work_on_after_multiprocessings_finalizers() -> None:
+    program = """
+from multiprocessing import util
+from manycore.futures import ProcessPoolExecutor
+pool = ProcessPoolExecutor(1)
+assert pool.submit(pow, 2, 3).result() == 8
+for _ in range(2):
+    util._run_finalizers()
+    with ProcessPoolExecutor(1) as other:
+        print(other.submit(pow, 2, 3).result(), list(other.map(abs, [-1])))
+"""
+    ended = run(program)
+    assert (ended.returncode, ended.stderr, ended.stdout) == (0, "", "8 [1]\n8 [1]\n")

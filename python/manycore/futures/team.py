@@ -243,7 +243,7 @@ def _end_with_process() -> None:
     global _ends_with
     if _ends_with != os.getpid():
         _ends_with = os.getpid()
-        util.Finalize(None, shut_down_all, exitpriority=100)
+        util.Finalize(None, _shut_down_teams, exitpriority=100)
 
 
 def shut_down_all() -> None:
@@ -251,6 +251,13 @@ def shut_down_all() -> None:
     nobody would end their workers."""
     global _interpreter_ends
     _interpreter_ends = True
+    _shut_down_teams()
+
+
+def _shut_down_teams() -> None:
+    """Pools that are made later are as good as any: multiprocessing's finalizers may run before the end, as in its tests."""
+    global _ends_with
+    _ends_with = 0
     teams = list(_teams)
     for team in teams:
         team.shut_down(False, ENDS)
