@@ -152,6 +152,7 @@ def test_the_hungry_philosophers_are_named_and_the_polite_ones_eat(tmp_path):
         assert f"which philosopher {seat} has" in hungry.stderr
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize(
     ("programs", "seed"), [pytest.param(60, 7, marks=pytest.mark.slow), pytest.param(1000, 8, marks=pytest.mark.long)]
 )

@@ -69,7 +69,7 @@ Closed close(const std::vector<Member>& members, bool certain) {
       const auto found = index.find(waker);
       if (found != index.end()) {
         standing.wakers.push_back(found->second);
-      } else if (waker->idle == nullptr && !waker->ended.load(std::memory_order_acquire)) {
+      } else if (!waker->ended.load(std::memory_order_acquire)) {
         standing.goes_on = true;
       }
     }

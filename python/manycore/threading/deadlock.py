@@ -130,7 +130,7 @@ def _of_suspected(members: list[Wait], others: list[Any], handled: bool) -> str 
     if free and all(member.thread in names and names[member.thread].daemon for member in members):
         return None  # nobody waits for threads that only serve
     loose = [member.thing for member in members if member.kind == "lock" and not member.thing._in_with]
-    if loose and (handled or any(reach.could(frame, loose, ("release", "release_lock")) for frame in others)):
+    if loose and (handled or any(reach.could(frame, loose, ("release", "release_lock"), True) for frame in others)):
         return None
     if min(member.seconds for member in members) < PATIENCE:
         return False

@@ -1,5 +1,5 @@
 """Could this thread still set something free? A thread that runs, or waits for something unknown, is looked through: what its
-frames hold and the functions that they name, a bounded number of steps away. Where there are too many objects the answer is yes.
+frames hold and the functions that they name, a bounded number of steps away and the nearest first.
 """
 
 from __future__ import annotations
@@ -103,9 +103,9 @@ def _codes(code: types.CodeType) -> Iterator[types.CodeType]:
             yield from _codes(constant)
 
 
-def could(frame: types.FrameType | None, things: list[Any], names: tuple[str, ...]) -> bool:
+def could(frame: types.FrameType | None, things: list[Any], names: tuple[str, ...], undecided: bool = False) -> bool:
     """Can the thread of this frame come by one of the things, and does code that it can call use one of the names, if there are
-    any?"""
+    any? ``undecided`` is the answer where there are too many objects to tell."""
     search = _Search()
     while frame is not None:
         search.add_code(frame.f_code, frame.f_globals)
@@ -116,7 +116,7 @@ def could(frame: types.FrameType | None, things: list[Any], names: tuple[str, ..
     wanted = {id(part) for thing in things for part in (thing if isinstance(thing, set) else (thing,))}
     found = search.run(wanted, {_tasks.pool_key(thing) for thing in things} - {0}, MOST_OBJECTS)
     if found is None:
-        return True
+        return undecided
     if not found or not names:
         return found
     # What it calls on the way may be named anywhere in what it can reach.
