@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from manycore.multiprocessing import shared_array
 from manycore.multiprocessing.shared_arrays import SharedArray
+from open_files import open_files
 
 FORK = ours.get_context("fork")
 
@@ -90,7 +91,7 @@ def test_errors() -> None:
 
 def test_memory_and_descriptors_come_back_whoever_is_killed() -> None:
     gc.collect()
-    before = len(os.listdir("/proc/self/fd"))
+    before = open_files()
     for _ in range(5):
         made, ready = shared_array(100_000), FORK.SimpleQueue()
         process = FORK.Process(target=tasks.fill_and_hold, args=(made, ready))
@@ -102,4 +103,4 @@ def test_memory_and_descriptors_come_back_whoever_is_killed() -> None:
         process.close()
     del made, ready, process
     gc.collect()
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert not open_files() - before

@@ -13,6 +13,7 @@ import multiprocessing_tasks as tasks
 import numpy as np
 import pytest
 from manycore import _tasks
+from open_files import open_files
 
 FORK = ours.get_context("fork")
 ARRAY = np.arange(100_000.0)
@@ -103,7 +104,7 @@ def test_an_end_can_be_sent() -> None:
 
 def test_ends_leave_nothing_behind_whoever_is_killed() -> None:
     gc.collect()
-    before = len(os.listdir("/proc/self/fd"))
+    before = open_files()
     for _ in range(4):
         here, process = echo_process()
         here.send(ARRAY)
@@ -113,4 +114,4 @@ def test_ends_leave_nothing_behind_whoever_is_killed() -> None:
         here.close()
     del here, process
     gc.collect()
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert not open_files() - before

@@ -20,6 +20,7 @@ import pytest
 from manycore import _tasks
 from manycore.futures.process import BrokenProcessPool
 from manycore.multiprocessing.pool import MaybeEncodingError, Pool, RemoteTraceback, ThreadPool, WorkerDied
+from open_files import open_files
 
 
 @pytest.fixture(scope="module")
@@ -255,7 +256,7 @@ def test_a_pool_leaves_no_descriptor_process_or_thread() -> None:
     first.join()
     del first
     gc.collect()
-    descriptors, threads = len(os.listdir("/proc/self/fd")), set(threading.enumerate())
+    before, threads = open_files(), set(threading.enumerate())
     for _ in range(3):
         with Pool(2) as pool:
             pool.map(tasks.square, range(100))
@@ -265,7 +266,7 @@ def test_a_pool_leaves_no_descriptor_process_or_thread() -> None:
         assert not any(os.path.exists(f"/proc/{worker.pid}") for worker in pool._pool)
     del pool
     gc.collect()
-    assert len(os.listdir("/proc/self/fd")) == descriptors
+    assert not open_files() - before
     assert set(threading.enumerate()) <= threads
 
 

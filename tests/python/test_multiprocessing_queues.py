@@ -26,6 +26,7 @@ import multiprocessing_tasks as tasks
 import numpy as np
 import pytest
 from manycore import _tasks
+from open_files import open_files
 
 FORK = ours.get_context("fork")
 
@@ -236,7 +237,7 @@ def test_a_killed_reader_that_sleeps_does_not_take_a_wake_up_along() -> None:
 
 def test_queues_leave_nothing_behind() -> None:
     gc.collect()
-    before, names = len(os.listdir("/proc/self/fd")), set(os.listdir("/dev/shm"))
+    before, names = open_files(), set(os.listdir("/dev/shm"))
     for _ in range(5):
         line = FORK.Queue()
         process = started(tasks.put_many, line, 3, 1_000_000)
@@ -248,7 +249,7 @@ def test_queues_leave_nothing_behind() -> None:
         line.join_thread()
     del line
     gc.collect()
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert not open_files() - before
     assert not {name for name in set(os.listdir("/dev/shm")) - names if "manycore" in name}
 
 
