@@ -266,17 +266,31 @@ def test_a_worker_that_the_machine_kills_for_its_memory_is_named_with_its_peak()
         assert pool.submit(tasks.double, 21).result(30) == 42
 
 
-@pytest.mark.timed
-@pytest.mark.slow
-def test_ctrl_c_leaves_the_rest_of_chunks_and_rings_alone_and_says_so_once() -> None:
-    program = """
+INTERRUPTED = {
+    "executor": """
 from manycore.futures.process import ProcessPoolExecutor
 with ProcessPoolExecutor(2) as pool:
     list(pool.map(t.worker_pid, range(20)))
     results = pool.map(t.nap, [30] * 40, chunksize=10)
     print(*pool._processes, flush=True)
     list(results)
-"""
+""",
+    "Pool": """
+from manycore.multiprocessing import Pool
+with Pool(2) as pool:
+    pool.map(t.worker_pid, range(20))
+    results = pool.map_async(t.nap, [30] * 40, chunksize=10)
+    print(*(worker.pid for worker in pool._pool), flush=True)
+    results.get()
+""",
+}
+
+
+@pytest.mark.parametrize("kind", INTERRUPTED)
+@pytest.mark.timed
+@pytest.mark.slow
+def test_ctrl_c_leaves_the_rest_of_chunks_and_rings_alone_and_says_so_once(kind: str) -> None:
+    program = INTERRUPTED[kind]
     for wait in (0.1, 0.3, 0.35):
         parent = python(program, start_new_session=True)
         assert parent.stdout is not None

@@ -78,15 +78,8 @@ def main(
     initializer: Callable[..., object] | None,
     initargs: tuple[Any, ...],
 ) -> None:
-    """Serve the pool in whose memory `slot` is this process's; end with the pool's process.
-
-    `descriptors`: of the memory with the rings, of the pool's blocks, of this worker's, and of the pool's process.
-    """
-    from manycore import _tasks
-
-    memory, blocks, results, parent = (descriptor.number for descriptor in descriptors)
-    _tasks.end_with(parent)
-    cores.keep_to()
+    """Serve an executor, once the initializer has been called."""
+    begin(descriptors, cores)
     if initializer is not None:
         try:
             initializer(*initargs)
@@ -96,6 +89,25 @@ def main(
             LOGGER.critical("Exception in initializer:", exc_info=True)
             # Without a word to the pool, which takes that for what it is.
             return
+    serve(descriptors, slot)
+
+
+def begin(descriptors: tuple[Descriptor, ...], cores: Cores) -> None:
+    """End with the pool's process from now on, and keep to this worker's part of the cores.
+
+    `descriptors`: of the memory with the rings, of the pool's blocks, of this worker's, and of the pool's process.
+    """
+    from manycore import _tasks
+
+    _tasks.end_with(descriptors[3].number)
+    cores.keep_to()
+
+
+def serve(descriptors: tuple[Descriptor, ...], slot: int) -> None:
+    """Run what the pool in whose memory `slot` is this process's sends, until there is no more."""
+    from manycore import _tasks
+
+    memory, blocks, results = (descriptor.number for descriptor in descriptors[:3])
     try:
         _tasks.run_worker(memory, slot, blocks, results)
     except KeyboardInterrupt:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from manycore.futures.worker_main import Cores, Descriptor
+from manycore.futures.worker_main import Cores, Descriptor, begin, serve
 
 
 def main(
@@ -23,10 +23,8 @@ def main(
 
     from manycore import _tasks
 
-    memory, blocks, results, parent = (descriptor.number for descriptor in descriptors)
-    _tasks.end_with(parent)
-    cores.keep_to()
+    begin(descriptors, cores)
     if initializer is not None:
         initializer(*initargs)
     _tasks.set_error_forms(ExceptionWithTraceback, MaybeEncodingError)
-    _tasks.run_worker(memory, slot, blocks, results)
+    serve(descriptors, slot)
