@@ -44,26 +44,16 @@ void follows(void*) {}
 void precedes(void*) {}
 #endif
 
-// Destructors, since a loop that is told to stop leaves by an exception, which travels through oneTBB too.
-class Chunks {
+// Says so on the way out, also of a loop that is told to stop: that leaves by an exception, which travels through oneTBB too.
+class WhenLeft {
  public:
-  explicit Chunks(void* loop) : loop_(loop) { follows(loop); }
-  ~Chunks() { precedes(loop_); }
-  Chunks(const Chunks&) = delete;
-  Chunks& operator=(const Chunks&) = delete;
+  WhenLeft(void (*say)(void*), void* loop) : say_(say), loop_(loop) {}
+  ~WhenLeft() { say_(loop_); }
+  WhenLeft(const WhenLeft&) = delete;
+  WhenLeft& operator=(const WhenLeft&) = delete;
 
  private:
-  void* loop_;
-};
-
-class CallOfLoop {
- public:
-  explicit CallOfLoop(void* loop) : loop_(loop) { precedes(loop); }
-  ~CallOfLoop() { follows(loop_); }
-  CallOfLoop(const CallOfLoop&) = delete;
-  CallOfLoop& operator=(const CallOfLoop&) = delete;
-
- private:
+  void (*say_)(void*);
   void* loop_;
 };
 
@@ -214,13 +204,15 @@ void parallel_for(int64_t count, int64_t grain, RangeBody body, Interrupts inter
   const StopSign* sign = current_stop_sign();
   const RunningLoop running;
   char loop = 0;
-  const CallOfLoop call(&loop);
+  precedes(&loop);
+  const WhenLeft call(follows, &loop);
   const LoopArena arena(threads);
   (*arena).execute([&] {
     tbb::task_group_context context;
     // oneTBB merges chunks into long ranges where no thread is idle; those are left in the middle too.
     const auto range_body = [&](const tbb::blocked_range<int64_t>& range) {
-      const Chunks chunks_of_call(&loop);
+      follows(&loop);
+      const WhenLeft chunk(precedes, &loop);
       const int64_t begin = range.begin() * grain, end = std::min(count, range.end() * grain);
       if (interrupts == Interrupts::kFinish) {
         body(begin, end);
